@@ -1,0 +1,45 @@
+# The verbs a person types; `make` alone lists them.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.PHONY: help run test test-all check build bench golden clean-run clean
+export PATH := $(CURDIR)/.tools/node/bin:$(CURDIR)/node_modules/.bin:$(PATH)
+TSX = exec node --import tsx
+
+help: ## list the verbs
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r verb text; do printf 'make %-10s %s\n' "$$verb" "$$text"; done
+
+run: ## start DebVisor on this machine (LISTEN=address, DEBVISOR_STATE=folder, YES=1 asks nothing)
+	@scripts/setup run
+	@$(TSX) scripts/run/main.ts
+
+test: ## all tests: check, build, real libvirt and QEMU, real browser
+	@scripts/setup test
+	@$(TSX) scripts/test.ts
+
+test-all: ## the same and the slow stages
+	@scripts/setup test
+	@$(TSX) scripts/test.ts --all
+
+check: ## types, lint, layers, generated code, unit tests
+	@scripts/setup npm
+	@$(TSX) scripts/check.ts
+
+build: ## bundle the programs and the panel into dist/
+	@scripts/setup npm
+	@$(TSX) scripts/build.ts
+
+bench: ## benchmarks that print a ratio against a peer in the same run
+	@scripts/setup test
+	@$(TSX) scripts/build.ts
+	@$(TSX) bench/main.ts
+
+golden: ## rewrite the golden files and show the difference
+	@scripts/setup npm
+	@$(TSX) scripts/golden.ts
+
+clean-run: ## stop what `make run` started and remove its state folder
+	@scripts/setup npm
+	@$(TSX) scripts/run/clean.ts
+
+clean: ## remove what was built, fetched and cached (not the state folder)
+	rm -rf dist test-output .tools node_modules

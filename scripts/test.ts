@@ -1,0 +1,73 @@
+// `make test`: check, build, the real worlds and the browser in turn; time per stage and one closing line of counts.
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { root, runStage, type Stage, type StageResult, stageLine } from './stages.ts'
+import type { TestCounts } from './test-reporter.ts'
+
+const all = process.argv.includes('--all')
+const outputDir = `${root}test-output`
+const countsPath = (name: string) => `${outputDir}/${name}.json`
+const tsx = ['node', '--import', 'tsx']
+
+interface TestStage extends Stage {
+    /** The Vitest project whose counts belong to the stage. */
+    project?: string
+}
+
+const world = (project: string): TestStage => ({
+    name: project,
+    project,
+    argv: ['vitest', 'run', '--project', project, '--reporter=verbose', '--reporter=./scripts/test-reporter.ts'],
+    deadlineMs: all ? 7_200_000 : 2_400_000,
+})
+
+const stages: TestStage[] = [
+    { name: 'check', project: 'unit', argv: [...tsx, 'scripts/check.ts'] },
+    { name: 'build', argv: [...tsx, 'scripts/build.ts'] },
+    world('real'),
+    world('browser'),
+]
+// The long forms of the tests: every random moment, the full minute of load.
+if (all) process.env.DEBVISOR_ALL = '1'
+
+const hasTests = (project: string) =>
+    project === 'unit' ||
+    (existsSync(`${root}tests/${project}`) &&
+        readdirSync(`${root}tests/${project}`, { recursive: true }).some(name => String(name).endsWith('.test.ts')))
+
+function readCounts(stage: TestStage, passed: boolean): TestCounts {
+    const none: TestCounts = { passed: 0, failed: [], skipped: [] }
+    const counts: TestCounts =
+        stage.project && existsSync(countsPath(stage.project))
+            ? JSON.parse(readFileSync(countsPath(stage.project), 'utf8'))
+            : none
+    // A stage that failed without a failed test (types, a build, a crash) must not read as '0 failed'.
+    if (!passed && counts.failed.length === 0) counts.failed.push(`stage ${stage.name}`)
+    return counts
+}
+
+rmSync(outputDir, { recursive: true, force: true })
+mkdirSync(outputDir, { recursive: true })
+const lines: string[] = []
+const total: TestCounts = { passed: 0, failed: [], skipped: [] }
+for (const stage of stages) {
+    console.log(`\n=== ${stage.name} ===`)
+    if (stage.project && !hasTests(stage.project)) {
+        lines.push(`none    ${stage.name.padEnd(14)}  tests/${stage.project} has no tests`)
+        continue
+    }
+    if (stage.project) process.env.TEST_COUNTS = countsPath(stage.project)
+    const result: StageResult = await runStage(stage, { live: true })
+    const counts = readCounts(stage, result.passed)
+    total.passed += counts.passed
+    total.failed.push(...counts.failed)
+    total.skipped.push(...counts.skipped)
+    lines.push(stageLine(result))
+}
+
+console.log(`\n${lines.join('\n')}`)
+if (total.skipped.length > 0) console.log('\nSkipped:')
+for (const { name, reason } of total.skipped) console.log(`    ${name}: ${reason}`)
+if (total.failed.length > 0) console.log('\nFailed:')
+for (const name of total.failed) console.log(`    ${name}`)
+console.log(`\n${total.passed} passed, ${total.failed.length} failed, ${total.skipped.length} skipped`)
+process.exitCode = total.failed.length === 0 ? 0 : 1

@@ -1,0 +1,22 @@
+// How the tests run: unit and wire tests beside the code; the real worlds below tests/ are projects of their own.
+import { defineConfig } from 'vitest/config'
+
+const world = (name: string, timeoutMs: number) => ({
+    test: {
+        name,
+        include: [`tests/${name}/**/*.test.ts`],
+        testTimeout: timeoutMs,
+        hookTimeout: timeoutMs,
+        fileParallelism: false,
+    },
+})
+
+export default defineConfig({
+    test: {
+        projects: [
+            { test: { name: 'unit', include: ['src/**/*.test.ts', 'scripts/**/*.test.ts'], testTimeout: 10_000 } },
+            world('real', 180_000),
+            world('browser', 240_000),
+        ],
+    },
+})
