@@ -1,0 +1,389 @@
+// The real machine behind the ports: processes, files, time and the log. The only file that opens those doors.
+import { spawn } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { constants, type Stats } from 'node:fs'
+import * as fs from 'node:fs/promises'
+import { hostname } from 'node:os'
+import { dirname, join } from 'node:path'
+import { performance } from 'node:perf_hooks'
+import { type DestinationStream, destination, type Logger, pino, stdTimeFunctions } from 'pino'
+import { Fault, type FaultCode } from '../base/fault.ts'
+import { redact } from '../base/redact.ts'
+import type {
+    Clock,
+    FileFacts,
+    LineFile,
+    Log,
+    ReadableFile,
+    System,
+    ToolResult,
+    ToolRun,
+    WritableFile,
+} from './ports.ts'
+
+const OUTPUT_MAX_BYTES = 64 * 1024 * 1024
+const READ_CHUNK_BYTES = 256 * 1024
+const KILL_AFTER_MS = 2_000
+/** Tools get these and nothing of ours: an environment is readable by others, and may steer a tool. */
+const TOOL_ENV = { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C.UTF-8', HOME: '/' }
+
+/** Wall time and the monotonic clock of this process; its timers do not keep the process alive. */
+export const realClock = (): Clock => ({
+    now: () => Date.now(),
+    ticks: () => performance.now(),
+    after(delayMs, call) {
+        const timer = setTimeout(call, delayMs)
+        timer.unref()
+        return () => clearTimeout(timer)
+    },
+    every(periodMs, call) {
+        const timer = setInterval(call, periodMs)
+        timer.unref()
+        return () => clearInterval(timer)
+    },
+})
+
+export interface LogOptions {
+    /** debug, info, warn, error, silent; info unless told otherwise. */
+    level?: string
+    /** File descriptor, 2 unless told otherwise, or a stream. */
+    to?: number | DestinationStream
+}
+
+/** JSON lines, one a message; values under keys that name secrets are hidden, errors keep their stack and causes. */
+export function pinoLog(options: LogOptions = {}): Log {
+    const to = typeof options.to === 'object' ? options.to : destination({ dest: options.to ?? 2, sync: true })
+    const how = { base: undefined, timestamp: stdTimeFunctions.isoTime, serializers: { err: (told: unknown) => told } }
+    return logOf(pino({ ...how, level: options.level ?? 'info' }, to))
+}
+
+function logOf(logger: Logger): Log {
+    const facts = (given?: Record<string, unknown>) => redact(withErrors(given ?? {})) as Record<string, unknown>
+    return {
+        info: (message, given) => logger.info(facts(given), message),
+        warn: (message, given) => logger.warn(facts(given), message),
+        error: (message, given) => logger.error(facts(given), message),
+        debug: (message, given) => logger.isLevelEnabled('debug') && logger.debug(facts(given), message),
+        child: given => logOf(logger.child(facts(given))),
+    }
+}
+
+const withErrors = (facts: Record<string, unknown>) =>
+    Object.fromEntries(Object.entries(facts).map(([key, value]) => [key, value instanceof Error ? told(value) : value]))
+
+const told = (error: Error, depth = 0): Record<string, unknown> => ({
+    message: error.message,
+    stack: error.stack,
+    ...('code' in error ? { code: error.code } : {}),
+    ...(error.cause instanceof Error && depth < 4 ? { cause: told(error.cause, depth + 1) } : {}),
+})
+
+/** This machine. Troubles of files and tools are Faults; `exhausted` is a full disk. */
+export function realSystem(): System {
+    return {
+        readText: path => absentIs(undefined, () => fs.readFile(path, 'utf8'), path),
+        look: path => absentIs(undefined, async () => factsOf(await fs.lstat(path)), path),
+        list: path => absentIs([], async () => (await fs.readdir(path)).sort(), path),
+        resolve: path => absentIs(undefined, () => fs.realpath(path), path),
+        space: path =>
+            guarded(path, async () => {
+                const { bavail, bsize, blocks } = await fs.statfs(path)
+                return { freeBytes: bavail * bsize, totalBytes: blocks * bsize }
+            }),
+        readRange: (path, offsetBytes, lengthBytes) =>
+            guarded(path, async () => {
+                const handle = await fs.open(path, constants.O_RDONLY)
+                const buffer = Buffer.alloc(lengthBytes)
+                const { bytesRead } = await withHandle(handle, () => handle.read(buffer, 0, lengthBytes, offsetBytes))
+                return buffer.subarray(0, bytesRead)
+            }),
+        query: runTool,
+        hostname,
+        run: runTool,
+        writeFile: (path, data, mode = 0o644) => guarded(path, () => writeWhole(path, data, mode)),
+        makeDirectory: (path, mode) =>
+            guarded(path, async () => {
+                await fs.mkdir(path, { recursive: true, mode })
+                if (mode !== undefined) await fs.chmod(path, mode)
+            }),
+        remove: path => guarded(path, () => fs.rm(path, { recursive: true, force: true })),
+        rename: (from, to) => guarded(from, () => fs.rename(from, to)),
+        chown: (path, uid, gid) => guarded(path, () => fs.lchown(path, uid, gid)),
+        chmod: (path, mode) => guarded(path, () => fs.chmod(path, mode)),
+        openLines: (path, mode = 0o600) => guarded(path, () => openLines(path, mode)),
+        readStream,
+        openReadable: path => guarded(path, () => openReadable(path)),
+        openWritable: (path, mode = 0o600) => guarded(path, () => openWritable(path, mode)),
+    }
+}
+
+function factsOf(stats: Stats): FileFacts {
+    const kind = stats.isFile()
+        ? 'file'
+        : stats.isDirectory()
+          ? 'directory'
+          : stats.isSymbolicLink()
+            ? 'link'
+            : stats.isBlockDevice()
+              ? 'block'
+              : stats.isSocket()
+                ? 'socket'
+                : 'other'
+    const { size, mtimeMs, mode, uid, gid } = stats
+    return { kind, sizeBytes: size, modifiedMs: mtimeMs, mode: mode & 0o7777, uid, gid }
+}
+
+async function withHandle<T>(handle: fs.FileHandle, work: () => Promise<T>): Promise<T> {
+    try {
+        return await work()
+    } finally {
+        await handle.close()
+    }
+}
+
+async function syncFolder(path: string): Promise<void> {
+    const folder = await fs.open(path, constants.O_RDONLY | constants.O_DIRECTORY)
+    await withHandle(folder, () => folder.sync())
+}
+
+async function writeWhole(path: string, data: string | Uint8Array, mode: number): Promise<void> {
+    const half = join(dirname(path), `.${randomBytes(8).toString('hex')}.half`)
+    try {
+        const handle = await fs.open(half, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, mode)
+        await withHandle(handle, async () => {
+            await handle.writeFile(data)
+            // The umask has had its say in open().
+            await handle.chmod(mode)
+            await handle.sync()
+        })
+        await fs.rename(half, path)
+        await syncFolder(dirname(path))
+    } catch (thrown) {
+        await fs.rm(half, { force: true })
+        throw thrown
+    }
+}
+
+async function openLines(path: string, mode: number): Promise<LineFile> {
+    const handle = await fs.open(path, 'a', mode)
+    await syncFolder(dirname(path))
+    return {
+        append: line =>
+            guarded(path, async () => {
+                await handle.writeFile(`${line}\n`)
+                await handle.datasync()
+            }),
+        close: () => guarded(path, () => handle.close()),
+    }
+}
+
+async function openWritable(path: string, mode: number): Promise<WritableFile> {
+    const handle = await fs.open(path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, mode)
+    return {
+        write: (data, positionBytes) =>
+            guarded(path, async () => {
+                for (let at = 0; at < data.length; ) {
+                    const { bytesWritten } = await handle.write(data, at, data.length - at, positionBytes + at)
+                    at += bytesWritten
+                }
+            }),
+        sync: () => guarded(path, () => handle.datasync()),
+        close: () => guarded(path, () => handle.close()),
+    }
+}
+
+async function* readStream(path: string, offsetBytes?: number, lengthBytes?: number) {
+    const handle = await guarded(path, () => fs.open(path, constants.O_RDONLY))
+    try {
+        yield* chunksOf(handle, path, { offsetBytes, lengthBytes })
+    } finally {
+        await handle.close()
+    }
+}
+
+async function* chunksOf(
+    handle: fs.FileHandle,
+    path: string,
+    range: { offsetBytes?: number; lengthBytes?: number },
+): AsyncGenerator<Uint8Array> {
+    const { offsetBytes = 0, lengthBytes = Number.POSITIVE_INFINITY } = range
+    const endBytes = offsetBytes + lengthBytes
+    for (let at = offsetBytes; at < endBytes; ) {
+        const buffer = Buffer.allocUnsafe(Math.min(READ_CHUNK_BYTES, endBytes - at))
+        const { bytesRead } = await guarded(path, () => handle.read(buffer, 0, buffer.length, at))
+        if (bytesRead === 0) return
+        yield buffer.subarray(0, bytesRead)
+        at += bytesRead
+    }
+}
+
+async function openReadable(path: string): Promise<ReadableFile> {
+    // Opening a pipe would wait for its writer otherwise.
+    const handle = await fs.open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
+    try {
+        const stats = await handle.stat()
+        if (!stats.isFile()) {
+            throw new Fault('invalid', { summary: 'That is not a plain file', detail: path, fix: 'Name a file.' })
+        }
+        return {
+            // What the kernel says of the open file: a name that is put elsewhere afterwards changes nothing (proc(5)).
+            path: await fs.readlink(`/proc/self/fd/${handle.fd}`),
+            sizeBytes: stats.size,
+            read: (offsetBytes, lengthBytes) => chunksOf(handle, path, { offsetBytes, lengthBytes }),
+            close: () => guarded(path, () => handle.close()),
+        }
+    } catch (thrown) {
+        await handle.close()
+        throw thrown
+    }
+}
+
+const CODES: Record<string, FaultCode> = {
+    ENOENT: 'not-found',
+    ENOTDIR: 'not-found',
+    EEXIST: 'exists',
+    ENOSPC: 'exhausted',
+    EDQUOT: 'exhausted',
+    EMFILE: 'exhausted',
+    EACCES: 'denied',
+    EPERM: 'denied',
+    EROFS: 'denied',
+    ELOOP: 'denied',
+    EISDIR: 'invalid',
+}
+
+const FIXES: Partial<Record<FaultCode, string>> = {
+    'not-found': 'Check the path.',
+    exhausted: 'Make room on that file system, then try again.',
+    denied: 'Check who owns it and its mode, and whether the service may reach it.',
+}
+
+async function guarded<T>(path: string, work: () => Promise<T>): Promise<T> {
+    try {
+        return await work()
+    } catch (thrown) {
+        if (thrown instanceof Fault) throw thrown
+        const errno = (thrown as NodeJS.ErrnoException).code ?? 'unknown trouble'
+        const code = CODES[errno] ?? 'unavailable'
+        throw new Fault(code, {
+            summary: code === 'exhausted' ? 'The file system is full' : 'A file or folder could not be used',
+            detail: `${path} (${errno})`,
+            fix: FIXES[code] ?? 'Look at the file system and the kernel log.',
+            cause: thrown,
+        })
+    }
+}
+
+async function absentIs<T, A>(absent: A, work: () => Promise<T>, path: string): Promise<T | A> {
+    try {
+        return await work()
+    } catch (thrown) {
+        const { code } = thrown as NodeJS.ErrnoException
+        if (code === 'ENOENT' || code === 'ENOTDIR') return absent
+        return guarded<T>(path, () => Promise.reject(thrown))
+    }
+}
+
+/**
+ * Runs a tool to its end. A deadline or an abort ends it and all that it started: TERM, then KILL.
+ * @throws Fault `precondition` when there is no such program, `deadline`, `cancelled`, `exhausted` when it says too much
+ */
+export function runTool(run: ToolRun): Promise<ToolResult> {
+    const [program, ...rest] = run.argv
+    return new Promise((resolve, reject) => {
+        if (run.signal?.aborted) return reject(cancelledFault(program))
+        const child = spawn(program, rest, {
+            stdio: ['pipe', 'pipe', 'pipe'],
+            cwd: run.cwd ?? '/',
+            env: { ...TOOL_ENV, ...run.env },
+            // A group of its own, so that its end takes its children along.
+            detached: true,
+        })
+        let why: Fault | undefined
+        const end = (fault: Fault) => {
+            if (why) return
+            why = fault
+            signalGroup(child.pid, 'SIGTERM')
+            killTimer = setTimeout(() => signalGroup(child.pid, 'SIGKILL'), KILL_AFTER_MS)
+        }
+        let killTimer: NodeJS.Timeout | undefined
+        const timer = setTimeout(() => end(deadlineFault(program, run.deadlineMs)), run.deadlineMs)
+        const onAbort = () => end(cancelledFault(program))
+        run.signal?.addEventListener('abort', onAbort)
+        const over = () => {
+            clearTimeout(timer)
+            clearTimeout(killTimer)
+            run.signal?.removeEventListener('abort', onAbort)
+        }
+        const stdout = gathered(() => end(tooMuchFault(program)), run.onOutput)
+        const stderr = gathered(() => end(tooMuchFault(program)))
+        child.stdout.setEncoding('utf8').on('data', stdout.take)
+        child.stderr.setEncoding('utf8').on('data', stderr.take)
+        child.on('error', cause => {
+            over()
+            reject(absentFault(program, cause))
+        })
+        child.on('close', (code, signal) => {
+            over()
+            if (why) reject(why)
+            else resolve({ exitCode: code ?? 128 + signalNumber(signal), stdout: stdout.text(), stderr: stderr.text() })
+        })
+        // A tool that does not read its input is no trouble of ours.
+        child.stdin.on('error', () => {})
+        child.stdin.end(run.stdin)
+    })
+}
+
+function gathered(full: () => void, hear?: (chunk: string) => void) {
+    const chunks: string[] = []
+    let length = 0
+    return {
+        take(chunk: string) {
+            length += chunk.length
+            if (length > OUTPUT_MAX_BYTES) return full()
+            chunks.push(chunk)
+            hear?.(chunk)
+        },
+        text: () => chunks.join(''),
+    }
+}
+
+const signalNumber = (name: NodeJS.Signals | null) => (name === 'SIGKILL' ? 9 : name === 'SIGTERM' ? 15 : 1)
+
+function signalGroup(pid: number | undefined, name: NodeJS.Signals): void {
+    if (pid === undefined) return
+    try {
+        process.kill(-pid, name)
+    } catch {
+        // It has ended by itself.
+    }
+}
+
+const cancelledFault = (program: string) =>
+    new Fault('cancelled', {
+        summary: 'The work was cancelled',
+        detail: `${program} was ended`,
+        fix: 'Begin it again.',
+    })
+
+const deadlineFault = (program: string, deadlineMs: number) =>
+    new Fault('deadline', {
+        summary: 'A tool did not end in time',
+        detail: `${program} after ${deadlineMs} ms`,
+        fix: 'Look at the load of the node and its disks, then try again.',
+    })
+
+const tooMuchFault = (program: string) =>
+    new Fault('exhausted', {
+        summary: 'A tool said more than can be held',
+        detail: `${program}, over ${OUTPUT_MAX_BYTES} bytes`,
+        fix: 'Look at what it was run on.',
+    })
+
+const absentFault = (program: string, cause: NodeJS.ErrnoException) =>
+    new Fault('precondition', {
+        summary: 'A program that is needed cannot be run',
+        detail: `${program} (${cause.code ?? cause.message})`,
+        fix: 'Install the Debian package that has it.',
+        cause,
+    })
