@@ -1,0 +1,48 @@
+// The display of a machine: the only file that knows noVNC.
+import RFB from '@novnc/novnc'
+import { useEffect, useRef } from 'react'
+import { fill } from '../words.panel.tsx'
+import type { ScreenProps } from './console.panel.tsx'
+import { words } from './words.panel.tsx'
+
+/** The X keysym of a character: Latin-1 is itself, the rest is Unicode by rule, newline is Return. */
+export function keysymOf(character: string): number {
+    const code = character.codePointAt(0) ?? 0
+    if (character === '\n') return 0xff0d
+    if (character === '\t') return 0xff09
+    return code < 0x100 ? code : 0x01000000 + code
+}
+
+export default function Display(props: ScreenProps) {
+    const box = useRef<HTMLDivElement>(null)
+    const { url, protocols, onLink, onHandle } = props
+    // biome-ignore lint/correctness/useExhaustiveDependencies: a ticket opens one connection; a new one has a new key
+    useEffect(() => {
+        if (!box.current) return
+        const rfb = new RFB(box.current, url, { wsProtocols: protocols })
+        rfb.scaleViewport = true
+        rfb.background = 'transparent'
+        rfb.addEventListener('connect', () => {
+            onLink({ state: 'connected' })
+            rfb.focus()
+            onHandle({
+                focus: () => rfb.focus(),
+                ctrlAltDel: () => rfb.sendCtrlAltDel(),
+                paste(text) {
+                    for (const character of text.replace(/\r\n?/g, '\n')) rfb.sendKey(keysymOf(character), null)
+                },
+            })
+        })
+        rfb.addEventListener('disconnect', () => {
+            onLink({ state: 'ended' })
+            onHandle(undefined)
+        })
+        return () => {
+            onHandle(undefined)
+            rfb.disconnect()
+        }
+    }, [])
+    return (
+        <div ref={box} className="dv-screen" role="application" aria-label={fill(words.screen, { name: props.name })} />
+    )
+}

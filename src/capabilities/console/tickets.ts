@@ -1,0 +1,56 @@
+// Tickets for WebSockets: random, bound to user and VM, good once and for 30 s; only their hashes are kept.
+import { createHash, randomBytes } from 'node:crypto'
+import { Fault } from '../../base/fault.ts'
+import type { Clock } from '../../ports/ports.ts'
+
+export const TICKET_LIFE_MS = 30_000
+/** More than that many unused ones are refused: nobody opens so many consoles in half a minute. */
+const TICKETS_MAX = 1000
+
+export interface Ticket {
+    user: string
+    vm: string
+    kind: 'vnc' | 'serial'
+    force: boolean
+}
+
+export interface Tickets {
+    /** The secret, to be given to its user and nobody else. @throws Fault `exhausted` */
+    issue(ticket: Ticket): string
+    /** What the ticket is for; it is spent by this. @throws Fault `denied` for one that is unknown, spent or too old */
+    redeem(secret: string): Ticket
+}
+
+export function createTickets(clock: Clock): Tickets {
+    const open = new Map<string, Ticket & { untilMs: number }>()
+    const hash = (secret: string) => createHash('sha256').update(secret).digest('base64url')
+    const sweep = () => {
+        for (const [key, { untilMs }] of open) if (untilMs <= clock.ticks()) open.delete(key)
+    }
+    return {
+        issue(ticket) {
+            sweep()
+            if (open.size >= TICKETS_MAX) {
+                throw new Fault('exhausted', {
+                    summary: 'Too many consoles are being opened',
+                    fix: 'Wait half a minute and try again.',
+                })
+            }
+            const secret = randomBytes(32).toString('base64url')
+            open.set(hash(secret), { ...ticket, untilMs: clock.ticks() + TICKET_LIFE_MS })
+            return secret
+        },
+        redeem(secret) {
+            sweep()
+            const key = hash(secret)
+            const found = open.get(key)
+            open.delete(key)
+            if (found) return found
+            throw new Fault('denied', {
+                summary: 'The ticket of this console is not valid',
+                detail: 'it was used already, or is older than 30 seconds',
+                fix: 'Open the console again.',
+            })
+        },
+    }
+}
