@@ -1,0 +1,175 @@
+// Logging in: on a page of its own, by the link of the first time, or in place when a session has ended.
+import { Button, Card, CardBody, Form, Modal, ModalBody, ModalHeader, Title } from '@patternfly/react-core'
+import { useQueryClient } from '@tanstack/react-query'
+import { type ReactNode, useState } from 'react'
+import { IdentityService } from '../../gen/proto/capabilities/identity/identity_pb.js'
+import { clientOf, session, type Trouble, trouble, troubleOf } from '../client.panel.tsx'
+import { TextField } from '../forms.panel.tsx'
+import { useMe } from '../me.panel.tsx'
+import { TroubleNote } from '../parts.panel.tsx'
+import { words } from './words.panel.tsx'
+
+const api = clientOf(IdentityService)
+
+/** The page without a session. */
+export const LoginPage = () => (
+    <Front title={words.loginTitle} text={words.loginText}>
+        <LoginForm />
+    </Front>
+)
+
+/** The page of the first login; the secret came in the URL's fragment, which is gone by now. */
+export const FirstPage = (props: { secret: string; done: () => void }) => (
+    <Front title={words.firstTitle} text={words.firstText}>
+        <FirstForm secret={props.secret} done={props.done} />
+    </Front>
+)
+
+function Front(props: { title: string; text: string; children: ReactNode }) {
+    return (
+        <main className="dv-front">
+            <Card className="dv-front-card">
+                <CardBody>
+                    <div className="dv-mark" aria-hidden />
+                    <Title headingLevel="h1" size="2xl">
+                        {props.title}
+                    </Title>
+                    <p className="dv-quiet dv-gap">{props.text}</p>
+                    {props.children}
+                </CardBody>
+            </Card>
+        </main>
+    )
+}
+
+/** Over whatever the person was doing, which goes on afterwards. */
+export function LoginAgain() {
+    const me = useMe()
+    return (
+        <Modal isOpen variant="small" aria-labelledby="again-title" data-dialog="login">
+            <ModalHeader title={words.again} labelId="again-title" description={words.againText} />
+            <ModalBody>
+                <LoginForm user={me?.user?.name} />
+            </ModalBody>
+        </Modal>
+    )
+}
+
+function LoginForm(props: { user?: string }) {
+    const [user, setUser] = useState(props.user ?? '')
+    const [password, setPassword] = useState('')
+    const [failure, setFailure] = useState<Trouble>()
+    const [busy, setBusy] = useState(false)
+    const queries = useQueryClient()
+    const submit = async (): Promise<void> => {
+        setBusy(true)
+        setFailure(undefined)
+        try {
+            await api.login({ user, password })
+            // Someone else must not see what the one before could see.
+            if (props.user !== undefined && user !== props.user) return window.location.reload()
+            session.set('in')
+            void queries.invalidateQueries()
+        } catch (thrown) {
+            setFailure(troubleOf(thrown))
+        }
+        setBusy(false)
+    }
+    return (
+        <Form
+            onSubmit={event => {
+                event.preventDefault()
+                if (!busy) void submit()
+            }}
+        >
+            {failure && <TroubleNote trouble={failure} />}
+            <TextField
+                name="user"
+                label={words.user}
+                value={user}
+                change={setUser}
+                complete="username"
+                focus={!props.user}
+            />
+            <TextField
+                name="password"
+                label={words.password}
+                type="password"
+                value={password}
+                change={setPassword}
+                complete="current-password"
+                focus={!!props.user}
+            />
+            <Button
+                type="submit"
+                isBlock
+                isLoading={busy}
+                isDisabled={busy || user === '' || password === ''}
+                data-action="login"
+            >
+                {words.login}
+            </Button>
+        </Form>
+    )
+}
+
+function FirstForm(props: { secret: string; done: () => void }) {
+    const [user, setUser] = useState('admin')
+    const [password, setPassword] = useState('')
+    const [repeat, setRepeat] = useState('')
+    const [failure, setFailure] = useState<Trouble>()
+    const [busy, setBusy] = useState(false)
+    const submit = async (): Promise<void> => {
+        if (password !== repeat) return setFailure(trouble(words.different))
+        setBusy(true)
+        setFailure(undefined)
+        try {
+            await api.firstLogin({ secret: props.secret, user, password })
+            session.set('in')
+            props.done()
+        } catch (thrown) {
+            setFailure(troubleOf(thrown))
+        }
+        setBusy(false)
+    }
+    return (
+        <Form
+            onSubmit={event => {
+                event.preventDefault()
+                if (!busy) void submit()
+            }}
+        >
+            {failure && <TroubleNote trouble={failure} />}
+            <TextField name="user" label={words.user} value={user} change={setUser} complete="username" required />
+            <TextField
+                name="password"
+                label={words.password}
+                help={words.passwordHelp}
+                type="password"
+                value={password}
+                change={setPassword}
+                complete="new-password"
+                required
+                focus
+            />
+            <TextField
+                name="repeat"
+                label={words.repeat}
+                type="password"
+                value={repeat}
+                change={setRepeat}
+                complete="new-password"
+                required
+            />
+            <Button
+                type="submit"
+                isBlock
+                isLoading={busy}
+                isDisabled={busy || user === '' || password === '' || repeat === ''}
+                data-action="first-login"
+            >
+                {words.begin}
+            </Button>
+        </Form>
+    )
+}
