@@ -1,0 +1,332 @@
+// ImageService over the parts that do the work: requests become wishes, entries become messages; no decisions.
+import { create, type MessageInitShape } from '@bufbuild/protobuf'
+import type { ConnectRouter, HandlerContext, ServiceImpl } from '@connectrpc/connect'
+import { Fault } from '../../base/fault.ts'
+import { formatBytes } from '../../base/units.ts'
+import { withoutQuery } from '../../drivers/http/fetch.ts'
+import type { RunningTask, TaskSpec, Tasks } from '../../engine/task.ts'
+import { type Begun, BegunSchema, type StepSchema } from '../../gen/proto/capabilities/debvisor_pb.js'
+import { ImageService } from '../../gen/proto/capabilities/image/image_pb.js'
+import { callerOf } from '../caller.ts'
+import type { Downloads } from './downloads.ts'
+import type { Users, VolumeEntry } from './entries.ts'
+import { formatOf, hasEnding, keptAs } from './formats.ts'
+import { type Imports, isUrl } from './imports.ts'
+import type { Inventory } from './inventory.ts'
+import { poolMessage, volumeMessage, watchMessage } from './messages.ts'
+import type { Pools } from './pools.ts'
+import type { Uploads } from './uploads.ts'
+import { checkResize, noRoom } from './volume-checks.ts'
+import type { Volumes } from './volumes.ts'
+
+export interface RpcDeps {
+    tasks: Tasks
+    inventory: Inventory
+    pools: Pools
+    volumes: Volumes
+    uploads: Uploads
+    imports: Imports
+    downloads: Downloads
+    users: Users
+}
+
+type Step = MessageInitShape<typeof StepSchema>
+
+interface Wish {
+    spec: Omit<TaskSpec, 'owner'>
+    object: string
+    plan: Step[]
+    dryRun: boolean
+    work(task: RunningTask): Promise<void>
+}
+
+/** Sizes that no double holds exactly are no sizes of disks. */
+function sizeOf(value: bigint, at: string): number {
+    const sizeBytes = Number(value)
+    if (value > 0n && Number.isSafeInteger(sizeBytes)) return sizeBytes
+    throw new Fault('invalid', {
+        summary: 'A size must be a whole number of bytes above zero',
+        detail: String(value),
+        fix: 'Give a size between 1 byte and 8 PiB.',
+        at,
+    })
+}
+
+export function imageService(deps: RpcDeps): (router: ConnectRouter) => void {
+    const { tasks, inventory, pools, volumes, uploads, imports, downloads } = deps
+
+    async function begin(context: HandlerContext, wish: Wish): Promise<Begun> {
+        const { object, plan } = wish
+        if (wish.dryRun) return create(BegunSchema, { object, plan })
+        const { task } = await tasks.begin({ ...wish.spec, owner: callerOf(context).user }, wish.work)
+        return create(BegunSchema, { task: task.id, object, plan })
+    }
+    const onPool = (name: string) => ({ kind: 'pool', id: name, name })
+    const onVolume = (pool: string, name: string) => ({ kind: 'volume', id: `${pool}/${name}`, name })
+
+    const poolVerb =
+        (
+            verb: { kind: string; title: string; sentence: string },
+            check: (name: string) => void,
+            work: (name: string) => Promise<void>,
+        ) =>
+        async (request: { pool: string; dryRun: boolean }, context: HandlerContext) => {
+            await inventory.ready()
+            const { name } = inventory.pool(request.pool)
+            check(name)
+            return begin(context, {
+                spec: { kind: `image.${verb.kind}`, title: `${verb.title} ${name}`, on: onPool(name) },
+                object: name,
+                plan: [{ sentence: `${verb.sentence} ${name}` }],
+                dryRun: request.dryRun,
+                work: () => work(name),
+            })
+        }
+    const overwritten = (pool: string, name: string): Step[] =>
+        inventory.volume(pool, name)
+            ? [{ sentence: `Remove the volume ${pool}/${name} that is there`, destroys: `volume:${pool}/${name}` }]
+            : []
+
+    const impl: ServiceImpl<typeof ImageService> = {
+        listPools: async () => {
+            await inventory.ready()
+            return { pools: inventory.pools().map(poolMessage) }
+        },
+        async *watch(_request, context) {
+            for await (const change of inventory.watch(context.signal)) yield watchMessage(change, volumes)
+        },
+        async createPool(request, context) {
+            const { name, path } = request
+            await pools.check({ name, path })
+            return begin(context, {
+                spec: { kind: 'image.pool.create', title: `Create pool ${name}`, on: onPool(name) },
+                object: name,
+                plan: [
+                    {
+                        sentence: `Make the folder ${path} where it is missing, and the pool ${name} on it, started with the node`,
+                    },
+                ],
+                dryRun: request.dryRun,
+                work: () => pools.create({ name, path }),
+            })
+        },
+        startPool: poolVerb(
+            { kind: 'pool.start', title: 'Start pool', sentence: 'Start the pool' },
+            () => {},
+            pools.start,
+        ),
+        stopPool: poolVerb(
+            { kind: 'pool.stop', title: 'Stop pool', sentence: 'Stop the pool' },
+            pools.checkStop,
+            pools.stop,
+        ),
+        refreshPool: poolVerb(
+            { kind: 'pool.refresh', title: 'Look through pool', sentence: 'Look through the pool' },
+            () => {},
+            pools.refresh,
+        ),
+        deletePool: poolVerb(
+            {
+                kind: 'pool.delete',
+                title: 'Forget pool',
+                sentence: 'Forget, and leave all volumes where they are, the pool',
+            },
+            pools.checkStop,
+            pools.remove,
+        ),
+        async listVolumes(request) {
+            await inventory.ready()
+            if (request.pool) inventory.pool(request.pool)
+            return { volumes: inventory.volumes(request.pool || undefined).map(entry => volumeMessage(entry, volumes)) }
+        },
+        getVolume: async request => ({
+            volume: volumeMessage(await volumes.find(`${request.pool}/${request.volume}`), volumes),
+        }),
+        async createVolume(request, context) {
+            const { pool, name, dryRun } = request
+            const wish = {
+                pool,
+                name,
+                capacityBytes: sizeOf(request.capacityBytes, 'capacity_bytes'),
+                format: request.format || undefined,
+            }
+            await volumes.check(wish)
+            return begin(context, {
+                spec: { kind: 'image.create', title: `Create volume ${name}`, on: onVolume(pool, name) },
+                object: `${pool}/${name}`,
+                plan: [{ sentence: `Make the volume ${pool}/${name} of ${formatBytes(wish.capacityBytes)}` }],
+                dryRun,
+                work: async task => {
+                    await task.undo({ kind: 'volume.remove', pool, name, by: task.id })
+                    await volumes.create({ ...wish, by: task.id })
+                },
+            })
+        },
+        async deleteVolume(request, context) {
+            const entry = await volumes.find(`${request.pool}/${request.volume}`)
+            volumes.checkUnused(entry)
+            const { pool, name } = entry
+            return begin(context, {
+                spec: { kind: 'image.delete', title: `Delete volume ${name}`, on: onVolume(pool, name) },
+                object: `${pool}/${name}`,
+                plan: [
+                    {
+                        sentence: `Delete the volume ${pool}/${name} with all that is on it`,
+                        destroys: `volume:${pool}/${name}`,
+                    },
+                ],
+                dryRun: request.dryRun,
+                work: async () => {
+                    volumes.checkUnused(entry)
+                    await volumes.remove(`${pool}/${name}`)
+                },
+            })
+        },
+        async resizeVolume(request, context) {
+            const entry = await volumes.find(`${request.pool}/${request.volume}`)
+            const capacityBytes = sizeOf(request.capacityBytes, 'capacity_bytes')
+            checkResize(entry, capacityBytes)
+            refuseRunning(deps.users, entry)
+            const pool = inventory.pool(entry.pool)
+            if (capacityBytes > pool.capacityBytes) throw noRoom(pool, capacityBytes)
+            const ref = `${entry.pool}/${entry.name}`
+            await volumes.checkExisting(ref)
+            return begin(context, {
+                spec: {
+                    kind: 'image.resize',
+                    title: `Resize volume ${entry.name}`,
+                    on: onVolume(entry.pool, entry.name),
+                },
+                object: ref,
+                plan: [
+                    {
+                        sentence: `Grow the volume ${ref} from ${formatBytes(entry.capacityBytes)} to ${formatBytes(capacityBytes)}`,
+                    },
+                ],
+                dryRun: request.dryRun,
+                work: () => volumes.resize(ref, capacityBytes),
+            })
+        },
+        async cloneVolume(request, context) {
+            const source = await volumes.find(`${request.pool}/${request.volume}`)
+            const { linked, name } = request
+            if (!linked) refuseRunning(deps.users, source)
+            const pool = request.toPool || source.pool
+            // A copy of an ISO file or a raw disk stays what it is.
+            const format = linked ? 'qcow2' : source.format === 'qcow2' ? undefined : 'raw'
+            const wish = { pool, name, capacityBytes: 0, from: `${source.pool}/${source.name}`, linked, format }
+            await volumes.check(wish)
+            const how = linked ? 'as a linked clone, which keeps reading from it' : 'as a full copy'
+            return begin(context, {
+                spec: {
+                    kind: 'image.clone',
+                    title: `Clone ${source.name} to ${name}`,
+                    on: onVolume(pool, name),
+                    cancellable: !linked,
+                },
+                object: `${pool}/${name}`,
+                plan: [{ sentence: `Make ${pool}/${name} from ${source.pool}/${source.name} ${how}` }],
+                dryRun: request.dryRun,
+                work: async task => {
+                    await task.undo({ kind: 'volume.remove', pool, name, by: task.id })
+                    await volumes.create({
+                        ...wish,
+                        by: task.id,
+                        signal: task.signal,
+                        onProgress: fraction => task.progress(fraction, 'copying'),
+                    })
+                },
+            })
+        },
+        async convert(request, context) {
+            const source = await volumes.find(`${request.pool}/${request.volume}`)
+            const keepAs = formatOf(request.format, request.name)
+            const sourceFormat = formatOf(request.sourceFormat || source.format, '', 'source_format')
+            const target = {
+                pool: request.toPool || source.pool,
+                name: request.name,
+                keepAs,
+                overwrite: request.overwrite,
+            }
+            await imports.checkConvert(source, sourceFormat, target)
+            const ref = `${target.pool}/${target.name}`
+            return begin(context, {
+                spec: {
+                    kind: 'image.convert',
+                    title: `Convert ${source.name} to ${keepAs}`,
+                    on: onVolume(target.pool, target.name),
+                    cancellable: true,
+                },
+                object: ref,
+                plan: [
+                    ...overwritten(target.pool, target.name),
+                    { sentence: `Make ${ref} as ${keepAs} from ${source.pool}/${source.name}, which stays as it is` },
+                ],
+                dryRun: request.dryRun,
+                work: task => imports.convert(source, target, task),
+            })
+        },
+        async import(request, context) {
+            const { source, name, checksum, overwrite } = request
+            const pool = request.pool || volumes.defaultPool()
+            const shown = isUrl(source) ? withoutQuery(source) : source
+            const format = formatOf(request.format, hasEnding(shown) ? shown : name)
+            const wish = { source, pool, name, format, keepAs: keptAs(request.keepAs, format), checksum, overwrite }
+            await imports.check(wish)
+            return begin(context, {
+                spec: { kind: 'image.import', title: `Import ${name}`, on: onVolume(pool, name), cancellable: true },
+                object: `${pool}/${name}`,
+                plan: [
+                    ...overwritten(pool, name),
+                    {
+                        sentence: `Take ${shown} in as ${pool}/${name}, kept as ${wish.keepAs}${checksum ? ', when its checksum is right' : ''}`,
+                    },
+                ],
+                dryRun: request.dryRun,
+                work: task => imports.run(wish, task),
+            })
+        },
+        async beginUpload(request, context) {
+            await inventory.ready()
+            const { name, checksum, overwrite } = request
+            const pool = request.pool || volumes.defaultPool()
+            const format = formatOf(request.format, name)
+            const sizeBytes = sizeOf(request.sizeBytes, 'size_bytes')
+            return uploads.begin({
+                pool,
+                name,
+                sizeBytes,
+                format,
+                keepAs: keptAs(request.keepAs, format),
+                checksum,
+                overwrite,
+                owner: callerOf(context).user,
+            })
+        },
+        getUpload: (request, context) => {
+            const { receivedBytes, sizeBytes, task } = uploads.find(request.upload, callerOf(context))
+            return { receivedBytes: BigInt(receivedBytes), sizeBytes: BigInt(sizeBytes), task }
+        },
+        async cancelUpload(request, context) {
+            await uploads.cancel(request.upload, callerOf(context))
+            return {}
+        },
+        async beginDownload(request, context) {
+            const entry = await volumes.find(`${request.pool}/${request.volume}`)
+            const { path, sizeBytes } = downloads.begin(entry, callerOf(context).user)
+            return { path, sizeBytes: BigInt(sizeBytes) }
+        },
+    }
+    return router => void router.service(ImageService, impl)
+}
+
+function refuseRunning(users: Users, entry: VolumeEntry): void {
+    const running = users.ofPath(entry.path).filter(vm => vm.active !== false)
+    if (running.length === 0) return
+    throw new Fault('conflict', {
+        summary: 'A running VM uses the volume',
+        detail: `${entry.pool}/${entry.name}, by ${running.map(vm => vm.name).join(', ')}`,
+        fix: 'Do it through the VM (debvisor vm …), or shut the VM down first.',
+        at: 'volume',
+    })
+}

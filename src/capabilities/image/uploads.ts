@@ -1,0 +1,332 @@
+// Uploads: bytes arrive in order, in one or many pieces, survive a restart, and wait for at most a day.
+import { type Hash, randomBytes } from 'node:crypto'
+import type { IncomingMessage } from 'node:http'
+import { Fault } from '../../base/fault.ts'
+import type { RunningTask, Tasks } from '../../engine/task.ts'
+import type { Clock, Log, System } from '../../ports/ports.ts'
+import type { Caller } from '../caller.ts'
+import type { Route } from '../capability.ts'
+import { type Format, isFormat } from './formats.ts'
+import { hashFor, type Intake, type Target } from './intake.ts'
+import { answer, cutShort, gone, rangeOf, tooMuch, WrongPlace, watchSilence } from './upload-piece.ts'
+import type { Volumes } from './volumes.ts'
+
+export interface UploadWish extends Target {
+    format: Format
+    sizeBytes: number
+    checksum: string
+    owner: string
+}
+
+interface Session extends UploadWish {
+    id: string
+    task: string
+    startedMs: number
+    receivedBytes: number
+}
+
+interface Open {
+    session: Session
+    /** Of all bytes so far; undefined after a restart: then it is read from the file. */
+    hash?: Hash
+    busy: boolean
+    arrived: { promise: Promise<void>; resolve: () => void; reject: (why: unknown) => void }
+    running?: RunningTask
+}
+
+export interface Uploads {
+    begin(wish: UploadWish): Promise<{ upload: string; path: string; task: string }>
+    find(id: string, caller: Caller): Session
+    cancel(id: string, caller: Caller): Promise<void>
+    /** Takes up what an earlier life of the daemon left: before the tasks recover. */
+    start(): Promise<void>
+    route: Route
+    close(): void
+}
+
+export interface UploadsDeps {
+    system: System
+    tasks: Tasks
+    clock: Clock
+    log: Log
+    intake: Intake
+    volumes: Volumes
+    /** Below it each upload has a folder of its own. */
+    folder: string
+}
+
+const LIFE_MS = 24 * 3600_000
+const SWEEP_MS = 10 * 60_000
+/** What a crash costs at most: so many bytes are sent again. */
+const SAVE_BYTES = 32 * 1024 * 1024
+const OPEN_MAX = 32
+const ID = /^[A-Za-z0-9_-]{24}$/
+
+export function createUploads(deps: UploadsDeps): Uploads {
+    const { system, tasks, clock, log, intake, volumes, folder } = deps
+    const open = new Map<string, Open>()
+    const folderOf = (id: string) => `${folder}/${id}`
+
+    const save = (session: Session) =>
+        system.writeFile(`${folderOf(session.id)}/session.json`, JSON.stringify(session), 0o600)
+
+    function add(session: Session, hash?: Hash): Open {
+        let resolve = () => {}
+        let reject: (why: unknown) => void = () => {}
+        const promise = new Promise<void>((done, failed) => {
+            resolve = done
+            reject = failed
+        })
+        // It may fail before anybody waits.
+        promise.catch(() => {})
+        const opened: Open = { session, hash, busy: false, arrived: { promise, resolve, reject } }
+        open.set(session.id, opened)
+        return opened
+    }
+
+    async function work(opened: Open, task: RunningTask): Promise<void> {
+        const { session, arrived } = opened
+        opened.running = task
+        await task.undo({ kind: 'upload.remove', id: session.id })
+        const onAbort = () => arrived.reject(task.signal.reason)
+        task.signal.addEventListener('abort', onAbort)
+        if (task.signal.aborted) onAbort()
+        try {
+            tellReceived(opened)
+            if (session.receivedBytes >= session.sizeBytes) arrived.resolve()
+            await arrived.promise
+            const { format, checksum, sizeBytes, id } = session
+            const digest = opened.hash?.digest('hex')
+            opened.hash = undefined
+            await takeBackHalf(session)
+            await intake.take({ folder: folderOf(id), format, checksum, sizeBytes, digest, by: id }, session, task, 0.7)
+            open.delete(id)
+            await system.remove(folderOf(id))
+        } finally {
+            task.signal.removeEventListener('abort', onAbort)
+        }
+    }
+
+    /** What an earlier life of the daemon had begun to write into the pool. */
+    async function takeBackHalf(session: Session): Promise<void> {
+        const ours = volumes.madeBy(session.pool, session.name)
+        if (ours === session.id) await volumes.remove(`${session.pool}/${session.name}`)
+    }
+
+    const tellReceived = ({ session, running }: Open) =>
+        running?.progress((0.7 * session.receivedBytes) / session.sizeBytes, 'receiving')
+
+    tasks.onUndo('upload.remove', async step => {
+        const id = String(step.id)
+        if (!ID.test(id)) return
+        open.delete(id)
+        await system.remove(folderOf(id))
+    })
+    tasks.onAnchor('upload', async (anchor, task) => {
+        const opened = open.get(String(anchor.id))
+        if (opened) return work(opened, task)
+        throw new Fault('not-found', {
+            summary: 'The upload is gone',
+            detail: 'its record was not whole',
+            fix: 'Begin it again.',
+        })
+    })
+
+    function refuseMany(owner: string): void {
+        const own = [...open.values()].filter(o => o.session.owner === owner)
+        if (own.length < OPEN_MAX) return
+        throw new Fault('exhausted', {
+            summary: 'You have too many uploads under way',
+            detail: `${own.length} of ${OPEN_MAX}`,
+            fix: 'Finish or cancel some: debvisor task list',
+        })
+    }
+    function refuseTwice(wish: UploadWish): void {
+        const other = [...open.values()].find(o => o.session.pool === wish.pool && o.session.name === wish.name)
+        if (!other) return
+        throw new Fault('conflict', {
+            summary: 'An upload to that volume is under way',
+            detail: `${wish.pool}/${wish.name}, by ${other.session.owner}`,
+            fix: 'Wait for it, cancel it, or choose another name.',
+            at: 'name',
+        })
+    }
+
+    async function begin(wish: UploadWish) {
+        refuseMany(wish.owner)
+        refuseTwice(wish)
+        const awaitedBytes = [...open.values()].reduce(
+            (sum, o) => sum + o.session.sizeBytes - o.session.receivedBytes,
+            0,
+        )
+        const hash = hashFor(wish.checksum)
+        const id = randomBytes(18).toString('base64url')
+        const session: Session = { ...wish, id, task: '', startedMs: clock.now(), receivedBytes: 0 }
+        // In the map before anything is awaited: the second of two at once is refused.
+        const opened = add(session, hash)
+        try {
+            await intake.checkTarget(wish, wish.sizeBytes)
+            await intake.checkStaging(wish.sizeBytes + awaitedBytes)
+            await system.makeDirectory(folderOf(id), 0o700)
+            await save(session)
+            const { task } = await tasks.begin(
+                {
+                    kind: 'image.upload',
+                    title: `Upload ${wish.name}`,
+                    owner: wish.owner,
+                    on: { kind: 'volume', id: `${wish.pool}/${wish.name}`, name: wish.name },
+                    cancellable: true,
+                    anchor: { kind: 'upload', id },
+                },
+                running => work(opened, running),
+            )
+            session.task = task.id
+            await save(session)
+            return { upload: id, path: `/upload/${id}`, task: task.id }
+        } catch (thrown) {
+            open.delete(id)
+            await system.remove(folderOf(id))
+            throw thrown
+        }
+    }
+
+    function find(id: string, caller: Caller): Session {
+        const opened = ID.test(id) ? open.get(id) : undefined
+        if (opened && opened.session.owner === caller.user) return opened.session
+        throw new Fault('not-found', {
+            summary: 'There is no such upload',
+            detail: JSON.stringify(id.slice(0, 40)),
+            fix: 'It may have ended: look at its task. Uploads live for a day.',
+            at: 'upload',
+        })
+    }
+
+    /** One piece, from the place where the last one ended. Answers how many bytes there are now. */
+    async function receive(opened: Open, request: IncomingMessage): Promise<void> {
+        const { session } = opened
+        const { from, end } = rangeOf(request, session.sizeBytes)
+        if (from !== session.receivedBytes || opened.busy) throw new WrongPlace()
+        opened.busy = true
+        const file = await system.openWritable(`${folderOf(session.id)}/part`, 0o600).catch(thrown => {
+            opened.busy = false
+            throw thrown
+        })
+        let savedBytes = from
+        const settle = async () => {
+            await file.sync()
+            // Gone meanwhile: cancelled, or the task failed.
+            if (open.has(session.id)) await save(session)
+            savedBytes = session.receivedBytes
+        }
+        let silent = watchSilence(request, clock)
+        try {
+            for await (const chunk of request as AsyncIterable<Uint8Array>) {
+                silent()
+                if (!open.has(session.id)) throw gone()
+                if (session.receivedBytes + chunk.length > end) throw tooMuch(session.receivedBytes + chunk.length, end)
+                await file.write(chunk, session.receivedBytes)
+                opened.hash?.update(chunk)
+                session.receivedBytes += chunk.length
+                tellReceived(opened)
+                if (session.receivedBytes - savedBytes >= SAVE_BYTES) await settle()
+                silent = watchSilence(request, clock)
+            }
+            if (session.receivedBytes < end) throw cutShort(session.receivedBytes, end)
+        } catch (thrown) {
+            // A connection that broke is no failure of ours.
+            throw thrown instanceof Fault ? thrown : cutShort(session.receivedBytes, end)
+        } finally {
+            silent()
+            opened.busy = false
+            try {
+                if (session.receivedBytes > savedBytes || session.receivedBytes === session.sizeBytes) await settle()
+            } finally {
+                await file.close()
+            }
+        }
+        if (session.receivedBytes === session.sizeBytes) opened.arrived.resolve()
+    }
+
+    const route: Route = {
+        prefix: '/upload/',
+        summary: 'PUT the bytes of an upload that BeginUpload has opened, with Content-Range; only by who opened it',
+        async handle(request, response, caller) {
+            if (caller.via === 'nobody')
+                throw new Fault('unauthenticated', {
+                    summary: 'You are not logged in',
+                    fix: 'Log in, or send a token.',
+                })
+            caller.need('image.import')
+            const id = (request.url ?? '').slice('/upload/'.length).split('?')[0]!
+            const session = find(id, caller)
+            if (request.method === 'GET' || request.method === 'HEAD') return answer(response, 200, session)
+            if (request.method !== 'PUT')
+                throw new Fault('invalid', { summary: 'An upload is sent with PUT', detail: String(request.method) })
+            const opened = open.get(id)!
+            try {
+                await receive(opened, request)
+                answer(response, 200, session)
+            } catch (thrown) {
+                if (!(thrown instanceof WrongPlace)) throw thrown
+                answer(response, 409, session, {
+                    code: 'conflict',
+                    summary: opened.busy
+                        ? 'A piece of this upload is being received'
+                        : 'The piece does not begin where the last one ended',
+                    detail: `${session.receivedBytes} bytes are here`,
+                    fix: 'Send the piece that begins there.',
+                })
+            }
+        },
+    }
+
+    async function sweep(): Promise<void> {
+        for (const { session, arrived, busy } of [...open.values()]) {
+            if (busy || clock.now() - session.startedMs < LIFE_MS || session.receivedBytes === session.sizeBytes)
+                continue
+            arrived.reject(
+                new Fault('deadline', {
+                    summary: 'The upload was not finished within a day',
+                    detail: session.name,
+                    fix: 'Begin it again.',
+                }),
+            )
+        }
+    }
+    const unSweep = clock.every(SWEEP_MS, () => void sweep())
+
+    return {
+        begin,
+        find,
+        route,
+        async cancel(id, caller) {
+            const session = find(id, caller)
+            await tasks.cancel(session.task)
+        },
+        async start() {
+            await system.makeDirectory(folder, 0o700)
+            for (const id of await system.list(folder)) {
+                const session = parseSession((await system.readText(`${folder}/${id}/session.json`)) ?? '', id)
+                // The session may have been written before its task began, and never again.
+                const task = tasks
+                    .list()
+                    .find(one => one.anchor?.kind === 'upload' && one.anchor.id === id && one.endedMs === undefined)
+                // Without a task that goes on nobody would ever finish it.
+                if (session && task) add({ ...session, task: task.id })
+                else await system.remove(`${folder}/${id}`)
+            }
+            if (open.size > 0) log.info('Uploads of before are taken up again', { uploads: open.size })
+        },
+        close: unSweep,
+    }
+}
+
+function parseSession(text: string, id: string): Session | undefined {
+    try {
+        const session = JSON.parse(text) as Session
+        const whole = session.id === id && ID.test(id) && isFormat(session.format) && isFormat(session.keepAs)
+        return whole && Number.isSafeInteger(session.receivedBytes) ? session : undefined
+    } catch {
+        return undefined
+    }
+}
