@@ -1,0 +1,293 @@
+// The networks that machines join, live, and the bridges of the node.
+import { Button, Label, Tooltip } from '@patternfly/react-core'
+import NetworkIcon from '@patternfly/react-icons/dist/esm/icons/network-wired-icon'
+import { Table, Tbody, Td, Th, Thead, Tr } from '@patternfly/react-table'
+import { useQuery } from '@tanstack/react-query'
+import { useState } from 'react'
+import { type Network, NetworkService, type WatchResponse } from '../../gen/proto/capabilities/network/network_pb.js'
+import { act, openDialog } from '../act.panel.tsx'
+import { clientOf } from '../client.panel.tsx'
+import { CheckField, ChoiceField, FormDialog, PlanDialog, TextField } from '../forms.panel.tsx'
+import { live, useLive } from '../live.panel.tsx'
+import { useMay } from '../me.panel.tsx'
+import {
+    ActionMenu,
+    actionsOf,
+    EmptyHint,
+    Forbidden,
+    Freshness,
+    Loading,
+    PageBody,
+    PageHead,
+    Quiet,
+    Section,
+} from '../parts.panel.tsx'
+import { common, fill, plural } from '../words.panel.tsx'
+import { words } from './words.panel.tsx'
+
+const api = clientOf(NetworkService)
+
+const networks = live<WatchResponse, Network>({
+    open: signal => api.watch({}, { signal }),
+    apply(draft, message) {
+        if (message.network && message.removed) draft.remove(message.network.uuid)
+        else if (message.network) draft.put(message.network.uuid, message.network)
+        if (message.synced) draft.synced()
+    },
+})
+
+const modeWord = (mode: string): string => (words.modes as Record<string, string>)[mode] ?? mode
+
+export default function Networks() {
+    const snapshot = useLive(networks)
+    const may = useMay()
+    const manage = may('network.manage')
+    const bridges = useQuery({
+        queryKey: ['bridges'],
+        queryFn: ({ signal }) => api.listBridges({}, { signal }),
+        enabled: may('network.view'),
+        refetchInterval: 30_000,
+    })
+    if (snapshot.state === 'denied') return <Forbidden />
+    if (snapshot.state === 'connecting') return <Loading />
+    const rows = [...snapshot.list].sort((a, b) => a.name.localeCompare(b.name))
+    const create = manage && (
+        <Button
+            variant="primary"
+            data-action="create-network"
+            onClick={() =>
+                openDialog(close => <Create bridges={bridges.data?.bridges.map(b => b.name) ?? []} close={close} />)
+            }
+        >
+            {words.create}
+        </Button>
+    )
+    return (
+        <>
+            <PageHead title={words.networks} below={<Freshness of={snapshot} />}>
+                {rows.length > 0 && create}
+            </PageHead>
+            <PageBody>
+                {rows.length === 0 ? (
+                    <EmptyHint title={words.empty} body={words.emptyHelp} icon={NetworkIcon}>
+                        {create}
+                    </EmptyHint>
+                ) : (
+                    <Table aria-label={words.networks} variant="compact">
+                        <Thead>
+                            <Tr>
+                                <Th>{common.name}</Th>
+                                <Th>{common.state}</Th>
+                                <Th>{words.mode}</Th>
+                                <Th>{words.addresses}</Th>
+                                <Th>{words.range}</Th>
+                                <Th>{words.bridge}</Th>
+                                <Th>{words.usedBy}</Th>
+                                <Th screenReaderText={common.actions} />
+                            </Tr>
+                        </Thead>
+                        <Tbody>
+                            {rows.map(network => (
+                                <NetworkRow key={network.uuid} network={network} manage={manage} />
+                            ))}
+                        </Tbody>
+                    </Table>
+                )}
+                <Section title={words.bridges}>
+                    {(bridges.data?.bridges.length ?? 0) === 0 ? (
+                        <Quiet>{words.noBridges}</Quiet>
+                    ) : (
+                        <Table aria-label={words.bridges} variant="compact">
+                            <Thead>
+                                <Tr>
+                                    <Th>{common.name}</Th>
+                                    <Th>{common.state}</Th>
+                                    <Th>{words.addresses}</Th>
+                                    <Th>{words.ports}</Th>
+                                    <Th>{words.mtu}</Th>
+                                </Tr>
+                            </Thead>
+                            <Tbody>
+                                {bridges.data?.bridges.map(bridge => (
+                                    <Tr key={bridge.name} data-bridge={bridge.name}>
+                                        <Td dataLabel={common.name}>{bridge.name}</Td>
+                                        <Td dataLabel={common.state}>
+                                            <Label isCompact color={bridge.up ? 'green' : 'grey'}>
+                                                {bridge.up ? words.up : words.down}
+                                            </Label>
+                                        </Td>
+                                        <Td dataLabel={words.addresses}>{bridge.addresses.join(', ') || '–'}</Td>
+                                        <Td dataLabel={words.ports} className="dv-anywhere">
+                                            {bridge.ports.join(', ') || '–'}
+                                        </Td>
+                                        <Td dataLabel={words.mtu}>{bridge.mtu}</Td>
+                                    </Tr>
+                                ))}
+                            </Tbody>
+                        </Table>
+                    )}
+                </Section>
+            </PageBody>
+        </>
+    )
+}
+
+function NetworkRow({ network, manage }: { network: Network; manage: boolean }) {
+    return (
+        <Tr data-network={network.name}>
+            <Td dataLabel={common.name}>{network.name}</Td>
+            <Td dataLabel={common.state}>
+                <Label isCompact color={network.active ? 'green' : 'grey'}>
+                    {network.active ? words.active : words.inactive}
+                </Label>
+            </Td>
+            <Td dataLabel={words.mode}>{modeWord(network.mode)}</Td>
+            <Td dataLabel={words.addresses}>{network.addresses.join(', ') || '–'}</Td>
+            <Td dataLabel={words.range}>
+                {network.dhcpStart ? `${network.dhcpStart} – ${network.dhcpEnd}` : '–'}
+                {network.leases.length > 0 && (
+                    <div className="dv-quiet">{plural(words.leaseCount, network.leases.length)}</div>
+                )}
+            </Td>
+            <Td dataLabel={words.bridge}>{network.bridge || '–'}</Td>
+            <Td dataLabel={words.usedBy}>
+                {network.usedBy.length > 0 && (
+                    <Tooltip content={network.usedBy.slice(0, 20).join(', ')}>
+                        <span>{plural(words.machines, network.usedBy.length)}</span>
+                    </Tooltip>
+                )}
+            </Td>
+            <Td isActionCell>
+                {manage && (
+                    <ActionMenu
+                        label={actionsOf(network.name)}
+                        actions={[
+                            !network.active && {
+                                key: 'start',
+                                label: words.start,
+                                run: () => void act(() => api.start({ network: network.uuid })),
+                            },
+                            network.active && {
+                                key: 'stop',
+                                label: words.stop,
+                                run: () => openDialog(close => <Stop network={network} close={close} />),
+                            },
+                            {
+                                key: 'autostart',
+                                label: network.autostart ? words.autostartOff : words.autostart,
+                                run: () =>
+                                    void act(() =>
+                                        api.update({ network: network.uuid, autostart: !network.autostart }),
+                                    ),
+                            },
+                            {
+                                key: 'delete',
+                                label: words.delete,
+                                danger: true,
+                                run: () =>
+                                    openDialog(close => (
+                                        <PlanDialog
+                                            title={fill(words.deleteTitle, { name: network.name })}
+                                            submit={words.delete}
+                                            close={close}
+                                            ask={dryRun => api.delete({ network: network.uuid, dryRun })}
+                                        />
+                                    )),
+                            },
+                        ]}
+                    />
+                )}
+            </Td>
+        </Tr>
+    )
+}
+
+function Stop(props: { network: Network; close: () => void }) {
+    const [force, setForce] = useState(false)
+    return (
+        <PlanDialog
+            title={fill(words.stopTitle, { name: props.network.name })}
+            submit={words.stop}
+            close={props.close}
+            basis={String(force)}
+            ask={dryRun => api.stop({ network: props.network.uuid, force, dryRun })}
+        >
+            <CheckField name="force" label={words.force} value={force} change={setForce} />
+        </PlanDialog>
+    )
+}
+
+function Create(props: { bridges: string[]; close: () => void }) {
+    const [name, setName] = useState('')
+    const [mode, setMode] = useState<'nat' | 'route' | 'isolated' | 'bridge'>('nat')
+    const [address, setAddress] = useState('10.20.0.1/24')
+    const [dhcp, setDhcp] = useState(true)
+    const [bridge, setBridge] = useState(props.bridges[0] ?? '')
+    const [domain, setDomain] = useState('')
+    const [autostart, setAutostart] = useState(true)
+    const bridged = mode === 'bridge'
+    return (
+        <FormDialog
+            title={words.create}
+            submit={common.create}
+            close={props.close}
+            disabled={name === ''}
+            run={() =>
+                api.create({
+                    name,
+                    mode,
+                    address: bridged ? '' : address,
+                    dhcp: !bridged && dhcp,
+                    bridge: bridged ? bridge : '',
+                    domain: bridged ? '' : domain,
+                    noAutostart: !autostart,
+                })
+            }
+        >
+            <TextField name="name" label={common.name} value={name} change={setName} required focus />
+            <ChoiceField
+                name="mode"
+                label={words.mode}
+                help={words.modeHelp[mode]}
+                value={mode}
+                change={value => setMode(value as typeof mode)}
+                choices={(['nat', 'route', 'isolated', 'bridge'] as const).map(m => ({
+                    value: m,
+                    label: words.modes[m],
+                }))}
+            />
+            {bridged ? (
+                <ChoiceField
+                    name="bridge"
+                    label={words.bridge}
+                    value={bridge}
+                    change={setBridge}
+                    choices={
+                        props.bridges.length > 0
+                            ? props.bridges.map(b => ({ value: b, label: b }))
+                            : [{ value: '', label: common.none }]
+                    }
+                />
+            ) : (
+                <>
+                    <TextField
+                        name="address"
+                        label={words.address}
+                        help={words.addressHelp}
+                        value={address}
+                        change={setAddress}
+                        required
+                    />
+                    <CheckField name="dhcp" label={words.dhcp} value={dhcp} change={setDhcp} />
+                    <TextField
+                        name="domain"
+                        label={`${words.domain} (${common.optional})`}
+                        value={domain}
+                        change={setDomain}
+                    />
+                </>
+            )}
+            <CheckField name="autostart" label={words.autostart} value={autostart} change={setAutostart} />
+        </FormDialog>
+    )
+}
