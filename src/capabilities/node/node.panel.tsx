@@ -1,0 +1,174 @@
+// This machine: what it is, what runs on it, how busy it is, and what needs attention.
+import {
+    Alert,
+    DescriptionList,
+    DescriptionListDescription,
+    DescriptionListGroup,
+    DescriptionListTerm,
+    Label,
+} from '@patternfly/react-core'
+import { useQuery } from '@tanstack/react-query'
+import { type ReactNode, useEffect, useMemo, useState } from 'react'
+import { type Load, NodeService } from '../../gen/proto/capabilities/node/node_pb.js'
+import { clientOf, troubleOf } from '../client.panel.tsx'
+import { Chart, slide } from '../figures.panel.tsx'
+import { bytes, moment, percent, rate } from '../format.panel.tsx'
+import { Loading, PageBody, PageHead, Quiet, Section, TroubleNote } from '../parts.panel.tsx'
+import { fill } from '../words.panel.tsx'
+import { words } from './words.panel.tsx'
+
+const api = clientOf(NodeService)
+
+function useLoad(): Load[] {
+    const [history, setHistory] = useState<Load[]>([])
+    useEffect(() => {
+        const stop = new AbortController()
+        const follow = async (): Promise<void> => {
+            setHistory((await api.getLoad({}, { signal: stop.signal })).history)
+            for await (const { load } of api.watchLoad({}, { signal: stop.signal }))
+                if (load) setHistory(h => slide(h, load))
+        }
+        // A chart that stops is no reason for an error over the page: what it showed stays.
+        follow().catch(() => undefined)
+        return () => stop.abort()
+    }, [])
+    return history
+}
+
+export default function NodePage() {
+    const query = useQuery({
+        queryKey: ['node'],
+        queryFn: ({ signal }) => api.getFacts({}, { signal }),
+        refetchInterval: 30_000,
+    })
+    if (query.isError && !query.data)
+        return (
+            <PageBody>
+                <TroubleNote trouble={troubleOf(query.error)} retry={() => void query.refetch()} />
+            </PageBody>
+        )
+    const facts = query.data
+    if (!facts) return <Loading />
+    return (
+        <>
+            <PageHead title={facts.hostname} />
+            <PageBody>
+                <Section title={words.attention}>
+                    {facts.findings.length === 0 && <Quiet>{words.allWell}</Quiet>}
+                    {facts.findings.map(finding => (
+                        <Alert
+                            key={finding.code + finding.at}
+                            isInline
+                            data-finding={finding.code}
+                            variant={
+                                finding.severity === 'error'
+                                    ? 'danger'
+                                    : finding.severity === 'warning'
+                                      ? 'warning'
+                                      : 'info'
+                            }
+                            title={finding.summary}
+                        >
+                            {finding.detail && <p className="dv-anywhere">{finding.detail}</p>}
+                            {finding.fix && <p>{finding.fix}</p>}
+                        </Alert>
+                    ))}
+                </Section>
+                <div className="dv-two">
+                    <div>
+                        <Section title={words.facts}>
+                            <DescriptionList isHorizontal isCompact isFluid>
+                                <Fact label={words.os}>{facts.os}</Fact>
+                                <Fact label={words.kernel}>
+                                    {facts.kernel} {facts.architecture}
+                                </Fact>
+                                <Fact label={words.cpu}>
+                                    {facts.cpuModel}
+                                    <div className="dv-quiet">
+                                        {fill(words.cpuText, {
+                                            cpus: facts.cpus,
+                                            sockets: facts.sockets,
+                                            cores: facts.coresPerSocket,
+                                            threads: facts.threadsPerCore,
+                                        })}
+                                    </div>
+                                </Fact>
+                                <Fact label={words.memory}>{bytes(facts.memoryBytes)}</Fact>
+                                <Fact label={words.up}>{moment(facts.booted)}</Fact>
+                                <Fact label={words.accelerator}>
+                                    {facts.accelerator === 'kvm' ? words.kvm : words.tcg}
+                                </Fact>
+                                <Fact label={words.can}>
+                                    {[
+                                        facts.uefi && words.uefi,
+                                        facts.secureBoot && words.secureBoot,
+                                        facts.tpm && words.tpm,
+                                    ]
+                                        .filter(Boolean)
+                                        .join(', ') || '–'}
+                                </Fact>
+                                <Fact label={words.version}>{facts.debvisorVersion}</Fact>
+                                <Fact label={words.libvirt}>{facts.libvirtVersion}</Fact>
+                                <Fact label={words.qemu}>{facts.qemuVersion}</Fact>
+                            </DescriptionList>
+                        </Section>
+                        <Section title={words.services}>
+                            <DescriptionList isHorizontal isCompact isFluid>
+                                {facts.services.map(service => (
+                                    <Fact key={service.name} label={service.name}>
+                                        <Label
+                                            isCompact
+                                            color={service.up ? 'green' : 'red'}
+                                            data-service={service.name}
+                                        >
+                                            {service.up ? words.isUp : words.isDown}
+                                        </Label>{' '}
+                                        <span className="dv-quiet">{service.detail}</span>
+                                    </Fact>
+                                ))}
+                            </DescriptionList>
+                        </Section>
+                    </div>
+                    <Section title={words.load}>
+                        <LoadCharts total={Number(facts.memoryBytes)} />
+                    </Section>
+                </div>
+            </PageBody>
+        </>
+    )
+}
+
+function LoadCharts({ total }: { total: number }) {
+    const history = useLoad()
+    const times = useMemo(() => history.map(h => Number(h.at?.seconds ?? 0n)), [history])
+    const series = useMemo(
+        () => ({
+            cpu: [{ label: words.cpu, values: history.map(h => h.cpu) }],
+            memory: [{ label: words.memory, values: history.map(h => Number(h.memoryUsedBytes)) }],
+            disk: [
+                { label: words.read, values: history.map(h => Number(h.diskReadBytesPerSecond)) },
+                { label: words.write, values: history.map(h => Number(h.diskWriteBytesPerSecond)) },
+            ],
+            net: [
+                { label: words.received, values: history.map(h => Number(h.netRxBytesPerSecond)) },
+                { label: words.sent, values: history.map(h => Number(h.netTxBytesPerSecond)) },
+            ],
+        }),
+        [history],
+    )
+    return (
+        <>
+            <Chart title={words.cpu} times={times} series={series.cpu} format={percent} max={1} />
+            <Chart title={words.memory} times={times} series={series.memory} format={bytes} max={total} binary />
+            <Chart title={words.disk} times={times} series={series.disk} format={rate} binary />
+            <Chart title={words.network} times={times} series={series.net} format={rate} binary />
+        </>
+    )
+}
+
+const Fact = (props: { label: string; children: ReactNode }) => (
+    <DescriptionListGroup>
+        <DescriptionListTerm>{props.label}</DescriptionListTerm>
+        <DescriptionListDescription>{props.children}</DescriptionListDescription>
+    </DescriptionListGroup>
+)
