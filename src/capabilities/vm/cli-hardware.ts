@@ -1,0 +1,241 @@
+// The verbs of `debvisor vm` for disks, NICs and CD drives.
+import { Fault } from '../../base/fault.ts'
+import { parseSizeBytes } from '../../base/units.ts'
+import { VmService } from '../../gen/proto/capabilities/vm/vm_pb.js'
+import { carryOut } from '../change.ts'
+import type { Argument, Verb } from '../verb.ts'
+import { diskOf, nicOf, whole } from './cli-words.ts'
+
+const VM: Argument = { name: 'vm', summary: 'name or UUID', complete: 'vm' }
+const DISK: Argument = { name: 'target', summary: 'the disk by its target, such as vdb (see: debvisor vm show)' }
+const NIC: Argument = { name: 'mac', summary: 'the NIC by its MAC address' }
+
+export const hardwareVerbs: Verb[] = [
+    {
+        words: ['vm', 'add-disk'],
+        summary: 'add a disk, while the VM runs or not',
+        arguments: [
+            VM,
+            { name: 'disk', summary: 'a size such as 20G, or size=20G,bus=scsi,pool=fast, or existing=POOL/VOLUME' },
+        ],
+        options: [{ name: 'cdrom', summary: 'a CD drive instead; with existing= an ISO is in it' }],
+        changes: true,
+        run: context =>
+            carryOut(context, {
+                call: dryRun =>
+                    context.client(VmService).attachDisk({
+                        vm: context.args.vm,
+                        disk: diskOf(context.args.disk!),
+                        device: context.options.cdrom ? 'cdrom' : 'disk',
+                        dryRun,
+                    }),
+            }),
+    },
+    {
+        words: ['vm', 'set-disk'],
+        summary: 'change cache, discard and I/O limits of a disk',
+        arguments: [VM, DISK],
+        options: [
+            {
+                name: 'cache',
+                value: 'MODE',
+                summary: 'how the host caches',
+                choices: ['none', 'writeback', 'writethrough', 'directsync', 'unsafe'],
+            },
+            { name: 'discard', value: 'ON', summary: 'give freed blocks back', choices: ['on', 'off'] },
+            { name: 'read-iops', value: 'N', summary: 'reads a second at most; 0 for no limit' },
+            { name: 'write-iops', value: 'N', summary: 'writes a second at most' },
+            { name: 'read-rate', value: 'SIZE', summary: 'bytes read a second at most' },
+            { name: 'write-rate', value: 'SIZE', summary: 'bytes written a second at most' },
+        ],
+        changes: true,
+        run(context) {
+            const { options } = context
+            const rate = (name: string) =>
+                options[name] && options[name] !== '0' ? BigInt(parseSizeBytes(options[name], `--${name}`)) : 0n
+            const count = (name: string) => BigInt(whole(options[name] ?? '0', `--${name}`))
+            const limited = ['read-iops', 'write-iops', 'read-rate', 'write-rate'].some(
+                name => options[name] !== undefined,
+            )
+            return carryOut(context, {
+                call: dryRun =>
+                    context.client(VmService).updateDisk({
+                        vm: context.args.vm,
+                        target: context.args.target,
+                        cache: options.cache,
+                        discard: options.discard === undefined ? undefined : options.discard === 'on',
+                        limits: limited
+                            ? {
+                                  readIops: count('read-iops'),
+                                  writeIops: count('write-iops'),
+                                  readBytesPerSecond: rate('read-rate'),
+                                  writeBytesPerSecond: rate('write-rate'),
+                              }
+                            : undefined,
+                        dryRun,
+                    }),
+            })
+        },
+    },
+    {
+        words: ['vm', 'remove-disk'],
+        summary: 'take a disk out, and delete it if you say so',
+        arguments: [VM, DISK],
+        options: [{ name: 'delete', summary: 'delete its volume too' }],
+        changes: true,
+        run: context =>
+            carryOut(context, {
+                call: dryRun =>
+                    context.client(VmService).detachDisk({
+                        vm: context.args.vm,
+                        target: context.args.target,
+                        delete: context.options.delete !== undefined,
+                        dryRun,
+                    }),
+                consent: context.args.vm,
+            }),
+    },
+    {
+        words: ['vm', 'resize-disk'],
+        summary: 'grow a disk',
+        arguments: [VM, DISK, { name: 'size', summary: 'the new size, such as 40G' }],
+        changes: true,
+        run: context =>
+            carryOut(context, {
+                call: dryRun =>
+                    context.client(VmService).resizeDisk({
+                        vm: context.args.vm,
+                        target: context.args.target,
+                        sizeBytes: BigInt(parseSizeBytes(context.args.size!)),
+                        dryRun,
+                    }),
+            }),
+    },
+    {
+        words: ['vm', 'move-disk'],
+        summary: 'move a disk to another pool, while the VM runs or not',
+        arguments: [VM, DISK, { name: 'pool', summary: 'where it goes', complete: 'pool' }],
+        options: [{ name: 'keep', summary: 'keep the old volume' }],
+        changes: true,
+        run: context =>
+            carryOut(context, {
+                call: dryRun =>
+                    context.client(VmService).moveDisk({
+                        vm: context.args.vm,
+                        target: context.args.target,
+                        pool: context.args.pool,
+                        keep: context.options.keep !== undefined,
+                        dryRun,
+                    }),
+            }),
+    },
+    {
+        words: ['vm', 'insert'],
+        summary: 'put an ISO into a CD drive',
+        arguments: [VM, DISK, { name: 'iso', summary: 'POOL/VOLUME of the ISO', complete: 'volume' }],
+        changes: true,
+        run: context =>
+            carryOut(context, {
+                call: dryRun =>
+                    context.client(VmService).changeMedia({
+                        vm: context.args.vm,
+                        target: context.args.target,
+                        iso: context.args.iso,
+                        dryRun,
+                    }),
+            }),
+    },
+    {
+        words: ['vm', 'eject'],
+        summary: 'take the ISO out of a CD drive',
+        arguments: [VM, DISK],
+        options: [{ name: 'force', short: 'f', summary: 'even when the guest has locked the drive' }],
+        changes: true,
+        run: context =>
+            carryOut(context, {
+                call: dryRun =>
+                    context.client(VmService).changeMedia({
+                        vm: context.args.vm,
+                        target: context.args.target,
+                        force: context.options.force !== undefined,
+                        dryRun,
+                    }),
+            }),
+    },
+    {
+        words: ['vm', 'remove-seed'],
+        summary: 'take the cloud-init seed, with its secrets, away after the first boot',
+        arguments: [VM],
+        changes: true,
+        run: context =>
+            carryOut(context, {
+                call: dryRun => context.client(VmService).removeSeed({ vm: context.args.vm, dryRun }),
+                question: 'The seed is deleted; cloud-init in the guest must have run already.',
+            }),
+    },
+    {
+        words: ['vm', 'add-nic'],
+        summary: 'add a NIC, while the VM runs or not',
+        arguments: [
+            VM,
+            {
+                name: 'network',
+                summary: 'network, bridge:NAME, or network=NAME,model=e1000e,mac=…,vlan=5',
+                complete: 'network',
+            },
+        ],
+        changes: true,
+        run: context =>
+            carryOut(context, {
+                call: dryRun =>
+                    context
+                        .client(VmService)
+                        .attachNic({ vm: context.args.vm, nic: nicOf(context.args.network!), dryRun }),
+            }),
+    },
+    {
+        words: ['vm', 'set-nic'],
+        summary: 'change the network, VLAN, model or link of a NIC',
+        arguments: [VM, NIC],
+        options: [
+            { name: 'network', value: 'NAME', summary: 'libvirt network to put it on', complete: 'network' },
+            { name: 'bridge', value: 'NAME', summary: 'bridge of the host to put it on' },
+            { name: 'link', value: 'STATE', summary: 'whether its cable is plugged in', choices: ['up', 'down'] },
+            { name: 'vlan', value: 'ID', summary: 'VLAN; 0 for none' },
+            { name: 'model', value: 'MODEL', summary: 'virtio, e1000e, rtl8139' },
+        ],
+        changes: true,
+        run(context) {
+            const { network, bridge, link, vlan, model } = context.options
+            if (network && bridge)
+                throw new Fault('invalid', {
+                    summary: 'A NIC is on a network or on a bridge',
+                    fix: 'Give --network or --bridge, not both.',
+                })
+            return carryOut(context, {
+                call: dryRun =>
+                    context.client(VmService).updateNic({
+                        vm: context.args.vm,
+                        mac: context.args.mac,
+                        network,
+                        bridge,
+                        linkDown: link === undefined ? undefined : link === 'down',
+                        vlan: vlan === undefined ? undefined : whole(vlan, '--vlan'),
+                        model,
+                        dryRun,
+                    }),
+            })
+        },
+    },
+    {
+        words: ['vm', 'remove-nic'],
+        summary: 'take a NIC out',
+        arguments: [VM, NIC],
+        changes: true,
+        run: context =>
+            carryOut(context, {
+                call: dryRun =>
+                    context.client(VmService).detachNic({ vm: context.args.vm, mac: context.args.mac, dryRun }),
+            }),
+    },
+]

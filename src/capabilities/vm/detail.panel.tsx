@@ -1,0 +1,168 @@
+// One virtual machine: its head with state and power, and its tabs, each with an address of its own.
+import { Alert, Button, List, ListItem, Tab, Tabs, TabTitleText } from '@patternfly/react-core'
+import { keepPreviousData, useQuery, useQueryClient } from '@tanstack/react-query'
+import { Link, useNavigate, useParams } from '@tanstack/react-router'
+import { type ComponentType, lazy, Suspense, useEffect } from 'react'
+import { type Vm, type VmDetail, VmService } from '../../gen/proto/capabilities/vm/vm_pb.js'
+import { clientOf, troubleOf } from '../client.panel.tsx'
+import { useLive } from '../live.panel.tsx'
+import { useMay } from '../me.panel.tsx'
+import { useObjectTabs } from '../pages.panel.tsx'
+import { ActionMenu, EmptyHint, Freshness, Loading, PageBody, PageHead, TroubleNote } from '../parts.panel.tsx'
+import { common } from '../words.panel.tsx'
+import { fits, power, useVmActions } from './actions.panel.tsx'
+import { isOn, StateLabel, vms } from './store.panel.tsx'
+import { words } from './words.panel.tsx'
+
+export interface VmTabProps {
+    vm: Vm
+    detail: VmDetail
+}
+
+const own: { key: string; label: string; order: number; component: ComponentType<VmTabProps> }[] = [
+    { key: 'summary', label: words.summary, order: 0, component: lazy(() => import('./summary.panel.tsx')) },
+    { key: 'hardware', label: words.hardware, order: 20, component: lazy(() => import('./hardware.panel.tsx')) },
+    { key: 'snapshots', label: words.snapshots, order: 30, component: lazy(() => import('./snapshots.panel.tsx')) },
+    { key: 'settings', label: words.settings, order: 40, component: lazy(() => import('./settings.panel.tsx')) },
+    { key: 'xml', label: words.xml, order: 90, component: lazy(() => import('./xml.panel.tsx')) },
+]
+
+/** The query of a machine's hardware; it is asked for again whenever its line in the live list changes. */
+export function useDetail(uuid: string, known: boolean) {
+    return useQuery({
+        queryKey: ['vm', uuid],
+        queryFn: ({ signal }) => clientOf(VmService).get({ vm: uuid }, { signal }),
+        enabled: known,
+        // What virsh or Cockpit changes in the hardware does not show in the list's line.
+        refetchInterval: 10_000,
+        placeholderData: keepPreviousData,
+        select: answer => answer.detail,
+    })
+}
+
+export default function VmPage() {
+    const params = useParams({ strict: false }) as { vm: string; tab?: string }
+    const navigate = useNavigate()
+    const snapshot = useLive(vms)
+    const may = useMay()
+    const menu = useVmActions()
+    const queries = useQueryClient()
+    const vm = snapshot.items.get(params.vm) ?? snapshot.list.find(v => v.name === params.vm)
+    const detail = useDetail(vm?.uuid ?? '', vm !== undefined)
+    const others = useObjectTabs('vm')
+
+    // Load alone changes every second: only what a person would call a change asks for the hardware again.
+    const mark =
+        vm && [vm.name, vm.state, vm.memoryBytes, vm.vcpus, vm.pending, vm.networks, vm.tags, vm.description].join()
+    const uuid = vm?.uuid
+    useEffect(() => {
+        if (uuid && mark) void queries.invalidateQueries({ queryKey: ['vm', uuid] })
+    }, [mark, uuid, queries])
+
+    if (!vm) {
+        if (snapshot.state === 'connecting') return <Loading />
+        return (
+            <PageBody>
+                <EmptyHint title={words.gone} body={words.goneHelp}>
+                    <Link to={'/vms' as string}>{words.vms}</Link>
+                </EmptyHint>
+            </PageBody>
+        )
+    }
+    const tabs = [
+        ...own.map(tab => ({ ...tab, outside: undefined, fills: false })),
+        ...others
+            .filter(tab => may(tab.permission, vm))
+            .map(tab => ({
+                key: tab.key,
+                label: tab.label,
+                order: tab.order,
+                fills: tab.fills ?? false,
+                component: undefined,
+                outside: tab.component,
+            })),
+    ].sort((a, b) => a.order - b.order)
+    const current = tabs.find(tab => tab.key === params.tab) ?? tabs[0]!
+    const verb = (['start', 'resume', 'shutdown'] as const).find(v => fits(v, vm))
+    return (
+        <>
+            <PageHead
+                title={vm.name}
+                aside={<StateLabel state={vm.state} />}
+                below={
+                    <>
+                        <Freshness of={snapshot} />
+                        {vm.pending && (detail.data?.pendingChanges.length ?? 0) > 0 && (
+                            <Alert variant="info" isInline isPlain title={words.pendingTitle} data-pending>
+                                <List isPlain>
+                                    {detail.data?.pendingChanges.map(change => (
+                                        <ListItem key={change}>{change}</ListItem>
+                                    ))}
+                                </List>
+                            </Alert>
+                        )}
+                    </>
+                }
+            >
+                {verb && may('vm.power', vm) && (
+                    <Button
+                        variant={verb === 'shutdown' ? 'secondary' : 'primary'}
+                        data-action={verb}
+                        onClick={() => void power(verb, vm)}
+                    >
+                        {words[verb]}
+                    </Button>
+                )}
+                <ActionMenu label={common.actions} text={common.actions} actions={menu(vm, verb ? [verb] : [])} />
+            </PageHead>
+            <div className="dv-tabs">
+                <Tabs
+                    activeKey={current.key}
+                    aria-label={vm.name}
+                    usePageInsets
+                    onSelect={(_e, key) =>
+                        void navigate({ to: '/vms/$vm/$tab' as string, params: { vm: vm.uuid, tab: key } as never })
+                    }
+                >
+                    {tabs.map(tab => (
+                        <Tab
+                            key={tab.key}
+                            eventKey={tab.key}
+                            title={<TabTitleText>{tab.label}</TabTitleText>}
+                            data-tab={tab.key}
+                            tabContentId="vm-tab"
+                        />
+                    ))}
+                </Tabs>
+            </div>
+            <PageBody fill={current.fills}>
+                <section
+                    id="vm-tab"
+                    role="tabpanel"
+                    aria-label={current.label}
+                    className={current.fills ? 'dv-fills' : undefined}
+                >
+                    {detail.isError && !detail.data ? (
+                        <TroubleNote trouble={troubleOf(detail.error)} retry={() => void detail.refetch()} />
+                    ) : !detail.data ? (
+                        <Loading />
+                    ) : (
+                        <Suspense fallback={<Loading />}>
+                            {current.outside ? (
+                                <current.outside
+                                    key={vm.uuid}
+                                    uuid={vm.uuid}
+                                    tags={vm.tags}
+                                    name={vm.name}
+                                    running={isOn(vm.state)}
+                                />
+                            ) : (
+                                <current.component key={vm.uuid} vm={vm} detail={detail.data} />
+                            )}
+                        </Suspense>
+                    )}
+                </section>
+            </PageBody>
+        </>
+    )
+}

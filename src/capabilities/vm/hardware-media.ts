@@ -1,0 +1,114 @@
+// CDs of a VM: put in, changed, ejected; and the cloud-init seed taken away after the first boot.
+import { Fault } from '../../base/fault.ts'
+import { libvirtErrorOf } from '../../drivers/libvirt/libvirt.ts'
+import type { ChangeMediaRequest } from '../../gen/proto/capabilities/vm/vm_pb.js'
+import { type Change, notNow } from './begin.ts'
+import { vmNames } from './deps.ts'
+import { type HardwareDeps, needDisk, readHardware, updateDevice } from './hardware.ts'
+import type { VmEntry } from './inventory.ts'
+import { setMetadataOf } from './settings.ts'
+import { findSources } from './sources.ts'
+import { refuseErrors } from './spec-finding.ts'
+import type { VolumeFacts } from './volumes.ts'
+import { sourceAttributes } from './xml/devices.ts'
+import { append, build, children, type Element, find, remove, setAttribute } from './xml/document.ts'
+import { readMetadata } from './xml/metadata.ts'
+
+/** @throws Fault `not-found` for the drive or the ISO, `invalid` for a target that is no drive */
+export async function planChangeMedia(
+    deps: HardwareDeps,
+    entry: VmEntry,
+    request: ChangeMediaRequest,
+): Promise<Change> {
+    const { target, iso, force } = request
+    const { next, now } = needDisk(await readHardware(deps, entry), entry, target)
+    if ((next ?? now)!.device !== 'cdrom')
+        throw new Fault('invalid', {
+            summary: 'That is no CD drive',
+            detail: `${target} of ${entry.name}`,
+            fix: 'Name a CD drive of the VM, or attach one.',
+            at: 'target',
+        })
+    const sources = await findSources(deps, { disks: [], isos: iso ? [iso] : [], nics: [], start: false })
+    refuseErrors(sources.findings.map(found => ({ ...found, at: 'iso' })))
+    const medium = sources.isos[0]
+    return {
+        kind: 'vm.change-media',
+        title: iso ? `Put ${iso} into ${target} of ${entry.name}` : `Eject ${target} of ${entry.name}`,
+        plan: [{ sentence: iso ? `Put ${iso} into ${target} of ${entry.name}` : `Eject ${target} of ${entry.name}` }],
+        work: () => deps.inventory.edit(entry.uuid, '', () => insert(deps, entry, { target, medium, force })),
+    }
+}
+
+async function insert(
+    deps: HardwareDeps,
+    entry: VmEntry,
+    what: { target: string; medium: VolumeFacts | undefined; force: boolean },
+): Promise<void> {
+    const { next, now } = needDisk(await readHardware(deps, entry), entry, what.target)
+    const filled = (element: Element | undefined) => element && setMedium(element, what.medium)
+    try {
+        await updateDevice(deps, entry, {
+            config: entry.persistent ? filled(next?.element) : undefined,
+            live: filled(now?.element),
+            force: what.force,
+        })
+    } catch (trouble) {
+        if (!/lock|tray|timed out/i.test(libvirtErrorOf(trouble)?.message ?? '')) throw trouble
+        throw new Fault('precondition', {
+            summary: 'The guest holds the tray of the drive closed',
+            detail: `${what.target} of ${entry.name}`,
+            fix: 'Eject it inside the guest, or change it by force.',
+            cause: trouble,
+        })
+    }
+}
+
+/** The drive with another medium, or none. */
+function setMedium(drive: Element, medium: VolumeFacts | undefined): Element {
+    for (const name of ['source', 'backingStore']) for (const gone of children(drive, name)) remove(gone)
+    const source = medium && sourceAttributes(medium)
+    setAttribute(drive, 'type', source?.type ?? 'file')
+    const driver = find(drive, 'driver')
+    if (driver) setAttribute(driver, 'type', 'raw')
+    if (source)
+        append(
+            drive,
+            build(drive.ownerDocument!, { name: 'source', attributes: source.attributes }),
+            find(drive, 'target'),
+        )
+    return drive
+}
+
+/** Ejects the seed everywhere it is, and deletes its volume. @throws Fault `precondition` where there is none */
+export async function planRemoveSeed(deps: HardwareDeps, entry: VmEntry): Promise<Change> {
+    if (entry.seed === '') throw notNow(entry, 'The VM has no cloud-init seed', 'Nothing is to be done.')
+    const volume = await deps.volumes.find(entry.seed).catch(() => undefined)
+    const others = volume ? deps.inventory.usersOfPath(volume.path).filter(other => other.uuid !== entry.uuid) : []
+    if (others.length > 0)
+        throw new Fault('conflict', {
+            summary: 'Another VM uses that seed',
+            detail: vmNames(deps, others).join(', '),
+            fix: 'Take it away from that VM first.',
+        })
+    return {
+        kind: 'vm.remove-seed',
+        title: `Remove the cloud-init seed of ${entry.name}`,
+        plan: [
+            { sentence: `Eject the seed from ${entry.name}` },
+            { sentence: `Delete the volume ${entry.seed}`, destroys: `volume:${entry.seed}` },
+        ],
+        work: () =>
+            deps.inventory.edit(entry.uuid, '', async () => {
+                const hardware = await readHardware(deps, entry)
+                const holds = (source: string) => source !== '' && (source === volume?.path || source === entry.seed)
+                const targets = new Set(
+                    [...hardware.disks, ...hardware.liveDisks].filter(disk => holds(disk.source)).map(d => d.target),
+                )
+                for (const target of targets) await insert(deps, entry, { target, medium: undefined, force: true })
+                const metadata = readMetadata(hardware.domain)
+                await setMetadataOf(deps.libvirt.connection(), entry, { ...metadata, seed: '' })
+                if (volume) await deps.volumes.remove(entry.seed)
+            }),
+    }
+}

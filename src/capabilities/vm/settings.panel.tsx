@@ -1,0 +1,239 @@
+// A machine's settings: description, CPU and memory, start with the node; what cannot change now says so.
+import { Alert, Button, ExpandableSection, Form, FormSection } from '@patternfly/react-core'
+import { useQueryClient } from '@tanstack/react-query'
+import { useState } from 'react'
+import { VmService } from '../../gen/proto/capabilities/vm/vm_pb.js'
+import { begun, notify } from '../act.panel.tsx'
+import { clientOf, type Trouble, troubleOf } from '../client.panel.tsx'
+import { bytes } from '../format.panel.tsx'
+import { CheckField, ChoiceField, NumberField, SizeField, sizeOf, TextField } from '../forms.panel.tsx'
+import { useMay } from '../me.panel.tsx'
+import { TroubleNote } from '../parts.panel.tsx'
+import { common } from '../words.panel.tsx'
+import type { VmTabProps } from './detail.panel.tsx'
+import { words } from './words.panel.tsx'
+
+const s = words.set
+
+/** What the form holds; numbers of bytes as people write them. */
+function valuesOf({ vm, detail }: VmTabProps) {
+    return {
+        description: vm.description,
+        notes: detail.notes,
+        tags: vm.tags.join(', '),
+        vcpus: vm.vcpus,
+        maxVcpus: vm.maxVcpus || vm.vcpus,
+        memory: bytes(vm.memoryBytes),
+        maxMemory: bytes(vm.maxMemoryBytes || vm.memoryBytes),
+        cpuModel: detail.cpu?.model ?? '',
+        autostart: vm.autostart,
+        startOrder: detail.startOrder,
+        startDelay: detail.startDelaySeconds,
+        machine: detail.machine,
+        firmware: vm.firmware || 'bios',
+        secureBoot: detail.secureBoot,
+        tpm: detail.tpm,
+        agent: detail.guestAgent,
+    }
+}
+type Values = ReturnType<typeof valuesOf>
+
+const cpuWith = (detail: VmTabProps['detail'], model: string) => ({
+    model,
+    sockets: detail.cpu?.sockets ?? 0,
+    cores: detail.cpu?.cores ?? 0,
+    threads: detail.cpu?.threads ?? 0,
+})
+
+const listOf = (text: string): string[] => [...new Set(text.split(/[,\s]+/).filter(Boolean))]
+
+export default function Settings(props: VmTabProps) {
+    const { vm, detail } = props
+    const may = useMay()
+    const queries = useQueryClient()
+    const [base, setBase] = useState(() => ({ values: valuesOf(props), revision: detail.revision }))
+    const [values, setValues] = useState(base.values)
+    const [busy, setBusy] = useState(false)
+    const [failure, setFailure] = useState<Trouble>()
+    const dirty = JSON.stringify(values) !== JSON.stringify(base.values)
+    const moved = detail.revision !== base.revision
+    const set =
+        <K extends keyof Values>(key: K) =>
+        (value: Values[K]) =>
+            setValues(v => ({ ...v, [key]: value }))
+    const reload = (): void => {
+        const fresh = valuesOf(props)
+        setBase({ values: fresh, revision: detail.revision })
+        setValues(fresh)
+        setFailure(undefined)
+    }
+    // Nothing typed yet: the form simply shows what is. Input is never thrown away.
+    if (moved && !dirty && !busy) reload()
+
+    const changed = <K extends keyof Values>(key: K): Values[K] | undefined =>
+        values[key] === base.values[key] ? undefined : values[key]
+    const size = (key: 'memory' | 'maxMemory'): bigint | undefined => {
+        const text = changed(key)
+        return text === undefined ? undefined : sizeOf(text)
+    }
+    const save = async (): Promise<void> => {
+        setBusy(true)
+        setFailure(undefined)
+        try {
+            const answer = await clientOf(VmService).update({
+                vm: vm.uuid,
+                revision: base.revision,
+                description: changed('description'),
+                notes: changed('notes'),
+                tags: changed('tags') === undefined ? undefined : { tags: listOf(values.tags) },
+                vcpus: changed('vcpus'),
+                maxVcpus: changed('maxVcpus'),
+                memoryBytes: size('memory'),
+                maxMemoryBytes: size('maxMemory'),
+                cpu: changed('cpuModel') === undefined ? undefined : cpuWith(detail, values.cpuModel),
+                autostart: changed('autostart'),
+                startOrder: changed('startOrder'),
+                startDelaySeconds: changed('startDelay'),
+                machine: changed('machine'),
+                firmware: changed('firmware'),
+                secureBoot: changed('secureBoot'),
+                tpm: changed('tpm'),
+                guestAgent: changed('agent'),
+            })
+            begun(answer)
+            const fresh = await clientOf(VmService).get({ vm: vm.uuid })
+            setBase({ values, revision: fresh.detail?.revision ?? detail.revision })
+            void queries.invalidateQueries({ queryKey: ['vm', vm.uuid] })
+            notify('success', s.saved)
+        } catch (thrown) {
+            setFailure(troubleOf(thrown))
+        }
+        setBusy(false)
+    }
+    const allowed = may('vm.update', vm)
+    return (
+        <Form
+            className="dv-form"
+            onSubmit={event => {
+                event.preventDefault()
+                void save()
+            }}
+        >
+            {failure && <TroubleNote trouble={failure} />}
+            {moved && dirty && !busy && (
+                <Alert
+                    isInline
+                    variant="warning"
+                    title={s.conflict}
+                    actionLinks={
+                        <Button variant="link" isInline onClick={reload}>
+                            {s.reload}
+                        </Button>
+                    }
+                />
+            )}
+            <fieldset disabled={!allowed} className="dv-form-groups">
+                <Group title={s.general}>
+                    <TextField
+                        name="description"
+                        label={s.description}
+                        value={values.description}
+                        change={set('description')}
+                    />
+                    <TextField name="tags" label={s.tags} help={s.tagsHelp} value={values.tags} change={set('tags')} />
+                    <TextField name="notes" label={s.notes} long value={values.notes} change={set('notes')} />
+                </Group>
+                <Group title={s.compute}>
+                    <NumberField name="vcpus" label={s.vcpus} value={values.vcpus} change={set('vcpus')} min={1} />
+                    <SizeField name="memory" label={s.memory} value={values.memory} change={set('memory')} />
+                </Group>
+                <Group title={s.start}>
+                    <CheckField
+                        name="autostart"
+                        label={s.autostart}
+                        value={values.autostart}
+                        change={set('autostart')}
+                    />
+                    {values.autostart && (
+                        <>
+                            <NumberField
+                                name="startOrder"
+                                label={s.startOrder}
+                                value={values.startOrder}
+                                change={set('startOrder')}
+                            />
+                            <NumberField
+                                name="startDelay"
+                                label={s.startDelay}
+                                value={values.startDelay}
+                                change={set('startDelay')}
+                            />
+                        </>
+                    )}
+                </Group>
+                <ExpandableSection toggleText={common.advanced}>
+                    <div className="dv-form-groups">
+                        <NumberField
+                            name="maxVcpus"
+                            label={`${s.vcpus}: ${s.maxVcpus}`}
+                            value={values.maxVcpus}
+                            change={set('maxVcpus')}
+                            min={1}
+                        />
+                        <SizeField
+                            name="maxMemory"
+                            label={`${s.memory}: ${s.maxMemory}`}
+                            value={values.maxMemory}
+                            change={set('maxMemory')}
+                        />
+                        <TextField
+                            name="cpuModel"
+                            label={s.cpuModel}
+                            value={values.cpuModel}
+                            change={set('cpuModel')}
+                        />
+                        <TextField name="machine" label={s.machine} value={values.machine} change={set('machine')} />
+                        <ChoiceField
+                            name="firmware"
+                            label={s.firmware}
+                            value={values.firmware}
+                            change={set('firmware')}
+                            choices={[
+                                { value: 'bios', label: s.bios },
+                                { value: 'uefi', label: s.uefi },
+                            ]}
+                        />
+                        {values.firmware === 'uefi' && (
+                            <CheckField
+                                name="secureBoot"
+                                label={s.secureBoot}
+                                value={values.secureBoot}
+                                change={set('secureBoot')}
+                            />
+                        )}
+                        <CheckField name="tpm" label={s.tpm} value={values.tpm} change={set('tpm')} />
+                        <CheckField name="agent" label={s.agent} value={values.agent} change={set('agent')} />
+                    </div>
+                </ExpandableSection>
+            </fieldset>
+            {allowed && (
+                <div className="dv-inline">
+                    <Button type="submit" isDisabled={!dirty || busy} isLoading={busy} data-action="save">
+                        {common.save}
+                    </Button>
+                    {dirty && (
+                        <Button variant="link" onClick={reload}>
+                            {common.cancel}
+                        </Button>
+                    )}
+                </div>
+            )}
+        </Form>
+    )
+}
+
+const Group = (props: { title: string; children: React.ReactNode }) => (
+    <FormSection title={props.title} titleElement="h2">
+        {props.children}
+    </FormSection>
+)

@@ -1,0 +1,171 @@
+// What a machine is and how it fares: facts, addresses and the last hour in four charts.
+import {
+    DescriptionList,
+    DescriptionListDescription,
+    DescriptionListGroup,
+    DescriptionListTerm,
+    Label,
+} from '@patternfly/react-core'
+import { keepPreviousData, useQuery } from '@tanstack/react-query'
+import { type ReactNode, useEffect, useMemo, useState } from 'react'
+import { type Figures, type GetGuestResponse, VmService } from '../../gen/proto/capabilities/vm/vm_pb.js'
+import { clientOf } from '../client.panel.tsx'
+import { Chart, slide } from '../figures.panel.tsx'
+import { bytes, moment, percent, rate } from '../format.panel.tsx'
+import { Meter, Quiet, Section } from '../parts.panel.tsx'
+import { fill, plural } from '../words.panel.tsx'
+import type { VmTabProps } from './detail.panel.tsx'
+import { isOn } from './store.panel.tsx'
+import { words } from './words.panel.tsx'
+
+const f = words.facts
+
+/** The last hour, then every new figure while the page is open. */
+function useFigures(uuid: string, running: boolean): Figures[] {
+    const [history, setHistory] = useState<Figures[]>([])
+    useEffect(() => {
+        const stop = new AbortController()
+        const api = clientOf(VmService)
+        const follow = async (): Promise<void> => {
+            const past = await api.getFigures({ vm: uuid }, { signal: stop.signal })
+            setHistory(past.history)
+            if (!running) return
+            for await (const message of api.watchFigures({ vm: uuid }, { signal: stop.signal })) {
+                const next = message.figures
+                if (next) setHistory(h => slide(h, next))
+            }
+        }
+        // A chart that stops is no reason for an error over the page: what it showed stays.
+        follow().catch(() => undefined)
+        return () => stop.abort()
+    }, [uuid, running])
+    return history
+}
+
+export default function Summary({ vm, detail }: VmTabProps) {
+    const running = isOn(vm.state)
+    const history = useFigures(vm.uuid, running)
+    const guest = useQuery({
+        queryKey: ['guest', vm.uuid, vm.state],
+        queryFn: ({ signal }) => clientOf(VmService).getGuest({ vm: vm.uuid }, { signal }),
+        enabled: running,
+        refetchInterval: 15_000,
+        placeholderData: keepPreviousData,
+    })
+    const times = useMemo(() => history.map(h => Number(h.at?.seconds ?? 0n)), [history])
+    const series = useMemo(
+        () => ({
+            cpu: [{ label: words.loadCpu, values: history.map(h => h.cpu) }],
+            memory: [{ label: words.loadMemory, values: history.map(h => Number(h.memoryUsedBytes)) }],
+            disk: [
+                { label: words.read, values: history.map(h => Number(h.diskReadBytesPerSecond)) },
+                { label: words.write, values: history.map(h => Number(h.diskWriteBytesPerSecond)) },
+            ],
+            net: [
+                { label: words.received, values: history.map(h => Number(h.netRxBytesPerSecond)) },
+                { label: words.sent, values: history.map(h => Number(h.netTxBytesPerSecond)) },
+            ],
+        }),
+        [history],
+    )
+    return (
+        <div className="dv-two">
+            <Section title={f.title}>
+                <DescriptionList isHorizontal isCompact isFluid>
+                    {vm.description && <Fact label={f.description}>{vm.description}</Fact>}
+                    <Fact label={f.size}>
+                        {plural(f.vcpus, vm.vcpus)} · {bytes(vm.memoryBytes)}
+                    </Fact>
+                    {running && guest.data && <Guest guest={guest.data} />}
+                    {running && <Fact label={f.agent}>{agentWord(detail)}</Fact>}
+                    {vm.started && running && <Fact label={f.started}>{moment(vm.started)}</Fact>}
+                    {vm.tags.length > 0 && (
+                        <Fact label={words.tags}>
+                            {vm.tags.map(tag => (
+                                <Label key={tag} isCompact className="dv-tag">
+                                    {tag}
+                                </Label>
+                            ))}
+                        </Fact>
+                    )}
+                    <Fact label={f.firmware}>
+                        {[
+                            vm.firmware === 'uefi' ? words.set.uefi : words.set.bios,
+                            detail.secureBoot && words.set.secureBoot,
+                            detail.tpm && words.set.tpm,
+                        ]
+                            .filter(Boolean)
+                            .join(', ')}
+                    </Fact>
+                    <Fact label={f.runs}>{detail.virtType === 'kvm' ? f.kvm : f.tcg}</Fact>
+                    {detail.snapshots > 0 && <Fact label={f.snapshots}>{detail.snapshots}</Fact>}
+                    {vm.owner && <Fact label={f.owner}>{vm.owner}</Fact>}
+                    <Fact label={f.uuid}>
+                        <code className="dv-anywhere">{vm.uuid}</code>
+                    </Fact>
+                    {detail.notes && (
+                        <Fact label={f.notes}>
+                            <span className="dv-notes">{detail.notes}</span>
+                        </Fact>
+                    )}
+                </DescriptionList>
+            </Section>
+            <div>
+                {!running && <Quiet>{words.notRunning}</Quiet>}
+                <Chart title={words.loadCpu} times={times} series={series.cpu} format={percent} max={1} />
+                <Chart
+                    title={words.loadMemory}
+                    times={times}
+                    series={series.memory}
+                    format={bytes}
+                    binary
+                    max={Number(vm.maxMemoryBytes || vm.memoryBytes)}
+                />
+                <Chart title={words.loadDisk} times={times} series={series.disk} format={rate} binary />
+                <Chart title={words.loadNet} times={times} series={series.net} format={rate} binary />
+            </div>
+        </div>
+    )
+}
+
+const agentWord = (detail: VmTabProps['detail']): string =>
+    detail.guestAgentConnected ? f.agentYes : detail.guestAgent ? f.agentNo : f.agentOff
+
+function Guest({ guest }: { guest: GetGuestResponse }) {
+    const addresses = guest.interfaces.filter(i => i.name !== 'lo').flatMap(i => i.addresses.map(a => ({ a, i })))
+    return (
+        <>
+            {guest.os && <Fact label={f.os}>{guest.os}</Fact>}
+            {guest.hostname && <Fact label={f.hostname}>{guest.hostname}</Fact>}
+            <Fact label={f.addresses}>
+                {addresses.length === 0 && f.noAddress}
+                {addresses.map(({ a, i }) => (
+                    <div key={`${i.mac}${a}`} className="dv-anywhere" data-address={a}>
+                        {a} <span className="dv-quiet">{i.name || i.mac}</span>
+                    </div>
+                ))}
+            </Fact>
+            {guest.filesystems.length > 0 && (
+                <Fact label={f.filesystems}>
+                    {guest.filesystems.map(fs => (
+                        <div key={fs.mountpoint}>
+                            {fs.mountpoint}
+                            <Meter
+                                label={fs.mountpoint}
+                                share={fs.totalBytes > 0n ? Number(fs.usedBytes) / Number(fs.totalBytes) : 0}
+                                text={fill(f.used, { used: bytes(fs.usedBytes), total: bytes(fs.totalBytes) })}
+                            />
+                        </div>
+                    ))}
+                </Fact>
+            )}
+        </>
+    )
+}
+
+const Fact = (props: { label: string; children: ReactNode }) => (
+    <DescriptionListGroup>
+        <DescriptionListTerm>{props.label}</DescriptionListTerm>
+        <DescriptionListDescription>{props.children}</DescriptionListDescription>
+    </DescriptionListGroup>
+)

@@ -1,0 +1,226 @@
+// The table of virtual machines: only the rows in sight are drawn, so that thousands stay smooth.
+import { Button, Label, Tooltip } from '@patternfly/react-core'
+import PendingIcon from '@patternfly/react-icons/dist/esm/icons/pending-icon'
+import PlayIcon from '@patternfly/react-icons/dist/esm/icons/play-icon'
+import PowerOffIcon from '@patternfly/react-icons/dist/esm/icons/power-off-icon'
+import { Table, Tbody, Td, Th, Thead, Tr } from '@patternfly/react-table'
+import { Link } from '@tanstack/react-router'
+import { useVirtualizer } from '@tanstack/react-virtual'
+import { memo, useCallback, useRef } from 'react'
+import type { Vm } from '../../gen/proto/capabilities/vm/vm_pb.js'
+import { bytes, percent, since } from '../format.panel.tsx'
+import { useMay } from '../me.panel.tsx'
+import { ActionMenu, actionsOf } from '../parts.panel.tsx'
+import { common, fill } from '../words.panel.tsx'
+import { fits, power, useVmActions, type VmActions } from './actions.panel.tsx'
+import { isOn, StateLabel } from './store.panel.tsx'
+import { words } from './words.panel.tsx'
+
+export type SortKey = 'name' | 'state' | 'cpu' | 'memory'
+export interface Sort {
+    key: SortKey
+    down: boolean
+}
+
+const ROW_PX = 48
+const columns: { key: SortKey | 'tags' | 'networks' | 'uptime'; label: string }[] = [
+    { key: 'name', label: common.name },
+    { key: 'state', label: common.state },
+    { key: 'cpu', label: words.cpu },
+    { key: 'memory', label: words.memory },
+    { key: 'networks', label: words.networks },
+    { key: 'tags', label: words.tags },
+    { key: 'uptime', label: words.uptime },
+]
+const sortable = new Set<string>(['name', 'state', 'cpu', 'memory'])
+
+export function VmTable(props: {
+    rows: readonly Vm[]
+    sort: Sort
+    onSort: (sort: Sort) => void
+    selected: ReadonlySet<string>
+    onSelect: (selected: ReadonlySet<string>) => void
+}) {
+    const { rows, selected, onSelect } = props
+    const may = useMay()
+    const actions = useVmActions()
+    const scroller = useRef<HTMLDivElement>(null)
+    const virtual = useVirtualizer({
+        count: rows.length,
+        getScrollElement: () => scroller.current,
+        estimateSize: () => ROW_PX,
+        overscan: 12,
+        getItemKey: index => rows[index]?.uuid ?? index,
+    })
+    const current = useRef(selected)
+    current.current = selected
+    const toggle = useCallback(
+        (uuid: string, on: boolean) => {
+            const next = new Set(current.current)
+            if (on) next.add(uuid)
+            else next.delete(uuid)
+            onSelect(next)
+        },
+        [onSelect],
+    )
+    const items = virtual.getVirtualItems()
+    const above = items[0]?.start ?? 0
+    const below = virtual.getTotalSize() - (items[items.length - 1]?.end ?? 0)
+    const all = rows.length > 0 && rows.every(vm => selected.has(vm.uuid))
+    return (
+        <div className="dv-scroll" ref={scroller}>
+            <Table
+                aria-label={words.vms}
+                aria-rowcount={rows.length + 1}
+                variant="compact"
+                gridBreakPoint=""
+                isStickyHeader
+                className="dv-vms"
+            >
+                <Thead>
+                    <Tr>
+                        <Th
+                            aria-label={words.selectAll}
+                            select={{
+                                isSelected: all,
+                                onSelect: (_e, on) => onSelect(on ? new Set(rows.map(vm => vm.uuid)) : new Set()),
+                            }}
+                        />
+                        {columns.map((column, index) => (
+                            <Th
+                                key={column.key}
+                                className={`dv-col-${column.key}`}
+                                modifier="nowrap"
+                                sort={
+                                    sortable.has(column.key)
+                                        ? {
+                                              columnIndex: index,
+                                              sortBy: {
+                                                  index: columns.findIndex(c => c.key === props.sort.key),
+                                                  direction: props.sort.down ? 'desc' : 'asc',
+                                              },
+                                              onSort: (_e, _i, direction) =>
+                                                  props.onSort({
+                                                      key: column.key as SortKey,
+                                                      down: direction === 'desc',
+                                                  }),
+                                          }
+                                        : undefined
+                                }
+                            >
+                                {column.label}
+                            </Th>
+                        ))}
+                        <Th screenReaderText={common.actions} className="dv-col-actions" />
+                    </Tr>
+                </Thead>
+                <Tbody>
+                    {above > 0 && <Spacer height={above} />}
+                    {items.map(item => {
+                        const vm = rows[item.index]
+                        if (!vm) return null
+                        return (
+                            <Row
+                                key={vm.uuid}
+                                vm={vm}
+                                index={item.index}
+                                selected={selected.has(vm.uuid)}
+                                toggle={toggle}
+                                may={may}
+                                actions={actions}
+                            />
+                        )
+                    })}
+                    {below > 0 && <Spacer height={below} />}
+                </Tbody>
+            </Table>
+        </div>
+    )
+}
+
+// One cell only: a span over columns that a narrow screen hides would bring them back.
+const Spacer = (props: { height: number }) => (
+    <tr aria-hidden className="dv-spacer">
+        <td style={{ height: props.height }} />
+    </tr>
+)
+
+const Row = memo(function Row(props: {
+    vm: Vm
+    index: number
+    selected: boolean
+    toggle: (uuid: string, on: boolean) => void
+    may: ReturnType<typeof useMay>
+    actions: VmActions
+}) {
+    const { vm, may, actions } = props
+    const offered = may('vm.power', vm)
+    const verb = fits('start', vm)
+        ? 'start'
+        : fits('shutdown', vm)
+          ? 'shutdown'
+          : fits('resume', vm)
+            ? 'resume'
+            : undefined
+    return (
+        <Tr data-vm={vm.name} data-uuid={vm.uuid} aria-rowindex={props.index + 2} isRowSelected={props.selected}>
+            <Td
+                select={{
+                    rowIndex: props.index,
+                    isSelected: props.selected,
+                    onSelect: (_e, on) => props.toggle(vm.uuid, on),
+                }}
+                aria-label={fill(words.selectOne, { name: vm.name })}
+            />
+            <Td className="dv-col-name">
+                <Link to={'/vms/$vm' as string} params={{ vm: vm.uuid } as never} className="dv-link">
+                    {vm.name}
+                </Link>
+                {vm.template && (
+                    <Label isCompact variant="outline" className="dv-after">
+                        {words.template}
+                    </Label>
+                )}
+                {vm.pending && (
+                    <Tooltip content={words.pending}>
+                        <span className="dv-after" role="img" aria-label={words.pending}>
+                            <PendingIcon />
+                        </span>
+                    </Tooltip>
+                )}
+            </Td>
+            <Td className="dv-col-state">
+                <StateLabel state={vm.state} />
+            </Td>
+            <Td className="dv-col-cpu">
+                {isOn(vm.state) ? fill(words.busy, { share: percent(vm.cpu), cpus: vm.vcpus }) : vm.vcpus}
+            </Td>
+            <Td className="dv-col-memory">{bytes(vm.memoryBytes)}</Td>
+            <Td className="dv-col-networks">{vm.networks.join(', ')}</Td>
+            <Td className="dv-col-tags">
+                <div className="dv-tags">
+                    {vm.tags.map(tag => (
+                        <Label key={tag} isCompact>
+                            {tag}
+                        </Label>
+                    ))}
+                </div>
+            </Td>
+            <Td className="dv-col-uptime">{isOn(vm.state) && vm.started ? since(vm.started) : ''}</Td>
+            <Td className="dv-col-actions" isActionCell>
+                {offered && verb && (
+                    <Button
+                        variant="plain"
+                        size="sm"
+                        data-action={verb}
+                        aria-label={`${words[verb]}: ${vm.name}`}
+                        title={words[verb]}
+                        icon={verb === 'shutdown' ? <PowerOffIcon /> : <PlayIcon />}
+                        onClick={() => void power(verb, vm)}
+                    />
+                )}
+                <ActionMenu label={actionsOf(vm.name)} actions={actions(vm, verb ? [verb] : [])} />
+            </Td>
+        </Tr>
+    )
+})

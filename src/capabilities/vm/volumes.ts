@@ -1,0 +1,68 @@
+// What the vm capability wants of whoever keeps volumes: the small interface that the daemon hands over.
+import type { RunningTask, UndoStep } from '../../engine/task.ts'
+
+export interface VolumeFacts {
+    pool: string
+    name: string
+    /** Path or network source, as libvirt says it. */
+    path: string
+    /** libvirt's type of the pool: dir, logical, rbd, zfs, … */
+    poolType: string
+    format: string
+    capacityBytes: number
+    allocationBytes: number
+    /** Path of the backing volume, for a linked clone. */
+    backingPath?: string
+}
+
+export interface NewVolume {
+    pool: string
+    name: string
+    /** Ignored when smaller than the source with `from`. */
+    capacityBytes: number
+    /** qcow2 or raw; absent: what the pool is best at. */
+    format?: string
+    /** `pool/volume` whose content it gets. */
+    from?: string
+    /** With `from`: stands on it instead of copying it (qcow2 only). */
+    linked?: boolean
+    /** Id of the task that makes it: the undo step `volume.remove` names it, and takes back nothing that others made. */
+    by?: string
+    signal?: AbortSignal
+    onProgress?: (fraction: number) => void
+}
+
+export interface Volumes {
+    /** By `pool/volume`. @throws Fault `not-found` */
+    find(ref: string): Promise<VolumeFacts>
+    /**
+     * Refuses a volume whose header, which a guest may have written, leads out of its pools or to files of its own
+     * choosing. @throws Fault `denied`, `conflict`, `not-found`
+     */
+    checkExisting(ref: string): Promise<void>
+    /** The volume at a path, when it is in a pool. From memory: cheap. */
+    byPath(path: string): VolumeFacts | undefined
+    /** Volumes whose backing is that path. From memory: cheap. */
+    standingOn(path: string): VolumeFacts[]
+    /** Name of the pool that is taken when none is named. @throws Fault `precondition` when there is none. */
+    defaultPool(): string
+    /** Refuses what does not fit (`exhausted`), exists (`exists`), or has a bad name (`invalid`), before touching. */
+    check(volume: NewVolume): Promise<void>
+    create(volume: NewVolume): Promise<VolumeFacts>
+    /** Writes the whole content, from byte 0. */
+    write(ref: string, data: Uint8Array): Promise<void>
+    resize(ref: string, capacityBytes: number): Promise<void>
+    /** Gone already is fine. */
+    remove(ref: string): Promise<void>
+}
+
+/**
+ * How a volume is taken back that a task makes with `by: task.id`. Whoever keeps the volumes undoes it, and only what
+ * that task has made: a volume that was there before is left alone.
+ */
+export const undoOf = (task: Pick<RunningTask, 'id'>, volume: Pick<NewVolume, 'pool' | 'name'>): UndoStep => ({
+    kind: 'volume.remove',
+    pool: volume.pool,
+    name: volume.name,
+    by: task.id,
+})
