@@ -1,0 +1,51 @@
+// The usual life of a verb that changes something: plan, consent where data dies, the call, the task followed to its end.
+import { Fault } from '../base/fault.ts'
+import type { Begun } from '../gen/proto/capabilities/debvisor_pb.js'
+import { BegunSchema } from '../gen/proto/capabilities/debvisor_pb.js'
+import type { VerbContext, View } from './verb.ts'
+
+export interface Change {
+    /** The call; with `dryRun` it answers the plan only. */
+    call(dryRun: boolean): Promise<Begun>
+    /** What has to be typed before data dies: the name of what is lost. Absent: nothing can die by this verb. */
+    consent?: string
+    /** Asked where nothing dies but somebody would mind, such as pulling a plug. */
+    question?: string
+}
+
+/** With --dry-run and --check shows the plan; else asks what has to be asked, begins, follows, and says what is done. */
+export async function carryOut(context: VerbContext, change: Change): Promise<View> {
+    if (context.dryRun) return planView(context, await change.call(true))
+    if (change.consent !== undefined) {
+        const preview = await change.call(true)
+        const lost = lostBy(preview)
+        if (lost.length > 0) {
+            context.show(planView(context, preview))
+            await context.confirm(`This destroys ${lost.join(', ')}.`, change.consent)
+            await checkStill(change, lost)
+        } else if (change.question) await context.confirm(change.question)
+    } else if (change.question) await context.confirm(change.question)
+    const begun = await change.call(false)
+    if (begun.task) await context.follow(begun.task)
+    return planView(context, begun)
+}
+
+const lostBy = (begun: Begun): string[] => begun.plan.map(step => step.destroys).filter(destroys => destroys !== '')
+
+/** While a person thinks, others go on: what was agreed to is what was shown. @throws Fault `conflict` */
+async function checkStill(change: Change, agreed: readonly string[]): Promise<void> {
+    const now = lostBy(await change.call(true))
+    if (now.length === agreed.length && now.every((destroys, i) => destroys === agreed[i])) return
+    throw new Fault('conflict', {
+        summary: 'It would destroy something else by now than what was agreed to',
+        detail: `agreed to ${agreed.join(', ')}; now it is ${now.join(', ') || 'nothing'}`,
+        fix: 'Nothing was changed. Run it again, and read the new plan.',
+    })
+}
+
+export const planView = (context: VerbContext, begun: Begun): View => ({
+    kind: 'plan',
+    sentences: begun.plan.map(step => ({ text: step.sentence, destroys: step.destroys })),
+    findings: begun.findings,
+    json: context.json(BegunSchema, begun),
+})

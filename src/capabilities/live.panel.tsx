@@ -1,0 +1,150 @@
+// Lists that the server keeps fresh: a Watch stream feeds a keyed store, in batches, through every reconnect.
+import { Code, ConnectError } from '@connectrpc/connect'
+import { useSyncExternalStore } from 'react'
+import { session, type Trouble, troubleOf } from './client.panel.tsx'
+
+export interface Snapshot<T> {
+    items: ReadonlyMap<string, T>
+    list: readonly T[]
+    /** connecting: nothing came yet. lost: the server is away. stale: the server says that this may be old. */
+    state: 'connecting' | 'live' | 'stale' | 'lost' | 'denied'
+    trouble?: Trouble
+}
+
+/** What a message of the stream does to the store. */
+export interface Draft<T> {
+    put(key: string, item: T): void
+    remove(key: string): void
+    get(key: string): T | undefined
+    /** All that existed has been said: what was not said is gone. */
+    synced(): void
+    stale(yes: boolean): void
+}
+
+export interface LiveSource<M, T> {
+    open(signal: AbortSignal): AsyncIterable<M>
+    apply(draft: Draft<T>, message: M): void
+    /** The stream never says `synced`: what it said before a reconnect stays. */
+    keeps?: boolean
+}
+
+export interface Live<T> {
+    subscribe(listener: () => void): () => void
+    get(): Snapshot<T>
+}
+
+const BATCH_MS = 80
+const LINGER_MS = 15_000
+
+/** A store that is connected while somebody looks at it, and a little longer. */
+export function live<M, T>(source: LiveSource<M, T>): Live<T> {
+    let snapshot: Snapshot<T> = { items: new Map(), list: [], state: 'connecting' }
+    let items = new Map<string, T>()
+    let fresh: Map<string, T> | undefined
+    let state: Snapshot<T>['state'] = 'connecting'
+    let trouble: Trouble | undefined
+    let timer: ReturnType<typeof setTimeout> | undefined
+    let linger: ReturnType<typeof setTimeout> | undefined
+    let running: AbortController | undefined
+    const listeners = new Set<() => void>()
+
+    const flush = (): void => {
+        timer = undefined
+        const shown = new Map(items)
+        snapshot = { items: shown, list: [...shown.values()], state, trouble }
+        for (const listener of [...listeners]) listener()
+    }
+    const changed = (): void => {
+        if (timer === undefined) timer = setTimeout(flush, BATCH_MS)
+    }
+    const draft: Draft<T> = {
+        put(key, item) {
+            ;(fresh ?? items).set(key, item)
+            if (!fresh) changed()
+        },
+        remove(key) {
+            ;(fresh ?? items).delete(key)
+            if (!fresh) changed()
+        },
+        get: key => (fresh ?? items).get(key),
+        synced() {
+            if (fresh) items = fresh
+            fresh = undefined
+            state = 'live'
+            changed()
+        },
+        stale(yes) {
+            if (state !== 'stale' && !yes) return
+            state = yes ? 'stale' : 'live'
+            changed()
+        },
+    }
+
+    async function follow(signal: AbortSignal): Promise<void> {
+        let waitMs = 500
+        while (!signal.aborted) {
+            try {
+                fresh = source.keeps ? undefined : new Map()
+                for await (const message of source.open(signal)) {
+                    waitMs = 500
+                    trouble = undefined
+                    if (source.keeps && state !== 'live') state = 'live'
+                    source.apply(draft, message)
+                }
+            } catch (thrown) {
+                if (signal.aborted) return
+                trouble = troubleOf(thrown)
+                const code = ConnectError.from(thrown).code
+                if (code === Code.PermissionDenied) {
+                    state = 'denied'
+                    flush()
+                    return
+                }
+                if (code === Code.Unauthenticated) {
+                    if (session.get() === 'in') session.set('expired')
+                    await session.renewed(signal).catch(() => undefined)
+                    continue
+                }
+            }
+            if (signal.aborted) return
+            state = 'lost'
+            changed()
+            await pause(waitMs, signal)
+            waitMs = Math.min(waitMs * 2, 10_000)
+        }
+    }
+
+    return {
+        get: () => snapshot,
+        subscribe(listener) {
+            listeners.add(listener)
+            clearTimeout(linger)
+            if (!running) {
+                running = new AbortController()
+                void follow(running.signal)
+            }
+            return () => {
+                listeners.delete(listener)
+                if (listeners.size > 0) return
+                linger = setTimeout(() => {
+                    running?.abort()
+                    running = undefined
+                    if (state === 'denied') state = 'connecting'
+                }, LINGER_MS)
+            }
+        },
+    }
+}
+
+/** What a live store holds now; the component is drawn again with each batch. */
+export const useLive = <T,>(store: Live<T>): Snapshot<T> => useSyncExternalStore(store.subscribe, store.get)
+
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+    return new Promise(resolve => {
+        const timer = setTimeout(resolve, ms)
+        signal.addEventListener('abort', () => {
+            clearTimeout(timer)
+            resolve()
+        })
+    })
+}

@@ -1,0 +1,266 @@
+// The parts pages are made of: heads, troubles, empty states, loading, meters, copying, menus of actions.
+import {
+    Alert,
+    Button,
+    ClipboardCopyButton,
+    CodeBlock,
+    CodeBlockAction,
+    CodeBlockCode,
+    Content,
+    Dropdown,
+    DropdownItem,
+    DropdownList,
+    EmptyState,
+    EmptyStateActions,
+    EmptyStateBody,
+    EmptyStateFooter,
+    MenuToggle,
+    PageSection,
+    Progress,
+    Spinner,
+    Title,
+} from '@patternfly/react-core'
+import EllipsisVIcon from '@patternfly/react-icons/dist/esm/icons/ellipsis-v-icon'
+import { Link } from '@tanstack/react-router'
+import { type AnchorHTMLAttributes, type ComponentType, type ReactNode, useEffect, useRef, useState } from 'react'
+import type { Trouble } from './client.panel.tsx'
+import type { Snapshot } from './live.panel.tsx'
+import { common, fill } from './words.panel.tsx'
+
+/** Title, what stands beside it, and the buttons of a page. */
+export function PageHead(props: { title: string; below?: ReactNode; children?: ReactNode; aside?: ReactNode }) {
+    return (
+        <PageSection className="dv-head" hasBodyWrapper={false}>
+            <div className="dv-head-row">
+                <Title headingLevel="h1" className="dv-title">
+                    {props.title}
+                </Title>
+                {props.aside}
+                <div className="dv-head-actions">{props.children}</div>
+            </div>
+            {props.below}
+        </PageSection>
+    )
+}
+
+export function PageBody(props: { children: ReactNode; fill?: boolean }) {
+    return (
+        <PageSection hasBodyWrapper={false} isFilled={props.fill} className={props.fill ? 'dv-fill' : 'dv-body'}>
+            {props.children}
+        </PageSection>
+    )
+}
+
+/** Where several small sections stand on one page. */
+export function Section(props: { title: string; children: ReactNode; actions?: ReactNode }) {
+    return (
+        <section className="dv-section">
+            <div className="dv-head-row">
+                <Title headingLevel="h2" size="lg">
+                    {props.title}
+                </Title>
+                <div className="dv-head-actions">{props.actions}</div>
+            </div>
+            {props.children}
+        </section>
+    )
+}
+
+/** The server's words: what went wrong, with what, and what to do. */
+export function TroubleNote(props: { trouble: Trouble; retry?: () => void }) {
+    const { trouble } = props
+    return (
+        <Alert
+            variant="danger"
+            isInline
+            title={trouble.summary}
+            data-trouble={trouble.code}
+            actionLinks={
+                props.retry && (
+                    <Button variant="link" isInline onClick={props.retry}>
+                        {common.retry}
+                    </Button>
+                )
+            }
+        >
+            {trouble.detail && <p className="dv-anywhere">{trouble.detail}</p>}
+            {trouble.fix && <p>{trouble.fix}</p>}
+            {trouble.findings.map(f => (
+                <p key={`${f.code}${f.at}`} className="dv-anywhere">
+                    {[f.summary, f.detail, f.fix].filter(Boolean).join('. ')}
+                </p>
+            ))}
+        </Alert>
+    )
+}
+
+/** Says that a live list may be old. */
+export function Freshness(props: { of: Snapshot<unknown> }) {
+    if (props.of.state === 'lost')
+        return <Alert variant="warning" isInline isPlain title={common.lostServer} data-freshness="lost" />
+    if (props.of.state === 'stale')
+        return <Alert variant="warning" isInline isPlain title={common.stale} data-freshness="stale" />
+    return null
+}
+
+export function Loading() {
+    return (
+        <div className="dv-loading">
+            <Spinner aria-label={common.loading} />
+        </div>
+    )
+}
+
+/** An empty page that says what to do first. */
+export function EmptyHint(props: { title: string; icon?: ComponentType; body?: ReactNode; children?: ReactNode }) {
+    return (
+        <EmptyState titleText={props.title} headingLevel="h2" icon={props.icon} variant="sm">
+            {props.body && <EmptyStateBody>{props.body}</EmptyStateBody>}
+            {props.children && (
+                <EmptyStateFooter>
+                    <EmptyStateActions>{props.children}</EmptyStateActions>
+                </EmptyStateFooter>
+            )}
+        </EmptyState>
+    )
+}
+
+/** How full something is. */
+export function Meter(props: { share: number; label: string; text: string }) {
+    const value = Math.max(0, Math.min(100, Math.round(props.share * 100)))
+    return (
+        <div className="dv-meter">
+            <Progress
+                value={value}
+                aria-label={props.label}
+                measureLocation="none"
+                size="sm"
+                variant={value >= 98 ? 'danger' : value >= 90 ? 'warning' : undefined}
+            />
+            <span className="dv-quiet">{props.text}</span>
+        </div>
+    )
+}
+
+export interface MenuAction {
+    key: string
+    label: string
+    description?: string
+    danger?: boolean
+    disabled?: boolean
+    run: () => void
+}
+
+/** A menu of actions behind three dots, or behind a labelled button. */
+export function ActionMenu(props: { label: string; actions: (MenuAction | undefined | false)[]; text?: string }) {
+    const [open, setOpen] = useState(false)
+    // A dropdown is heavy, and a list has many: until one is first opened there is only its button.
+    const [used, setUsed] = useState(false)
+    const box = useRef<HTMLSpanElement>(null)
+    useEffect(() => {
+        if (used) box.current?.querySelector('button')?.focus()
+    }, [used])
+    const actions = props.actions.filter(a => !!a)
+    if (actions.length === 0) return null
+    const look = {
+        variant: props.text ? ('secondary' as const) : ('plain' as const),
+        'aria-label': props.text ? undefined : props.label,
+        icon: props.text ? undefined : <EllipsisVIcon />,
+    }
+    if (!used) {
+        // Later, since the dropdown would take this very click for one outside of it, and close.
+        const first = (): void => {
+            setUsed(true)
+            setOpen(true)
+        }
+        return (
+            <MenuToggle {...look} isExpanded={false} onClick={() => setTimeout(first)}>
+                {props.text}
+            </MenuToggle>
+        )
+    }
+    return (
+        <span ref={box}>
+            <Dropdown
+                isOpen={open}
+                onOpenChange={setOpen}
+                onSelect={() => setOpen(false)}
+                popperProps={{ position: 'right', appendTo: () => document.body }}
+                toggle={ref => (
+                    <MenuToggle {...look} ref={ref} isExpanded={open} onClick={() => setOpen(!open)}>
+                        {props.text}
+                    </MenuToggle>
+                )}
+            >
+                {open && (
+                    <DropdownList>
+                        {actions.map(action => (
+                            <DropdownItem
+                                key={action.key}
+                                data-action={action.key}
+                                isDanger={action.danger}
+                                isDisabled={action.disabled}
+                                description={action.description}
+                                onClick={action.run}
+                            >
+                                {action.label}
+                            </DropdownItem>
+                        ))}
+                    </DropdownList>
+                )}
+            </Dropdown>
+        </span>
+    )
+}
+
+/** Text to copy: a command, a document, a secret. */
+export function CopyBlock(props: { text: string; label: string; tall?: boolean }) {
+    const [copied, setCopied] = useState(false)
+    return (
+        <CodeBlock
+            className={props.tall ? 'dv-code dv-code-tall' : 'dv-code'}
+            actions={
+                <CodeBlockAction className="dv-code-bar">
+                    <span className="dv-quiet">{props.label}</span>
+                    <ClipboardCopyButton
+                        id={`copy-${props.label.replace(/\W+/g, '-')}`}
+                        aria-label={`${common.copy}: ${props.label}`}
+                        onClick={() => {
+                            void navigator.clipboard.writeText(props.text).then(() => setCopied(true))
+                        }}
+                        onTooltipHidden={() => setCopied(false)}
+                        variant="plain"
+                    >
+                        {copied ? common.copied : common.copy}
+                    </ClipboardCopyButton>
+                </CodeBlockAction>
+            }
+        >
+            {/* A scrolling region has to be reachable by keyboard. */}
+            {/* biome-ignore lint/a11y/noNoninteractiveTabindex: scrollable text needs focus to be scrolled by keys */}
+            <section className="dv-code-scroll" tabIndex={0} aria-label={props.label}>
+                <CodeBlockCode>{props.text}</CodeBlockCode>
+            </section>
+        </CodeBlock>
+    )
+}
+
+/**
+ * A link inside the panel where PatternFly wants a component, as `component={Anchor} href="/vms"`. One and the same
+ * function: a new one at each drawing would take the element, and with it focus and clicks, away.
+ */
+export function Anchor({ href, ...rest }: AnchorHTMLAttributes<HTMLAnchorElement>) {
+    return <Link to={(href ?? '/') as string} {...(rest as object)} />
+}
+
+/** Small grey text. */
+export const Quiet = (props: { children: ReactNode }) => (
+    <Content component="small" className="dv-quiet">
+        {props.children}
+    </Content>
+)
+
+/** What a person sees on a page that their rights do not reach. */
+export const Forbidden = () => <EmptyHint title={common.forbidden} body={common.forbiddenFix} />
+
+export const actionsOf = (name: string): string => fill(common.actionsOf, { name })

@@ -1,0 +1,21 @@
+// What exists on the side of the node: every service of the API. (The pages are in table.panel.ts.)
+import type { DescService } from '@bufbuild/protobuf'
+import { AuditService } from '../gen/proto/capabilities/audit/audit_pb.js'
+import { ConsoleService } from '../gen/proto/capabilities/console/console_pb.js'
+import { IdentityService } from '../gen/proto/capabilities/identity/identity_pb.js'
+import { ImageService } from '../gen/proto/capabilities/image/image_pb.js'
+import { NetworkService } from '../gen/proto/capabilities/network/network_pb.js'
+import { NodeService } from '../gen/proto/capabilities/node/node_pb.js'
+import { TaskService } from '../gen/proto/capabilities/task/task_pb.js'
+import { VmService } from '../gen/proto/capabilities/vm/vm_pb.js'
+
+export const services: readonly DescService[] = [
+    VmService,
+    ConsoleService,
+    ImageService,
+    NetworkService,
+    NodeService,
+    TaskService,
+    AuditService,
+    IdentityService,
+]

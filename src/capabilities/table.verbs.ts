@@ -1,0 +1,33 @@
+// The verbs of the command line, gathered from the capabilities.
+import { auditVerbs } from './audit/cli.ts'
+import { identityVerbs } from './identity/cli.ts'
+import { imageVerbs } from './image/cli.ts'
+import { networkVerbs } from './network/cli.ts'
+import { nodeVerbs } from './node/cli.ts'
+import { taskVerbs } from './task/cli.ts'
+import type { Verb } from './verb.ts'
+import { vmVerbs } from './vm/cli.ts'
+
+export const topics = [
+    { name: 'vm', summary: 'virtual machines' },
+    { name: 'image', summary: 'images, ISO files and disks' },
+    { name: 'pool', summary: 'storage pools' },
+    { name: 'network', summary: 'networks that VMs join' },
+    { name: 'node', summary: 'this machine' },
+    { name: 'task', summary: 'long operations' },
+    { name: 'audit', summary: 'who changed what' },
+    { name: 'user', summary: 'people and their roles' },
+    { name: 'token', summary: 'API tokens for programs' },
+    { name: 'grant', summary: 'rights on single VMs' },
+    { name: 'session', summary: 'where people are logged in' },
+]
+
+export const verbs: readonly Verb[] = [
+    ...vmVerbs,
+    ...imageVerbs,
+    ...networkVerbs,
+    ...nodeVerbs,
+    ...taskVerbs,
+    ...auditVerbs,
+    ...identityVerbs,
+]
