@@ -1,0 +1,131 @@
+// The panel as a whole: queries, session, routes from the table, and the edge where failures of pages end.
+import { Code, ConnectError } from '@connectrpc/connect'
+import { QueryClient, QueryClientProvider } from '@tanstack/react-query'
+import { createRootRoute, createRoute, createRouter, Navigate, RouterProvider } from '@tanstack/react-router'
+import { type ComponentType, type ReactNode, Suspense, useEffect, useState } from 'react'
+import { clientOf, session, useSession } from '../../capabilities/client.panel.tsx'
+import { FirstPage, LoginPage } from '../../capabilities/identity/login.panel.tsx'
+import { PanelTable } from '../../capabilities/pages.panel.tsx'
+import { EmptyHint, Loading, PageBody } from '../../capabilities/parts.panel.tsx'
+import { table } from '../../capabilities/table.panel.ts'
+import { common } from '../../capabilities/words.panel.tsx'
+import { IdentityService } from '../../gen/proto/capabilities/identity/identity_pb.js'
+import { Frame } from './frame.tsx'
+import { words } from './words.ts'
+
+const final = new Set([
+    Code.PermissionDenied,
+    Code.NotFound,
+    Code.InvalidArgument,
+    Code.Unauthenticated,
+    Code.FailedPrecondition,
+])
+
+const queries = new QueryClient({
+    defaultOptions: {
+        queries: {
+            staleTime: 3_000,
+            retry: (failures, error) => failures < 3 && !final.has(ConnectError.from(error).code),
+        },
+    },
+})
+
+const root = createRootRoute({ component: Frame, notFoundComponent: Missing })
+
+function titled(Component: ComponentType, title: string): () => ReactNode {
+    return function Titled() {
+        useEffect(() => {
+            document.title = `${title} · ${common.product}`
+        }, [])
+        return (
+            <Suspense fallback={<Loading />}>
+                <Component />
+            </Suspense>
+        )
+    }
+}
+
+const router = createRouter({
+    routeTree: root.addChildren([
+        createRoute({
+            getParentRoute: () => root,
+            path: '/',
+            component: () => <Navigate to={'/vms' as string} replace />,
+        }),
+        ...table
+            .flatMap(entry => entry.pages ?? [])
+            .map(page =>
+                createRoute({
+                    getParentRoute: () => root,
+                    path: page.path,
+                    component: titled(page.component, page.title),
+                }),
+            ),
+    ]),
+    defaultErrorComponent: Broken,
+})
+
+function Missing() {
+    return (
+        <PageBody>
+            <EmptyHint title={common.notFound}>
+                <a href="/vms">{common.home}</a>
+            </EmptyHint>
+        </PageBody>
+    )
+}
+
+function Broken() {
+    return (
+        <PageBody>
+            <EmptyHint title={common.pageFailed} body={common.pageFailedFix}>
+                <a href="/vms">{common.home}</a>
+            </EmptyHint>
+        </PageBody>
+    )
+}
+
+/** Asks who is logged in, until the server says yes or no. */
+function useWhoAmI(): boolean {
+    const [away, setAway] = useState(false)
+    useEffect(() => {
+        let gone = false
+        const ask = async (): Promise<void> => {
+            try {
+                const me = await clientOf(IdentityService).whoAmI({})
+                queries.setQueryData(['me'], me)
+                if (!gone) session.set('in')
+            } catch (thrown) {
+                if (gone) return
+                if (ConnectError.from(thrown).code === Code.Unauthenticated) return session.set('out')
+                setAway(true)
+                setTimeout(() => void ask(), 2_000)
+            }
+        }
+        void ask()
+        return () => {
+            gone = true
+        }
+    }, [])
+    return away
+}
+
+export function App(props: { secret: string }) {
+    return (
+        <QueryClientProvider client={queries}>
+            <PanelTable value={table}>
+                <Gate secret={props.secret} />
+            </PanelTable>
+        </QueryClientProvider>
+    )
+}
+
+function Gate(props: { secret: string }) {
+    const state = useSession()
+    const [secret, setSecret] = useState(props.secret)
+    const away = useWhoAmI()
+    if (secret !== '') return <FirstPage secret={secret} done={() => setSecret('')} />
+    if (state === 'out') return <LoginPage />
+    if (state === 'unknown') return away ? <EmptyHint title={words.away} body={words.awayText} /> : <Loading />
+    return <RouterProvider router={router} />
+}

@@ -1,0 +1,222 @@
+// The frame around every page: masthead, navigation by rights, content, tasks; and notices and dialogs over it.
+import {
+    Alert,
+    AlertActionCloseButton,
+    AlertGroup,
+    Masthead,
+    MastheadBrand,
+    MastheadContent,
+    MastheadLogo,
+    MastheadMain,
+    MastheadToggle,
+    Nav,
+    NavItem,
+    NavList,
+    Page,
+    PageSidebar,
+    PageSidebarBody,
+    PageToggleButton,
+    SkipToContent,
+} from '@patternfly/react-core'
+import { useQueryClient } from '@tanstack/react-query'
+import { Outlet, useNavigate, useRouterState } from '@tanstack/react-router'
+import { Fragment, useContext, useEffect, useState } from 'react'
+import { dismiss, useDialogs, useNotices } from '../../capabilities/act.panel.tsx'
+import { clientOf, session, useSession } from '../../capabilities/client.panel.tsx'
+import { LoginAgain } from '../../capabilities/identity/login.panel.tsx'
+import { useMay, useMe } from '../../capabilities/me.panel.tsx'
+import { PanelTable } from '../../capabilities/pages.panel.tsx'
+import { ActionMenu, Anchor } from '../../capabilities/parts.panel.tsx'
+import { TaskPane } from '../../capabilities/task/pane.panel.tsx'
+import { onSettled } from '../../capabilities/task/store.panel.tsx'
+import { common, fill } from '../../capabilities/words.panel.tsx'
+import { IdentityService } from '../../gen/proto/capabilities/identity/identity_pb.js'
+import { setTheme, type Theme, useTheme } from './theme.ts'
+import { words } from './words.ts'
+
+/** When a task ends, what is shown of its object is asked for again, and the lists that forms choose from. */
+function useFreshAfterTasks(): void {
+    const queries = useQueryClient()
+    useEffect(
+        () =>
+            onSettled(task => {
+                for (const key of ['vm', 'snapshots', 'xml'])
+                    if (task.onKind === 'vm') void queries.invalidateQueries({ queryKey: [key, task.onId] })
+                for (const key of ['volumes', 'pools', 'networks']) void queries.invalidateQueries({ queryKey: [key] })
+            }),
+        [queries],
+    )
+}
+
+const wide = (): boolean => window.innerWidth >= 1200
+
+export function Frame() {
+    const state = useSession()
+    useFreshAfterTasks()
+    const [open, setOpen] = useState(wide)
+    const path = useRouterState({ select: s => s.location.pathname })
+    // On a narrow screen the navigation covers the page: it goes when a page was chosen.
+    // biome-ignore lint/correctness/useExhaustiveDependencies: `path` is the event
+    useEffect(() => {
+        if (!wide()) setOpen(false)
+    }, [path])
+    return (
+        <>
+            <Page
+                masthead={<Head toggle={() => setOpen(o => !o)} open={open} />}
+                sidebar={<Side open={open} path={path} />}
+                skipToContent={
+                    <SkipToContent
+                        href="#page"
+                        onClick={event => {
+                            event.preventDefault()
+                            document.getElementById('page')?.focus()
+                        }}
+                    >
+                        {words.skip}
+                    </SkipToContent>
+                }
+                mainContainerId="page"
+                isContentFilled
+                isManagedSidebar={false}
+            >
+                {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region has to be reachable by keyboard */}
+                <section className="dv-page" tabIndex={0} aria-label={words.content}>
+                    <Outlet />
+                </section>
+                <TaskPane />
+            </Page>
+            <Notices />
+            <Dialogs />
+            {state === 'expired' && <LoginAgain />}
+        </>
+    )
+}
+
+function Head(props: { toggle: () => void; open: boolean }) {
+    const me = useMe()
+    const theme = useTheme()
+    const navigate = useNavigate()
+    const name = me?.user?.name ?? ''
+    const themeAction = (to: Theme) => ({
+        key: `theme-${to}`,
+        label: `${words.theme}: ${words[to]}`,
+        disabled: theme === to,
+        run: () => setTheme(to),
+    })
+    return (
+        <Masthead display={{ default: 'inline' }}>
+            <MastheadMain>
+                <MastheadToggle>
+                    <PageToggleButton
+                        isHamburgerButton
+                        aria-label={words.openNavigation}
+                        isSidebarOpen={props.open}
+                        onSidebarToggle={props.toggle}
+                        id="nav-toggle"
+                    />
+                </MastheadToggle>
+                <MastheadBrand>
+                    <MastheadLogo component={Anchor} href="/vms">
+                        <span className="dv-mark dv-mark-small" aria-hidden />
+                        <span className="dv-brand">{common.product}</span>
+                    </MastheadLogo>
+                </MastheadBrand>
+            </MastheadMain>
+            <MastheadContent className="dv-masthead">
+                <span data-me={name}>
+                    <ActionMenu
+                        label={fill(words.user, { name })}
+                        text={name}
+                        actions={[
+                            {
+                                key: 'account',
+                                label: words.account,
+                                run: () => void navigate({ to: '/account' as string }),
+                            },
+                            themeAction('system'),
+                            themeAction('light'),
+                            themeAction('dark'),
+                            { key: 'logout', label: words.logout, run: () => void logout() },
+                        ]}
+                    />
+                </span>
+            </MastheadContent>
+        </Masthead>
+    )
+}
+
+/** Everything that was shown goes with the session. */
+async function logout(): Promise<void> {
+    await clientOf(IdentityService)
+        .logout({})
+        .catch(() => undefined)
+    session.set('out')
+    window.location.assign('/')
+}
+
+function Side(props: { open: boolean; path: string }) {
+    const table = useContext(PanelTable)
+    const may = useMay()
+    const entries = table
+        .flatMap(entry => entry.nav ?? [])
+        .filter(entry => entry.permission === '' || may(entry.permission))
+        .sort((a, b) => a.order - b.order)
+    return (
+        <PageSidebar isSidebarOpen={props.open} className="dv-side">
+            <PageSidebarBody>
+                <Nav aria-label={words.navigation}>
+                    <NavList>
+                        {entries.map(entry => (
+                            <NavItem
+                                key={entry.to}
+                                isActive={
+                                    props.path.startsWith(entry.to) || (entry.to === '/vms' && props.path === '/create')
+                                }
+                                icon={<entry.icon />}
+                                to={entry.to}
+                                component={Anchor}
+                                data-nav={entry.to}
+                            >
+                                {entry.label}
+                            </NavItem>
+                        ))}
+                    </NavList>
+                </Nav>
+            </PageSidebarBody>
+        </PageSidebar>
+    )
+}
+
+const calm = new Set(['success', 'info'])
+
+function Notices() {
+    const notices = useNotices()
+    return (
+        <AlertGroup isToast isLiveRegion hasAnimations={false} aria-label={words.notices}>
+            {notices.map(notice => (
+                <Alert
+                    key={notice.id}
+                    variant={notice.kind}
+                    title={notice.title}
+                    data-notice={notice.kind}
+                    timeout={calm.has(notice.kind) ? 6_000 : false}
+                    onTimeout={() => dismiss(notice.id)}
+                    actionClose={
+                        <AlertActionCloseButton
+                            aria-label={fill(words.dismiss, { title: notice.title })}
+                            onClose={() => dismiss(notice.id)}
+                        />
+                    }
+                >
+                    {notice.detail && <p className="dv-anywhere">{notice.detail}</p>}
+                    {notice.fix && <p>{notice.fix}</p>}
+                </Alert>
+            ))}
+        </AlertGroup>
+    )
+}
+
+function Dialogs() {
+    return useDialogs().map(dialog => <Fragment key={dialog.id}>{dialog.element}</Fragment>)
+}

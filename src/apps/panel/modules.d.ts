@@ -1,0 +1,16 @@
+// Types of what comes without: noVNC's client.
+declare module '@novnc/novnc' {
+    export default class RFB extends EventTarget {
+        constructor(target: HTMLElement, url: string, options?: { wsProtocols?: string[]; shared?: boolean })
+        scaleViewport: boolean
+        resizeSession: boolean
+        clipViewport: boolean
+        viewOnly: boolean
+        background: string
+        focus(): void
+        disconnect(): void
+        sendCtrlAltDel(): void
+        sendKey(keysym: number, code: string | null, down?: boolean): void
+        clipboardPasteFrom(text: string): void
+    }
+}

@@ -1,0 +1,444 @@
+// A node that does not exist: machines, images, networks, tasks and people, from a seed, changing as real ones do.
+import { create } from '@bufbuild/protobuf'
+import { timestampFromMs } from '@bufbuild/protobuf/wkt'
+import { type Record as AuditRecord, RecordSchema } from '../../../gen/proto/capabilities/audit/audit_pb.js'
+import type { Problem } from '../../../gen/proto/capabilities/debvisor_pb.js'
+import { type Grant, type Token, type User, UserSchema } from '../../../gen/proto/capabilities/identity/identity_pb.js'
+import { type Pool, PoolSchema, type Volume, VolumeSchema } from '../../../gen/proto/capabilities/image/image_pb.js'
+import { type Network, NetworkSchema } from '../../../gen/proto/capabilities/network/network_pb.js'
+import { type Task, TaskSchema, State as TaskState } from '../../../gen/proto/capabilities/task/task_pb.js'
+import {
+    type Snapshot,
+    SnapshotSchema,
+    State,
+    type VmDetail,
+    VmDetailSchema,
+} from '../../../gen/proto/capabilities/vm/vm_pb.js'
+
+export interface WorldOptions {
+    vms: number
+    seed?: number
+    /** Changes of machines a second. */
+    churn?: number
+    /** An empty node, as after the installation: no images, no first user. */
+    bare?: boolean
+    /** Markup in every name and text that a person or guest can choose. */
+    hostile?: boolean
+}
+
+export const GIB = 1024n ** 3n
+export const MARKUP = '<img src=x onerror="window.hacked=1"><b>bold</b>'
+
+/** Small, fast, the same on every machine (mulberry32). */
+export function random(seed: number): () => number {
+    let a = seed >>> 0
+    return () => {
+        a = (a + 0x6d2b79f5) >>> 0
+        let t = a
+        t = Math.imul(t ^ (t >>> 15), t | 1)
+        t ^= t + Math.imul(t ^ (t >>> 7), t | 61)
+        return ((t ^ (t >>> 14)) >>> 0) / 4294967296
+    }
+}
+
+export interface SimVm {
+    detail: VmDetail
+    snapshots: Snapshot[]
+    revision: number
+}
+
+export type Change =
+    | { kind: 'vm' | 'task' | 'pool' | 'volume' | 'network'; key: string }
+    | { kind: 'stale'; key: ''; stale: boolean }
+
+export interface TaskWish {
+    kind: string
+    title: string
+    owner: string
+    on?: { kind: string; id: string; name: string }
+    durationMs?: number
+    log?: string[]
+    /** At the end; a thrown Problem fails the task. */
+    effect?: () => Partial<Problem> | undefined
+}
+
+export type World = ReturnType<typeof createWorld>
+
+export function createWorld(options: WorldOptions) {
+    const next = random(options.seed ?? 1)
+    const pick = <T>(list: readonly T[]): T => list[Math.floor(next() * list.length)]!
+    const hex = (digits: number): string =>
+        Array.from({ length: digits }, () => Math.floor(next() * 16).toString(16)).join('')
+    const uuid = (): string => `${hex(8)}-${hex(4)}-4${hex(3)}-a${hex(3)}-${hex(12)}`
+    const mac = (): string => `52:54:00:${hex(2)}:${hex(2)}:${hex(2)}`
+    const hostile = (text: string): string => (options.hostile ? `${text} ${MARKUP}` : text)
+    const startMs = Date.now()
+    const ago = (seconds: number) => timestampFromMs(Date.now() - seconds * 1000)
+
+    const vms = new Map<string, SimVm>()
+    const tasks = new Map<string, Task>()
+    const pools = new Map<string, Pool>()
+    const volumes = new Map<string, Volume>()
+    const networks = new Map<string, Network>()
+    const users = new Map<string, User & { password: string }>()
+    const tokens: Token[] = []
+    const grants: Grant[] = []
+    const audit: AuditRecord[] = []
+    const sessions = new Map<string, { user: string; createdMs: number; agent: string; id: string }>()
+    const listeners = new Set<(change: Change) => void>()
+    const timers = new Set<ReturnType<typeof setInterval>>()
+    const say = (change: Change): void => {
+        for (const listener of [...listeners]) listener(change)
+    }
+
+    function addUser(name: string, role: string, password: string): void {
+        const user = create(UserSchema, {
+            name,
+            role,
+            fullName: hostile(`${name[0]?.toUpperCase()}${name.slice(1)} Example`),
+            created: ago(9e6),
+        })
+        users.set(name, Object.assign(user, { password }))
+    }
+
+    function addVolume(pool: string, name: string, part: Partial<Volume>): Volume {
+        const volume = create(VolumeSchema, {
+            pool,
+            name,
+            format: 'qcow2',
+            capacityBytes: 20n * GIB,
+            allocationBytes: 2n * GIB,
+            path: `/var/lib/debvisor/${pool}/${name}`,
+            purpose: 'disk',
+            modified: ago(Math.floor(next() * 4e6)),
+            ...part,
+        } as never)
+        volumes.set(`${pool}/${name}`, volume)
+        return volume
+    }
+
+    function addVm(name: string, part: { state?: State; tags?: string[]; memory?: bigint; vcpus?: number }): SimVm {
+        const id = uuid()
+        const state = part.state ?? pick([State.RUNNING, State.RUNNING, State.RUNNING, State.STOPPED])
+        const memoryBytes = part.memory ?? pick([1n, 2n, 2n, 4n, 8n]) * GIB
+        const vcpus = part.vcpus ?? pick([1, 2, 2, 4])
+        const network = pick(['default', 'default', 'lab'])
+        const volume = addVolume('default', `${name}.qcow2`, { usedBy: [`vm:${name}`] })
+        const one: SimVm = {
+            revision: 1,
+            snapshots: [],
+            detail: create(VmDetailSchema, {
+                revision: '1',
+                notes: hostile(next() < 0.1 ? 'Ask the web team before a restart.' : ''),
+                machine: 'pc-q35-7.2',
+                cpu: { model: 'host-model', sockets: 1, cores: vcpus, threads: 1 },
+                disks: [
+                    {
+                        target: 'vda',
+                        device: 'disk',
+                        bus: 'virtio',
+                        pool: 'default',
+                        volume: volume.name,
+                        format: 'qcow2',
+                        capacityBytes: volume.capacityBytes,
+                        allocationBytes: volume.allocationBytes,
+                        discard: true,
+                        presence: 'live',
+                    },
+                    { target: 'sda', device: 'cdrom', bus: 'sata', readonly: true, presence: 'live' },
+                ],
+                nics: [{ mac: mac(), network, model: 'virtio', device: 'vnet1', presence: 'live' }],
+                bootOrder: ['disk', 'cdrom'],
+                guestAgent: true,
+                guestAgentConnected: state === State.RUNNING,
+                serial: true,
+                vnc: true,
+                os: 'linux',
+                virtType: 'kvm',
+                vm: {
+                    uuid: id,
+                    name,
+                    state,
+                    reason: state === State.RUNNING ? 'booted' : 'shutdown',
+                    memoryBytes,
+                    maxMemoryBytes: memoryBytes,
+                    vcpus,
+                    maxVcpus: vcpus,
+                    description: hostile(pick(['', '', 'Web front end', 'Database of the shop', 'Build machine'])),
+                    tags: part.tags ?? pick([[], ['prod'], ['test'], ['prod', 'web'], ['lab']]),
+                    autostart: next() < 0.3,
+                    persistent: true,
+                    firmware: pick(['bios', 'uefi']),
+                    started: state === State.RUNNING ? ago(Math.floor(next() * 8e5) + 60) : undefined,
+                    networks: [network],
+                    cpu: state === State.RUNNING ? next() * 0.4 : 0,
+                    owner: 'admin',
+                },
+            }),
+        }
+        if (options.hostile) one.detail.vm!.tags = [MARKUP.slice(0, 40)]
+        vms.set(id, one)
+        return one
+    }
+
+    function touch(one: SimVm): void {
+        one.revision++
+        one.detail.revision = String(one.revision)
+        say({ kind: 'vm', key: one.detail.vm!.uuid })
+    }
+
+    /** Begins a task that moves on by itself. */
+    function begin(wish: TaskWish): Task {
+        const task = create(TaskSchema, {
+            id: uuid(),
+            kind: wish.kind,
+            title: wish.title,
+            state: TaskState.RUNNING,
+            progress: 0,
+            phase: wish.log?.[0] ?? '',
+            owner: wish.owner,
+            onKind: wish.on?.kind ?? '',
+            onId: wish.on?.id ?? '',
+            onName: wish.on?.name ?? '',
+            started: timestampFromMs(Date.now()),
+            cancellable: (wish.durationMs ?? 0) > 1500,
+            log: [],
+        })
+        tasks.set(task.id, task)
+        const lines = [...(wish.log ?? ['Began'])]
+        const total = wish.durationMs ?? 600
+        const began = Date.now()
+        const step = Math.max(60, total / 12)
+        const end = (): void => {
+            clearInterval(timer)
+            timers.delete(timer)
+            task.ended = timestampFromMs(Date.now())
+            say({ kind: 'task', key: task.id })
+        }
+        const timer = setInterval(() => {
+            if (task.state !== TaskState.RUNNING) return end()
+            task.progress = Math.min(1, (Date.now() - began) / total)
+            const line = lines.shift()
+            if (line) {
+                task.log.push({ $typeName: 'debvisor.task.v1.LogLine', at: timestampFromMs(Date.now()), text: line })
+                task.phase = line
+            }
+            if (task.progress >= 1) {
+                const problem = wish.effect?.()
+                task.state = problem ? TaskState.FAILED : TaskState.DONE
+                task.problem = problem
+                    ? ({
+                          $typeName: 'debvisor.v1.Problem',
+                          code: 'precondition',
+                          summary: '',
+                          detail: '',
+                          fix: '',
+                          at: '',
+                          findings: [],
+                          ...problem,
+                      } as never)
+                    : undefined
+                return end()
+            }
+            say({ kind: 'task', key: task.id })
+        }, step)
+        timers.add(timer)
+        say({ kind: 'task', key: task.id })
+        return task
+    }
+
+    function record(part: {
+        who: string
+        what: string
+        onId?: string
+        onName?: string
+        result?: string
+        detail?: string
+    }): void {
+        audit.unshift(
+            create(RecordSchema, {
+                number: BigInt(audit.length + 1),
+                at: timestampFromMs(Date.now()),
+                from: '192.0.2.7',
+                result: 'done',
+                ...part,
+            }),
+        )
+    }
+
+    addUser('admin', 'admin', 'correct horse battery')
+    addUser('olga', 'operator', 'correct horse battery')
+    addUser('vera', 'viewer', 'correct horse battery')
+    addUser('grit', '', 'correct horse battery')
+    if (options.bare) users.clear()
+
+    const addPool = (name: string, total: bigint, free: bigint, health: string): void => {
+        pools.set(
+            name,
+            create(PoolSchema, {
+                uuid: uuid(),
+                name,
+                type: 'dir',
+                active: health !== 'away',
+                autostart: true,
+                path: `/var/lib/debvisor/${name}`,
+                capacityBytes: total,
+                allocationBytes: total - free,
+                availableBytes: free,
+                volumes: 0,
+                health,
+            }),
+        )
+    }
+    addPool('default', 500n * GIB, 310n * GIB, 'ok')
+    if (!options.bare) {
+        addPool('fast', 200n * GIB, 14n * GIB, 'low')
+        addPool('archive', 0n, 0n, 'away')
+        addVolume('default', 'debian-13-genericcloud-amd64.qcow2', {
+            capacityBytes: 3n * GIB,
+            allocationBytes: GIB / 2n,
+        })
+        addVolume('default', 'ubuntu-24.04-server-cloudimg.img', { capacityBytes: 4n * GIB, allocationBytes: GIB })
+        addVolume('default', 'debian-13.1.0-amd64-netinst.iso', {
+            format: 'iso',
+            purpose: 'iso',
+            capacityBytes: 700n * 1024n ** 2n,
+            allocationBytes: 700n * 1024n ** 2n,
+        })
+        addVolume('default', 'ipxe.iso', {
+            format: 'iso',
+            purpose: 'iso',
+            capacityBytes: 2n * 1024n ** 2n,
+            allocationBytes: 2n * 1024n ** 2n,
+        })
+        if (options.hostile) addVolume('default', MARKUP, { backing: MARKUP, usedBy: [`vm:${MARKUP}`] })
+    }
+    const addNetwork = (name: string, mode: string, address: string): void => {
+        networks.set(
+            name,
+            create(NetworkSchema, {
+                uuid: uuid(),
+                name,
+                active: true,
+                autostart: true,
+                persistent: true,
+                mode,
+                bridge: `virbr${networks.size}`,
+                addresses: [address],
+                dhcpStart: address.replace(/\d+\/\d+$/, '2'),
+                dhcpEnd: address.replace(/\d+\/\d+$/, '254'),
+                leases: [],
+                usedBy: options.hostile ? [MARKUP] : [],
+            }),
+        )
+    }
+    addNetwork('default', 'nat', '192.168.122.1/24')
+    if (!options.bare) addNetwork('lab', 'isolated', '10.20.0.1/24')
+
+    const roles = ['web', 'db', 'app', 'build', 'mail', 'cache', 'queue', 'test']
+    for (let i = 0; i < options.vms; i++) {
+        const name = `${roles[i % roles.length]}${Math.floor(i / roles.length) + 1}`
+        const one = addVm(
+            i === 0 && options.hostile ? MARKUP : name,
+            i === 0 ? { state: State.RUNNING, tags: ['prod', 'web'] } : {},
+        )
+        if (i === 0) {
+            const detail = one.detail
+            detail.vm!.pending = true
+            detail.pendingChanges = ['Memory: 2 GiB now, 4 GiB from the next start']
+            const snap = (name_: string, parent: string, part: Partial<Snapshot>): Snapshot =>
+                create(SnapshotSchema, {
+                    name: name_,
+                    parent,
+                    kind: 'internal',
+                    state: State.STOPPED,
+                    created: ago(90_000),
+                    ...part,
+                } as never)
+            one.snapshots.push(
+                snap('before-upgrade', '', {
+                    description: hostile('Before the upgrade to 13'),
+                    children: ['after-upgrade', 'try-kernel'],
+                }),
+                snap('after-upgrade', 'before-upgrade', {
+                    current: true,
+                    state: State.RUNNING,
+                    memory: true,
+                    created: ago(4_000),
+                }),
+                snap('try-kernel', 'before-upgrade', { created: ago(8_000), description: 'Backports kernel' }),
+            )
+            detail.snapshots = 3
+        }
+    }
+    if (options.vms > 4) {
+        const third = [...vms.values()][3]!.detail.vm!
+        third.state = State.CRASHED
+        const fourth = [...vms.values()][4]!.detail.vm!
+        fourth.state = State.STOPPED
+        fourth.template = true
+    }
+    for (const network of networks.values())
+        for (const one of vms.values())
+            if (one.detail.vm!.networks.includes(network.name)) network.usedBy.push(one.detail.vm!.name)
+    for (const pool of pools.values()) pool.volumes = [...volumes.values()].filter(v => v.pool === pool.name).length
+    for (let i = 0; i < (options.bare ? 0 : 24); i++) {
+        const one = [...vms.values()][i % Math.max(1, vms.size)]
+        record({
+            who: pick(['admin', 'olga', 'outside', 'root']),
+            what: pick(['vm.power', 'vm.update', 'login', 'image.import', 'vm.delete']),
+            onId: one?.detail.vm?.uuid ?? '',
+            onName: one?.detail.vm?.name ?? '',
+            result: pick(['done', 'done', 'failed', 'denied']),
+            detail: JSON.stringify({ vm: one?.detail.vm?.name, password: '[hidden]' }),
+        })
+    }
+
+    if (options.churn) {
+        const all = [...vms.values()]
+        const each = Math.max(1, Math.round(options.churn / 10))
+        timers.add(
+            setInterval(() => {
+                for (let i = 0; i < each && all.length > 0; i++) {
+                    const vm = pick(all).detail.vm!
+                    if (!vms.has(vm.uuid) || vm.state !== State.RUNNING) continue
+                    vm.cpu = Math.max(0.01, Math.min(1, vm.cpu + (next() - 0.5) * 0.2))
+                    say({ kind: 'vm', key: vm.uuid })
+                }
+            }, 100),
+        )
+    }
+
+    return {
+        options,
+        startMs,
+        vms,
+        tasks,
+        pools,
+        volumes,
+        networks,
+        users,
+        tokens,
+        grants,
+        audit,
+        sessions,
+        listeners,
+        next,
+        uuid,
+        mac,
+        hostile,
+        say,
+        touch,
+        begin,
+        record,
+        addVm,
+        addVolume,
+        addUser,
+        /** `name` or UUID. */
+        find: (ref: string): SimVm | undefined =>
+            vms.get(ref) ?? [...vms.values()].find(v => v.detail.vm!.name === ref),
+        close(): void {
+            for (const timer of timers) clearInterval(timer)
+        },
+    }
+}
