@@ -1,0 +1,81 @@
+// How the daemon is told what it needs: options of its command line, each with the default of an installed node.
+import { parseArgs } from 'node:util'
+import { Fault } from '../../base/fault.ts'
+
+export interface Settings {
+    stateFolder: string
+    auditFolder: string
+    pkiFolder: string
+    panelFolder: string
+    listen: string
+    socketPath: string
+    libvirtSocket: string
+    etcd: { endpoints: string[]; ca?: string; cert?: string; key?: string }
+    accelerator: 'kvm' | 'tcg'
+    importFolders: string[]
+    /** Networks that images are never fetched from, as `10.1.0.0/16`. */
+    refusedNetworks: string[]
+    /** Folder of the storage pool that is made when libvirt has none; empty: none is made. */
+    poolFolder: string
+    logLevel: string
+}
+
+const OPTIONS = {
+    state: { type: 'string', default: '/var/lib/debvisor' },
+    audit: { type: 'string', default: '/var/log/debvisor' },
+    pki: { type: 'string', default: '/etc/debvisor/pki' },
+    panel: { type: 'string', default: '/usr/lib/debvisor/panel' },
+    listen: { type: 'string', default: '127.0.0.1:8443' },
+    socket: { type: 'string', default: '/run/debvisor/rpcd.sock' },
+    libvirt: { type: 'string', default: '/run/libvirt/libvirt-sock' },
+    etcd: { type: 'string', multiple: true, default: ['https://127.0.0.1:12379'] as string[] },
+    'etcd-ca': { type: 'string' },
+    'etcd-cert': { type: 'string' },
+    'etcd-key': { type: 'string' },
+    accel: { type: 'string', default: 'kvm' },
+    'import-folder': { type: 'string', multiple: true, default: [] as string[] },
+    'refuse-network': { type: 'string', multiple: true, default: [] as string[] },
+    pool: { type: 'string', default: '' },
+    'log-level': { type: 'string', default: 'info' },
+} as const
+
+/** @throws Fault `invalid` for what is not an option, with the ones there are */
+export function settingsOf(argv: readonly string[]): Settings {
+    const values = parse(argv)
+    if (values.accel !== 'kvm' && values.accel !== 'tcg') {
+        throw new Fault('invalid', {
+            summary: 'That is not an accelerator',
+            detail: values.accel,
+            at: '--accel',
+            fix: 'Use kvm or tcg.',
+        })
+    }
+    return {
+        stateFolder: values.state,
+        auditFolder: values.audit,
+        pkiFolder: values.pki,
+        panelFolder: values.panel,
+        listen: values.listen,
+        socketPath: values.socket,
+        libvirtSocket: values.libvirt,
+        etcd: { endpoints: values.etcd, ca: values['etcd-ca'], cert: values['etcd-cert'], key: values['etcd-key'] },
+        accelerator: values.accel,
+        importFolders: values['import-folder'],
+        refusedNetworks: values['refuse-network'],
+        poolFolder: values.pool,
+        logLevel: values['log-level'],
+    }
+}
+
+function parse(argv: readonly string[]) {
+    try {
+        return parseArgs({ args: [...argv], options: OPTIONS, strict: true }).values
+    } catch (cause) {
+        throw new Fault('invalid', {
+            summary: 'The command line of debvisor-rpcd is wrong',
+            detail: cause instanceof Error ? cause.message : String(cause),
+            fix: `It takes --${Object.keys(OPTIONS).join(', --')}.`,
+            cause,
+        })
+    }
+}

@@ -1,0 +1,239 @@
+// Where the parts of the daemon meet: who gets what from whom, and in which order they start and end.
+import type { IncomingMessage } from 'node:http'
+import type { ConnectRouter, Interceptor } from '@connectrpc/connect'
+import { createAudit } from '../../capabilities/audit/audit.ts'
+import type { Caller, Guarded } from '../../capabilities/caller.ts'
+import type { Capability, Route } from '../../capabilities/capability.ts'
+import { createConsole } from '../../capabilities/console/console.ts'
+import { createIdentity } from '../../capabilities/identity/identity.ts'
+import { createImage } from '../../capabilities/image/image.ts'
+import { createNetwork } from '../../capabilities/network/network.ts'
+import { createNode } from '../../capabilities/node/node.ts'
+import { services } from '../../capabilities/table.node.ts'
+import { createTask } from '../../capabilities/task/task.ts'
+import { createVm } from '../../capabilities/vm/vm.ts'
+import { openEtcd } from '../../drivers/etcd/etcd.ts'
+import { type LibvirtLink, stayConnected } from '../../drivers/libvirt/link.ts'
+import { createTasks } from '../../engine/tasks.ts'
+import type { Clock, Log, System } from '../../ports/ports.ts'
+import { accessInterceptor, accessOf } from './access.ts'
+import { makeFolders } from './folders.ts'
+import { reflection } from './reflection.ts'
+import type { Settings } from './settings.ts'
+
+export const VERSION = '0.1.0'
+const LIBVIRT_PATIENCE_MS = 5000
+
+export interface Daemon {
+    routes(router: ConnectRouter): void
+    interceptors: Interceptor[]
+    webRoutes: Route[]
+    authenticate(request: IncomingMessage): Promise<Caller>
+    /** Calls once when the caller's session or token ends. */
+    onEnd(caller: Caller, listener: () => void): () => void
+    /** Paths of calls that one may make without being logged in. */
+    openPaths: ReadonlySet<string>
+    root: Caller
+    firstLogin(): Promise<{ path: string } | undefined>
+    close(): Promise<void>
+}
+
+interface Deps {
+    settings: Settings
+    system: System
+    clock: Clock
+    log: Log
+}
+
+export async function wire({ settings, system, clock, log }: Deps): Promise<Daemon> {
+    const folders = await makeFolders(settings.stateFolder, system)
+    const libvirt = stayConnected({ socketPath: settings.libvirtSocket, clock, log: log.child({ part: 'libvirt' }) })
+    const store = openEtcd({
+        endpoints: settings.etcd.endpoints,
+        tls: await etcdTls(settings, system),
+        clock,
+        log: log.child({ part: 'etcd' }),
+    })
+    const tasks = await createTasks({ system, clock, log: log.child({ part: 'tasks' }), folder: folders.tasks })
+    await system.makeDirectory(settings.auditFolder, 0o700)
+    const audit = createAudit({
+        system,
+        clock,
+        log: log.child({ part: 'audit' }),
+        folder: settings.auditFolder,
+        key: `${settings.pkiFolder}/audit.key`,
+    })
+    const identity = createIdentity({
+        store,
+        system,
+        clock,
+        log: log.child({ part: 'identity' }),
+        stateFolder: folders.identity,
+    })
+    identity.events(({ what, result, user, from, agent, detail, on }) => {
+        // The gate records denials, with the method.
+        if (what === 'denied') return
+        audit.sink
+            .event({ who: user, from, what, onId: on, detail: { agent, detail }, result })
+            .catch(thrown => log.error('an event could not be recorded', { what, err: thrown }))
+    })
+
+    // Images ask which VMs use a volume, VMs ask where their volumes are: each gets the other's answer when it is needed.
+    const image = createImage({
+        libvirt,
+        tasks,
+        system,
+        clock,
+        log: log.child({ part: 'image' }),
+        stagingFolder: folders.staging,
+        importFolders: settings.importFolders,
+        refusedNetworks: settings.refusedNetworks,
+        users: {
+            ofPath: path =>
+                vm.inventory
+                    .usersOfPath(path)
+                    .map(({ name, uuid, active }) => ({ kind: 'vm' as const, name, uuid, active })),
+        },
+    })
+    const vm = createVm({
+        libvirt,
+        volumes: image.volumes,
+        tasks,
+        clock,
+        log: log.child({ part: 'vm' }),
+        accelerator: settings.accelerator,
+        vncFolder: folders.vnc,
+        tagsWithGrants: () => identity.tagsWithGrants(),
+        boot: { system, stateFile: `${settings.stateFolder}/boot` },
+    })
+    const consoles = createConsole({
+        libvirt,
+        clock,
+        log: log.child({ part: 'console' }),
+        vms: { resolve: ref => vm.inventory.resolve(ref), activeXml: uuid => vm.inventory.activeXml(uuid) },
+        onUse({ user, vm: uuid, name, kind, from, event }) {
+            audit.sink
+                .event({
+                    who: user,
+                    from,
+                    what: `console.${event}`,
+                    onId: uuid,
+                    onName: name,
+                    detail: { kind },
+                    result: 'done',
+                })
+                .catch(thrown => log.error('a console could not be recorded', { name, err: thrown }))
+        },
+    })
+    const network = createNetwork({
+        libvirt,
+        tasks,
+        probe: system,
+        clock,
+        log: log.child({ part: 'network' }),
+        users: {
+            ofNetwork: (name, bridge) =>
+                vm.inventory
+                    .list()
+                    .filter(entry => entry.networks.includes(name) || (bridge && entry.networks.includes(bridge)))
+                    .map(entry => ({ name: entry.name, running: entry.active })),
+        },
+    })
+    const node = createNode({
+        probe: system,
+        libvirt,
+        clock,
+        log: log.child({ part: 'node' }),
+        version: VERSION,
+        accelerator: settings.accelerator,
+        checks: [
+            {
+                name: 'libvirt',
+                up: () => ({ up: libvirt.up, detail: libvirt.up ? '' : 'VMs go on, but cannot be changed' }),
+            },
+            {
+                name: 'etcd',
+                up: () => ({
+                    up: store.up(),
+                    detail: store.up() ? '' : 'logins work; users and rights cannot be changed',
+                }),
+            },
+        ],
+    })
+    const capabilities: Capability[] = [audit, identity, createTask({ tasks }), image, vm, consoles, network, node]
+    for (const capability of capabilities) await capability.start?.()
+    await upWithin(libvirt, LIBVIRT_PATIENCE_MS, clock)
+    await tasks.recover()
+    if (settings.poolFolder) ensurePool(settings.poolFolder)
+
+    /** A node without any pool gets one, as soon as libvirt is there. */
+    function ensurePool(path: string): void {
+        libvirt.onUp(() => {
+            image
+                .ensurePool({ name: 'default', path })
+                .catch(thrown => log.error('the default pool could not be made', { err: thrown }))
+        })
+    }
+
+    const resolve = async (kind: string, ref: string): Promise<(Guarded & { name: string }) | undefined> => {
+        if (kind !== 'vm') return undefined
+        try {
+            const { uuid, name, tags, owner } = vm.inventory.resolve(ref)
+            return { id: uuid, name, tags, owner }
+        } catch {
+            return undefined
+        }
+    }
+
+    return {
+        routes(router) {
+            for (const capability of capabilities) capability.services?.(router)
+            reflection(router, services)
+        },
+        interceptors: [accessInterceptor({ audit: audit.sink, resolve, log })],
+        webRoutes: capabilities.flatMap(capability => capability.routes ?? []),
+        async authenticate(request) {
+            const from = request.socket.remoteAddress ?? ''
+            const { cookie, authorization, 'user-agent': agent = '' } = request.headers
+            return identity.authenticate({ cookie, bearer: authorization, from, agent }) ?? identity.nobody(from)
+        },
+        onEnd: identity.onEnd,
+        openPaths: new Set(
+            services.flatMap(({ typeName, methods }) =>
+                methods.filter(method => accessOf(method)?.open).map(method => `/${typeName}/${method.name}`),
+            ),
+        ),
+        root: identity.root('local'),
+        firstLogin: () =>
+            identity.firstLogin().catch(thrown => {
+                log.warn('there is no link for the first login', { err: thrown })
+                return undefined
+            }),
+        async close() {
+            await tasks.close()
+            for (const capability of capabilities.toReversed()) await capability.close?.()
+            await libvirt.close()
+            await store.close()
+        },
+    }
+}
+
+/** Resolves when libvirt answers, or when it has not for that long: what an earlier life left is taken up with it. */
+function upWithin(libvirt: LibvirtLink, patienceMs: number, clock: Clock): Promise<void> {
+    return new Promise(resolve => {
+        const end = () => {
+            off()
+            stop()
+            resolve()
+        }
+        const stop = clock.after(patienceMs, end)
+        let off = () => {}
+        off = libvirt.onUp(() => queueMicrotask(end))
+    })
+}
+
+async function etcdTls({ etcd }: Settings, system: System) {
+    if (!etcd.ca) return undefined
+    const read = async (path: string | undefined) => (path ? await system.readText(path) : undefined)
+    return { ca: (await read(etcd.ca)) ?? '', cert: await read(etcd.cert), key: await read(etcd.key) }
+}
