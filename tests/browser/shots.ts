@@ -1,0 +1,221 @@
+// Pictures of every page, in both themes and at two widths, over the simulated node: `npx tsx tests/browser/shots.ts FOLDER [NAME…]`.
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Page } from 'playwright-core'
+import { startSim } from '../../src/apps/panel/sim/server.ts'
+import { FIRST_SECRET } from '../../src/apps/panel/sim/services.ts'
+import { launch, login, visit } from './browser.ts'
+
+const folder = process.argv[2] ?? 'test-output/shots'
+const only = process.argv.slice(3)
+mkdirSync(folder, { recursive: true })
+
+const sim = await startSim({ vms: 60, churn: 10 })
+const bare = await startSim({ vms: 0, bare: true })
+const browser = await launch()
+const web1 = sim.world.find('web1')!.detail.vm!.uuid
+
+const menu = async (page: Page, label: string, action: string): Promise<void> => {
+    await page.getByRole('button', { name: label, exact: true }).first().click()
+    await page.locator(`[data-action="${action}"]`).click()
+}
+
+interface Scene {
+    name: string
+    path: string
+    ready?: string
+    before?: (page: Page) => Promise<void>
+}
+
+const scenes: Scene[] = [
+    { name: 'vms', path: '/vms', ready: '[data-vm]' },
+    {
+        name: 'vms-selected',
+        path: '/vms',
+        ready: '[data-vm]',
+        async before(page) {
+            await page.locator('[data-vm] input[type=checkbox]').nth(1).check()
+            await page.locator('[data-vm] input[type=checkbox]').nth(2).check()
+            await page
+                .getByRole('button', { name: /^Actions for/ })
+                .first()
+                .click()
+        },
+    },
+    { name: 'vm-summary', path: `/vms/${web1}`, ready: '[data-chart] canvas' },
+    { name: 'vm-console', path: `/vms/${web1}/console`, ready: '[data-console=connected] canvas' },
+    {
+        name: 'vm-serial',
+        path: `/vms/${web1}/console`,
+        async before(page) {
+            await page.getByRole('button', { name: 'Serial port' }).click()
+            await page.locator('[data-console=connected] .xterm').waitFor()
+        },
+    },
+    { name: 'vm-hardware', path: `/vms/${web1}/hardware`, ready: '[data-disk]' },
+    {
+        name: 'vm-adddisk',
+        path: `/vms/${web1}/hardware`,
+        ready: '[data-disk]',
+        before: page => page.locator('[data-action=add-disk]').click(),
+    },
+    { name: 'vm-snapshots', path: `/vms/${web1}/snapshots`, ready: '[data-snapshot]' },
+    {
+        name: 'vm-revert',
+        path: `/vms/${web1}/snapshots`,
+        ready: '[data-snapshot]',
+        before: page => menu(page, 'Actions for before-upgrade', 'revert'),
+    },
+    { name: 'vm-settings', path: `/vms/${web1}/settings`, ready: '[data-field=vcpus]' },
+    { name: 'vm-xml', path: `/vms/${web1}/xml`, ready: 'pre' },
+    {
+        name: 'vm-delete',
+        path: `/vms/${sim.world.find('app1')!.detail.vm!.uuid}`,
+        async before(page) {
+            await page.locator('.dv-head-actions').getByRole('button', { name: 'Actions' }).click()
+            await page.locator('[data-action=delete]').click()
+            await page.locator('[data-plan]').waitFor()
+        },
+    },
+    { name: 'create-source', path: '/create', ready: '[data-source]' },
+    {
+        name: 'create-size',
+        path: '/create',
+        async before(page) {
+            await page.locator('[data-source*=debian-13-generic]').check()
+            await page.locator('[data-action=next]').click()
+            await page.locator('[data-field=memory]').waitFor()
+        },
+    },
+    {
+        name: 'create-review',
+        path: '/create',
+        async before(page) {
+            await page.locator('[data-source*=debian-13-generic]').check()
+            await page.locator('[data-action=next]').click()
+            await page.locator('[data-field=user]').fill('ada')
+            await page.locator('[data-field=password]').fill('a password')
+            await page.locator('[data-action=next]').click()
+            await page.locator('[data-plan]').waitFor()
+        },
+    },
+    { name: 'images', path: '/images', ready: '[data-volume]' },
+    { name: 'images-import', path: '/images', before: page => page.locator('[data-action=import]').click() },
+    { name: 'networks', path: '/networks', ready: '[data-network]' },
+    {
+        name: 'networks-create',
+        path: '/networks',
+        before: page => page.locator('[data-action=create-network]').click(),
+    },
+    { name: 'node', path: '/node', ready: '[data-chart] canvas' },
+    { name: 'tasks', path: '/tasks', ready: '[data-task]' },
+    {
+        name: 'task-log',
+        path: '/tasks',
+        async before(page) {
+            await page
+                .getByRole('button', { name: /^Details of/ })
+                .first()
+                .click()
+            await page.locator('[data-dialog=task] pre').waitFor()
+        },
+    },
+    {
+        name: 'pane',
+        path: '/vms',
+        async before(page) {
+            await page.getByRole('button', { name: 'Show tasks' }).click()
+            await page.locator('[data-pane=open]').waitFor()
+        },
+    },
+    {
+        name: 'audit',
+        path: '/audit',
+        ready: '[data-record]',
+        before: page => page.locator('[data-action=verify]').click(),
+    },
+    { name: 'users', path: '/users', ready: '[data-user]' },
+    { name: 'account', path: '/account', ready: '[data-session]' },
+    { name: 'nothing-here', path: '/nothing', ready: 'h2' },
+]
+
+for (const [title, effect] of [
+    ['Start web3', undefined],
+    [
+        'Import debian.qcow2',
+        () => ({ summary: 'The checksum is not the one given', detail: 'debian.qcow2', fix: 'Check the source.' }),
+    ],
+] as const)
+    sim.world.begin({
+        kind: 'vm.power',
+        title,
+        owner: 'admin',
+        durationMs: 300,
+        log: ['Connecting', 'Copying'],
+        effect,
+    })
+sim.world.begin({
+    kind: 'image.import',
+    title: 'Import ubuntu-24.04.img',
+    owner: 'olga',
+    durationMs: 600_000,
+    log: ['Copying the image'],
+})
+
+for (const [theme, width] of [
+    ['light', 1280],
+    ['dark', 1280],
+    ['light', 390],
+    ['dark', 390],
+] as const) {
+    const size = { width, height: width < 500 ? 844 : 800, theme }
+    const shoot = async (page: Page, name: string): Promise<void> => {
+        await page.waitForTimeout(250)
+        await page.screenshot({ path: join(folder, `${name}-${theme}-${width}.png`) })
+    }
+    const wanted = (name: string): boolean => only.length === 0 || only.includes(name)
+    if (wanted('login')) {
+        const { page, context } = await visit(browser, sim.url, size)
+        await page.getByLabel('Password').waitFor()
+        await shoot(page, 'login')
+        await context.close()
+    }
+    if (wanted('first')) {
+        const { page, context } = await visit(browser, `${bare.url}/#/first/${FIRST_SECRET}`, size)
+        await page.locator('[data-field=repeat]').waitFor()
+        await shoot(page, 'first')
+        if (theme === 'light' && width === 1280) {
+            await page.locator('[data-field=password]').fill('correct horse battery')
+            await page.locator('[data-field=repeat]').fill('correct horse battery')
+            await page.getByRole('button', { name: 'Begin' }).click()
+            await page.getByText('No virtual machine yet').waitFor()
+            await shoot(page, 'empty-vms')
+            await page
+                .getByRole('button', { name: 'Get an image' })
+                .or(page.getByRole('link', { name: 'Get an image' }))
+                .click()
+            await page.getByText('No image yet').waitFor()
+            await shoot(page, 'empty-images')
+        }
+        await context.close()
+    }
+    const { page, context, complaints } = await visit(browser, sim.url, size)
+    await login(page)
+    for (const scene of scenes) {
+        if (!wanted(scene.name)) continue
+        try {
+            await page.goto(sim.url + scene.path)
+            if (scene.ready) await page.locator(scene.ready).first().waitFor()
+            await scene.before?.(page)
+        } catch (error) {
+            console.log(`${scene.name} ${theme} ${width}: ${String(error).split('\n')[0]}`)
+        }
+        await shoot(page, scene.name)
+    }
+    for (const complaint of new Set(complaints))
+        console.log(`complaint (${theme} ${width}): ${complaint.slice(0, 300)}`)
+    await context.close()
+}
+await browser.close()
+await sim.close()
+await bare.close()

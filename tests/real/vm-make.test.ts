@@ -1,0 +1,288 @@
+// VMs are made on a real libvirtd: whole or not at all.
+import { cp, readdir, readFile, stat, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { create, type MessageInitShape } from '@bufbuild/protobuf'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { Fault } from '../../src/base/fault.ts'
+import { beginCreate } from '../../src/capabilities/vm/create.ts'
+import { makeIso, readIso } from '../../src/capabilities/vm/iso9660.ts'
+import { createMaker } from '../../src/capabilities/vm/make.ts'
+import { readVolume } from '../../src/capabilities/vm/sources.ts'
+import { createTasks } from '../../src/engine/tasks.ts'
+import { CreateRequestSchema } from '../../src/gen/proto/capabilities/vm/vm_pb.js'
+import { realSystem } from '../../src/ports/real.ts'
+import { type MakeWorld, startMaking } from './vm-make-world.ts'
+import { until } from './world.ts'
+
+const MIB = 1024 ** 2
+
+describe('making a VM', () => {
+    let w: MakeWorld
+    beforeAll(async () => {
+        w = await startMaking('make')
+    })
+    afterAll(() => w?.stop())
+
+    const begin = (init: MessageInitShape<typeof CreateRequestSchema>) =>
+        beginCreate(w.deps, create(CreateRequestSchema, { memoryBytes: BigInt(128 * MIB), vcpus: 1, ...init }), 'ann')
+    const faultOf = async (work: Promise<unknown>): Promise<Fault> => {
+        const thrown = await work.then(
+            () => undefined,
+            (t: unknown) => t,
+        )
+        expect(thrown).toBeInstanceOf(Fault)
+        return thrown as Fault
+    }
+    const domains = async () => (await w.world.virsh(['list', '--all', '--name'])).split('\n').filter(Boolean)
+
+    it('makes an empty disk, defines and starts', async () => {
+        const begun = await begin({
+            name: 'empty',
+            tags: ['a'],
+            disks: [{ sizeBytes: BigInt(64 * MIB) }, { sizeBytes: BigInt(MIB), bus: 'scsi', format: 'raw' }],
+            start: true,
+        })
+        expect(begun.plan.map(step => step.sentence)).toEqual([
+            'Make the disk default/empty-disk0, empty, 64 MiB',
+            'Make the disk default/empty-disk1, empty, 1 MiB',
+            'Define the VM empty: 1 vCPU, 128 MiB, BIOS',
+            'Start empty',
+        ])
+        expect(await w.ended(begun.task)).toMatchObject({ state: 'done', progress: 1 })
+        const entry = w.inventory.byUuid(begun.object)
+        expect(entry).toMatchObject({ name: 'empty', active: true, owner: 'ann', tags: ['a'] })
+        expect((await stat(join(w.world.vncDir, `${begun.object}.sock`))).isSocket()).toBe(true)
+        expect(await w.volumeNames()).toEqual(['empty-disk0', 'empty-disk1'])
+        const free = await w.world.virsh(['dumpxml', 'empty'])
+        expect(free.match(/model='pcie-root-port'/g)!.length).toBeGreaterThan(8)
+    })
+
+    it('says in a dry run what it would do, and does nothing', async () => {
+        const before = [await domains(), await w.volumeNames()]
+        const begun = await begin({ name: 'dry', disks: [{ sizeBytes: BigInt(MIB) }], dryRun: true })
+        expect(begun.task).toBe('')
+        expect(begun.plan).toHaveLength(2)
+        expect([await domains(), await w.volumeNames()]).toEqual(before)
+    })
+
+    it('writes a seed that nobody else can read, and attaches it', async () => {
+        const hash = `$6$saltsalt$${'a'.repeat(86)}`
+        const begun = await begin({
+            name: 'seeded',
+            disks: [{ sizeBytes: BigInt(MIB) }],
+            cloudInit: { user: 'ann', passwordHash: hash, packages: ['jq'] },
+        })
+        expect(await w.ended(begun.task)).toMatchObject({ state: 'done' })
+        const path = join(w.world.imagesDir, 'seeded-seed.iso')
+        expect((await stat(path)).mode & 0o777).toBe(0o600)
+        const files = readIso(await readVolume(w.deps, { pool: 'default', name: 'seeded-seed.iso' }))
+        const text = (name: string) => new TextDecoder().decode(files.find(file => file.name === name)!.data)
+        expect(text('meta-data')).toContain(begun.object)
+        expect(text('user-data')).toContain(hash)
+        const { xml } = await w.inventory.inactiveXml(begun.object)
+        expect(xml).toContain(path)
+        expect(xml).toContain('<debvisor:seed>default/seeded-seed.iso</debvisor:seed>')
+        const told = JSON.stringify([begun, w.tasks.get(begun.task), await w.tasks.log(begun.task)])
+        expect(told).not.toContain(hash)
+        expect(xml).not.toContain(hash)
+    })
+
+    it('leaves nothing when the start fails', async () => {
+        const before = [await domains(), await w.volumeNames()]
+        const begun = await begin({
+            name: 'doomed',
+            disks: [{ sizeBytes: BigInt(MIB) }],
+            nics: [{ bridge: 'no-such-bridge' }],
+            cloudInit: { user: 'ann' },
+            start: true,
+        })
+        const ended = await w.ended(begun.task)
+        expect(ended.state).toBe('failed')
+        expect(ended.problem?.detail).toContain('no-such-bridge')
+        expect([await domains(), await w.volumeNames()]).toEqual(before)
+        expect(w.inventory.byName('doomed')).toBeUndefined()
+    })
+
+    it('leaves a volume alone that somebody made at the same moment', async () => {
+        const { volumes } = w
+        const { create: honest } = volumes
+        volumes.create = async volume => {
+            volumes.create = honest
+            await honest({ pool: 'default', name: volume.name, capacityBytes: MIB, format: 'raw' })
+            return honest(volume)
+        }
+        const begun = await begin({ name: 'late', disks: [{ sizeBytes: BigInt(MIB) }] })
+        expect(await w.ended(begun.task)).toMatchObject({ state: 'failed', problem: { code: 'exists' } })
+        expect(await w.volumeNames()).toContain('late-disk0')
+    })
+
+    it('lets one of two creates of one name win', async () => {
+        const both = await Promise.allSettled(
+            [1, 2, 3].map(() => begin({ name: 'twin', disks: [{ sizeBytes: BigInt(MIB) }] })),
+        )
+        const won = both.filter(one => one.status === 'fulfilled')
+        expect(won).toHaveLength(1)
+        for (const one of both)
+            if (one.status === 'rejected') expect(one.reason).toMatchObject({ code: 'exists', at: 'name' })
+        expect(await w.ended(won[0]!.value.task)).toMatchObject({ state: 'done' })
+        expect((await domains()).filter(name => name === 'twin')).toEqual(['twin'])
+        expect((await faultOf(begin({ name: 'twin' }))).code).toBe('exists')
+    })
+
+    it('refuses a name that another took behind its back, and leaves that one alone', async () => {
+        w.deps.maker.take('behind')!.release()
+        const began = begin({ name: 'behind', disks: [{ sizeBytes: BigInt(MIB) }] })
+        await w.world.virsh(['define', await behindFile()])
+        const ended = await began.then(
+            begun => w.ended(begun.task),
+            (fault: Fault) => ({ state: 'failed', problem: { code: fault.code } }),
+        )
+        expect(ended).toMatchObject({ state: 'failed', problem: { code: 'exists' } })
+        expect(await domains()).toContain('behind')
+        expect(await w.volumeNames()).not.toContain('behind-disk0')
+    })
+    const behindFile = async () => {
+        const { bareDomain, writeDomain } = await import('./vm-core-world.ts')
+        return writeDomain(w.world, bareDomain('behind'))
+    }
+
+    it('refuses what cannot be, all at once, and changes nothing', async () => {
+        const put = async (name: string, data: Uint8Array) => {
+            await w.volumes.create({ pool: 'default', name, capacityBytes: data.length, format: 'raw' })
+            await w.volumes.write(`default/${name}`, data)
+        }
+        const iso = makeIso([{ name: 'a', data: new Uint8Array(100_000) }], { label: 'x', madeMs: 0 })
+        await put('good.iso', iso)
+        await put('cut.iso', iso.subarray(0, 60_000))
+        await put('tiny.iso', iso.subarray(0, 1000))
+        await put('not.iso', new Uint8Array(100_000))
+        await w.world.enter(['mkdir', '-p', join(w.world.imagesDir, 'folder.iso')])
+        const before = [await domains(), await w.volumeNames()]
+        const fault = await faultOf(
+            begin({
+                name: 'bad',
+                disks: [
+                    { from: 'default/none' },
+                    { from: 'default/good.iso', sizeBytes: 512n },
+                    { existing: 'default/empty-disk0' },
+                    { from: 'default/empty-disk0', linked: true },
+                    { sizeBytes: 2n ** 52n },
+                ],
+                nics: [{ network: 'nowhere' }, { network: 'default' }],
+                isos: ['default/cut.iso', 'default/tiny.iso', 'default/not.iso'],
+                start: true,
+            }),
+        )
+        const said = fault.findings.map(f => `${f.at} ${f.code}`).sort()
+        expect(said).toEqual([
+            'disks[0].from not-found',
+            'disks[1].from disk-smaller',
+            'disks[2].existing volume-in-use',
+            'disks[3].from volume-in-use',
+            'disks[4].size exhausted',
+            'isos[0] iso-truncated',
+            'isos[1] iso-truncated',
+            'isos[2] iso-format',
+            'nics[0].network not-found',
+        ])
+        const peek = await faultOf(begin({ name: 'bad', isos: ['default/seeded-seed.iso'] }))
+        expect(peek.findings[0]).toMatchObject({ at: 'isos[0]', code: 'seed-secret' })
+        const folder = await faultOf(begin({ name: 'bad', isos: ['default/folder.iso'] }))
+        expect(folder).toMatchObject({ code: 'invalid', at: 'isos[0]', summary: 'That is a folder, not an ISO file' })
+        expect([await domains(), await w.volumeNames()]).toEqual(before)
+        const good = await begin({ name: 'good', isos: ['default/good.iso'], dryRun: true })
+        expect(good.findings).toEqual([])
+    })
+
+    it('starts with UEFI, secure boot and a TPM', async () => {
+        const begun = await begin({
+            name: 'win',
+            os: 'windows',
+            memoryBytes: BigInt(512 * MIB),
+            secureBoot: true,
+            tpm: true,
+            disks: [{ sizeBytes: BigInt(MIB), bus: 'sata' }],
+            start: true,
+        })
+        expect(await w.ended(begun.task)).toMatchObject({ state: 'done' })
+        const xml = await w.inventory.activeXml(begun.object)
+        expect(xml).toMatch(/<loader [^>]*secure='yes'/)
+        expect(xml).toContain("<backend type='emulator' version='2.0'")
+        await w.world.virsh(['destroy', 'win'])
+        await until('the guest to be gone', 10_000, () => w.inventory.byName('win')?.active === false)
+    })
+
+    it('is gone when it is cancelled', async () => {
+        const { volumes } = w
+        const { create: honest } = volumes
+        let enter = () => {}
+        const inside = new Promise<void>(resolve => {
+            enter = resolve
+        })
+        volumes.create = async volume => {
+            volumes.create = honest
+            const made = await honest(volume)
+            enter()
+            await new Promise(resolve => volume.signal!.addEventListener('abort', resolve))
+            return made
+        }
+        const begun = await begin({ name: 'halted', disks: [{ sizeBytes: BigInt(MIB) }] })
+        await inside
+        await w.tasks.cancel(begun.task)
+        expect(await w.ended(begun.task)).toMatchObject({ state: 'cancelled' })
+        expect(await w.volumeNames()).not.toContain('halted-disk0')
+        expect(await domains()).not.toContain('halted')
+    })
+
+    it('is taken back by the next life of the daemon', async () => {
+        const { volumes } = w
+        const { create: honest } = volumes
+        let arrive = () => {}
+        const half = new Promise<void>(resolve => {
+            arrive = resolve
+        })
+        let giveUp = () => {}
+        // This life dies here: it never hears that its volume was made.
+        volumes.create = async volume => {
+            volumes.create = honest
+            await honest(volume)
+            arrive()
+            return new Promise((_, reject) => {
+                giveUp = () => reject(new Error('it is dead'))
+            })
+        }
+        const folder = join(w.world.folder, 'tasks')
+        const begun = await begin({ name: 'halfway', disks: [{ sizeBytes: BigInt(MIB) }], start: true })
+        await half
+        expect(await w.volumeNames()).toContain('halfway-disk0')
+        await cp(folder, `${folder}-2`, { recursive: true })
+        const next = await createTasks({ ...w.deps, system: realSystem(), folder: `${folder}-2` })
+        createMaker({ ...w.deps, tasks: next })
+        next.onUndo('volume.remove', w.undoVolume)
+        await next.recover()
+        expect(next.get(begun.task)).toMatchObject({ state: 'interrupted' })
+        expect(await w.volumeNames()).not.toContain('halfway-disk0')
+        await next.close()
+        giveUp()
+        await w.ended(begun.task)
+    })
+
+    it('makes XML that libvirt finds valid', async () => {
+        const folder = join(import.meta.dirname, '../../src/capabilities/vm/testdata')
+        const cases = (await readdir(folder)).filter(name => name.startsWith('create-'))
+        let valid = 0
+        for (const name of cases) {
+            const text = await readFile(join(folder, name, 'domain.xml'), 'utf8').catch(() => '')
+            if (text === '') continue
+            // No KVM is needed to define, but it is to say host-passthrough.
+            const here = text
+                .replace("type='kvm'", "type='qemu'")
+                .replace(/mode='host-passthrough'[^>]*/, "mode='maximum'")
+            const path = join(w.world.folder, `${name}.xml`)
+            await writeFile(path, here.replace(/<uuid>.*<\/uuid>/, ''))
+            await w.world.virsh(['define', '--validate', path])
+            valid++
+        }
+        expect(valid).toBeGreaterThanOrEqual(4)
+    })
+})
