@@ -1,0 +1,29 @@
+// `make bench`: runs the benchmarks that are named (all when none is) and prints their tables; exits 1 only when broken.
+import { cpus } from 'node:os'
+import { type Result, show } from './figures.ts'
+
+const benches: Record<string, () => Promise<Result>> = {
+    list: async () => (await import('./list.ts')).list(),
+    create: async () => (await import('./create.ts')).create(),
+    latency: async () => (await import('./latency.ts')).latency(),
+    idle: async () => (await import('./idle.ts')).idle(),
+}
+
+const asked = process.argv.slice(2)
+const unknown = asked.filter(name => !(name in benches))
+if (unknown.length > 0) {
+    console.error(`There is no benchmark ${unknown.join(', ')}: take ${Object.keys(benches).join(', ')}.`)
+    process.exit(1)
+}
+console.log(`Node ${process.version}, ${cpus().length} × ${cpus()[0]?.model ?? 'unknown CPU'}\n`)
+for (const name of asked.length > 0 ? asked : Object.keys(benches)) {
+    const began = performance.now()
+    try {
+        console.log(show(await benches[name]!()))
+        console.log(`  (${name}: ${((performance.now() - began) / 1000).toFixed(0)} s in all)\n`)
+    } catch (thrown) {
+        console.error(`${name} is broken:`, thrown)
+        process.exitCode = 1
+    }
+}
+process.exit()
