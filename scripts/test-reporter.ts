@@ -13,8 +13,15 @@ export interface TestCounts {
 
 const nameOf = (test: TestCase) => `${test.module.relativeModuleId} > ${test.fullName}`
 
+/** What was thrown where no test could catch it, with the first line of its stack that is the project's own. */
+function strayName(thrown: unknown): string {
+    const { message, stack } = thrown as { message?: string; stack?: string }
+    const place = stack?.split('\n').find(line => /\/(src|tests|scripts)\//.test(line))
+    return `an error outside every test: ${message ?? String(thrown)}${place ? ` (${place.trim()})` : ''}`
+}
+
 /** Counts every test of the modules. */
-export function countTests(modules: readonly TestModule[], strayErrors: number): TestCounts {
+export function countTests(modules: readonly TestModule[], strayErrors: readonly unknown[]): TestCounts {
     const counts: TestCounts = { passed: 0, failed: [], skipped: [] }
     for (const module of modules) {
         for (const test of module.children.allTests()) {
@@ -31,7 +38,7 @@ export function countTests(modules: readonly TestModule[], strayErrors: number):
         for (const one of broken)
             counts.failed.push(`${module.relativeModuleId} > ${'name' in one ? one.name : 'the file itself'}`)
     }
-    for (let i = 0; i < strayErrors; i++) counts.failed.push('an error outside every test')
+    counts.failed.push(...strayErrors.map(strayName))
     return counts
 }
 
@@ -40,6 +47,6 @@ export default class CountingReporter implements Reporter {
         const path = process.env.TEST_COUNTS
         if (!path) return
         mkdirSync(dirname(path), { recursive: true })
-        writeFileSync(path, JSON.stringify(countTests(modules, unhandledErrors.length)))
+        writeFileSync(path, JSON.stringify(countTests(modules, unhandledErrors)))
     }
 }
