@@ -85,6 +85,11 @@ export function realSystem(): System {
         look: path => absentIs(undefined, async () => factsOf(await fs.lstat(path)), path),
         list: path => absentIs([], async () => (await fs.readdir(path)).sort(), path),
         resolve: path => absentIs(undefined, () => fs.realpath(path), path),
+        readLink: path =>
+            absentIs(undefined, () => fs.readlink(path), path).catch(thrown => {
+                if ((thrown.cause as NodeJS.ErrnoException | undefined)?.code === 'EINVAL') return undefined
+                throw thrown
+            }),
         space: path =>
             guarded(path, async () => {
                 const { bavail, bsize, blocks } = await fs.statfs(path)
@@ -108,6 +113,8 @@ export function realSystem(): System {
             }),
         remove: path => guarded(path, () => fs.rm(path, { recursive: true, force: true })),
         rename: (from, to) => guarded(from, () => fs.rename(from, to)),
+        link: (path, target) => guarded(path, () => putLink(path, target)),
+        claim: (path, data, mode = 0o600) => guarded(path, () => claim(path, data, mode)),
         chown: (path, uid, gid) => guarded(path, () => fs.lchown(path, uid, gid)),
         chmod: (path, mode) => guarded(path, () => fs.chmod(path, mode)),
         openLines: (path, mode = 0o600) => guarded(path, () => openLines(path, mode)),
@@ -147,7 +154,7 @@ async function syncFolder(path: string): Promise<void> {
 }
 
 async function writeWhole(path: string, data: string | Uint8Array, mode: number): Promise<void> {
-    const half = join(dirname(path), `.${randomBytes(8).toString('hex')}.half`)
+    const half = halfName(path)
     try {
         const handle = await fs.open(half, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, mode)
         await withHandle(handle, async () => {
@@ -161,6 +168,30 @@ async function writeWhole(path: string, data: string | Uint8Array, mode: number)
     } catch (thrown) {
         await fs.rm(half, { force: true })
         throw thrown
+    }
+}
+
+const halfName = (path: string) => join(dirname(path), `.${randomBytes(8).toString('hex')}.half`)
+
+async function putLink(path: string, target: string): Promise<void> {
+    const half = halfName(path)
+    await fs.symlink(target, half)
+    await fs.rename(half, path)
+    await syncFolder(dirname(path))
+}
+
+/** Written beside and linked in: whoever reads it never sees half of it. */
+async function claim(path: string, data: string, mode: number): Promise<boolean> {
+    const half = halfName(path)
+    try {
+        await fs.writeFile(half, data, { mode, flag: 'wx' })
+        await fs.link(half, path)
+        return true
+    } catch (thrown) {
+        if ((thrown as NodeJS.ErrnoException).code === 'EEXIST') return false
+        throw thrown
+    } finally {
+        await fs.rm(half, { force: true })
     }
 }
 
