@@ -85,7 +85,7 @@ const run = (node: SimulatedNode, document: Doc, more: Partial<Parameters<typeof
         { document, text: JSON.stringify(document), by: 'test', signal: new AbortController().signal, ...more },
     )
 const planOf = async (node: SimulatedNode, document: unknown, given = resources, consented: string[] = []) =>
-    makePlan(given, await survey(given, document, node.touch), new Set(consented))
+    makePlan(given, await survey(given, document, node.touch), new Map(consented.map(target => [target, ''])))
 
 describe('an apply', () => {
     it('does what the plan says, and finds nothing to do afterwards', async () => {

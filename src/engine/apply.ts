@@ -72,7 +72,7 @@ async function applyLocked(deps: ApplyDeps, wish: ApplyWish): Promise<Applied> {
     const { resources, touch, clock, kit } = deps
     const consents = await openConsents(touch.root)
     const look = { phase: touch.phase, root: touch.root, machine: touch.machine }
-    const planNow = async () => makePlan(resources, await survey(resources, wish.document, look), consents.targets())
+    const planNow = async () => makePlan(resources, await survey(resources, wish.document, look), consents.agreed())
     const first = await planNow()
     if (wish.basis && wish.basis !== first.basis) throw moved()
     await consents.give(wish.consents ?? [])

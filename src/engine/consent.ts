@@ -1,6 +1,7 @@
 // Who said yes to which destruction: one-shot records, and the intents that make a half-made thing ours to finish.
 import { Fault } from '../base/fault.ts'
 import type { System } from '../ports/ports.ts'
+import type { Agreed } from './plan.ts'
 
 /** A yes to one destruction, for what was seen on the target when it was given. */
 export interface Consent {
@@ -26,10 +27,7 @@ export const CONSENT_FILE = '/var/lib/debvisor/consent.json'
 
 export interface Consents {
     /** Given and not spent, and what was begun and is not whole. */
-    targets(): ReadonlySet<string>
-    /** The fingerprint that a consent was given for; undefined where there is none (an intent needs none). */
-    fingerprintOf(target: string): string | undefined
-    began(target: string): boolean
+    agreed(): Agreed
     give(consents: readonly Consent[]): Promise<void>
     /** Durable when it returns: from here on the target is ours. Spends the consent. */
     begin(targets: readonly string[], by: { apply: string; resource: string }): Promise<void>
@@ -44,9 +42,11 @@ export async function openConsents(root: System): Promise<Consents> {
     const kept = await read(root)
     const save = () => root.writeFile(CONSENT_FILE, `${JSON.stringify(kept)}\n`, 0o600)
     return {
-        targets: () => new Set([...kept.consents, ...kept.intents].map(one => one.target)),
-        fingerprintOf: target => kept.consents.find(one => one.target === target)?.fingerprint,
-        began: target => kept.intents.some(one => one.target === target),
+        agreed: () =>
+            new Map([
+                ...kept.consents.map(one => [one.target, one.fingerprint] as const),
+                ...kept.intents.map(one => [one.target, undefined] as const),
+            ]),
         give: async consents => {
             if (consents.length === 0) return
             const given = new Set(consents.map(one => one.target))

@@ -6,6 +6,9 @@ import { planAfter, planBefore } from './plan-basics.ts'
 import type { Deferred, Opening, Phase, Resource } from './resource.ts'
 import { destroyedBy, flatten, type Step } from './step.ts'
 
+/** What may be destroyed: the target, and what stood on it when that was agreed to; undefined when it is ours. */
+export type Agreed = ReadonlyMap<string, string | undefined>
+
 /** The steps of one resource. */
 export interface Group {
     resource: string
@@ -13,6 +16,8 @@ export interface Group {
     deferred: Deferred[]
     /** Targets that its steps destroy and nobody consented to: while there are any, none of its steps runs. */
     withheld: string[]
+    /** What stands on the targets now; a consent holds for that alone. */
+    fingerprints: Readonly<Record<string, string>>
     /** A resource that must come before and is withheld; its steps wait with it. */
     waitsFor?: string
 }
@@ -40,7 +45,7 @@ export interface Survey {
 }
 
 /** Pure and deterministic; the order of `resources` decides only between those that do not need one another. */
-export function makePlan(resources: readonly Resource[], survey: Survey, consented: ReadonlySet<string>): Plan {
+export function makePlan(resources: readonly Resource[], survey: Survey, agreed: Agreed): Plan {
     const findings: Finding[] = []
     const groups: Group[] = []
     const openings: Plan['openings'] = []
@@ -50,7 +55,7 @@ export function makePlan(resources: readonly Resource[], survey: Survey, consent
         if (!surveyed) continue
         for (const opening of one.openings?.(surveyed.want) ?? []) openings.push({ resource: one.name, ...opening })
         const before = planBefore(surveyed.basics, survey.seen)
-        const own = one.plan?.(surveyed.want, surveyed.own, consented) ?? { steps: [] }
+        const own = one.plan?.(surveyed.want, surveyed.own, new Set(agreed.keys())) ?? { steps: [] }
         findings.push(...(own.findings ?? []))
         const changed = new Set(
             flatten([...before, ...own.steps]).flatMap(step =>
@@ -61,12 +66,16 @@ export function makePlan(resources: readonly Resource[], survey: Survey, consent
         const steps = [...before, ...own.steps, ...after]
         const deferred = own.deferred ?? []
         if (steps.length === 0 && deferred.length === 0) continue
-        const withheld = destroyedBy(steps).filter(target => !consented.has(target))
-        groups.push({ resource: one.name, steps, deferred, withheld })
+        const fingerprints = own.fingerprints ?? {}
+        const withheld = destroyedBy(steps).filter(target => !isAgreed(target, agreed, fingerprints[target] ?? ''))
+        groups.push({ resource: one.name, steps, deferred, withheld, fingerprints })
     }
     markWaiting(sorted, groups)
     return { basis: survey.basis, groups, openings, findings: [...findings, ...clashes(openings)] }
 }
+
+const isAgreed = (target: string, agreed: Agreed, fingerprint: string) =>
+    agreed.has(target) && (agreed.get(target) ?? fingerprint) === fingerprint
 
 /** Groups that need a withheld one wait with it. */
 function markWaiting(sorted: readonly Resource[], groups: readonly Group[]): void {
@@ -107,6 +116,10 @@ export const isEmpty = (plan: Plan): boolean =>
 /** The groups whose steps may run now. */
 export const runnable = (plan: Plan): Group[] =>
     plan.groups.filter(group => group.withheld.length === 0 && !group.waitsFor)
+
+/** What stands on the targets of the plan, for a consent to hold for. */
+export const fingerprintsOf = (plan: Plan): Record<string, string> =>
+    Object.assign({}, ...plan.groups.map(group => group.fingerprints))
 
 /** What is destroyed without consent, each once. */
 export const withheldBy = (plan: Plan): string[] => [...new Set(plan.groups.flatMap(group => group.withheld))]

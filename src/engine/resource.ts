@@ -41,6 +41,8 @@ export interface Opening {
 /** What a resource plans by itself, apart from its basics. */
 export interface OwnPlan {
     steps: Step[]
+    /** What stands on each target that a step destroys, as a short text that changes when it does. */
+    fingerprints?: Readonly<Record<string, string>>
     deferred?: Deferred[]
     findings?: Finding[]
 }

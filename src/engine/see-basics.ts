@@ -54,7 +54,8 @@ interface Names {
     groups: ReadonlyMap<number, string>
 }
 
-async function namesOf(root: Probe): Promise<Names> {
+/** Names of users and groups by number. */
+export async function namesOf(root: Probe): Promise<Names> {
     const read = async (path: string) => {
         const lines = ((await root.readText(path)) ?? '').split('\n')
         return new Map(lines.map(line => line.split(':')).map(([name = '', , id]) => [Number(id), name]))

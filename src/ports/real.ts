@@ -124,6 +124,43 @@ export function realSystem(): System {
     }
 }
 
+/**
+ * The tree below a folder as a machine of its own: paths are below it and tools run in it by chroot. For the installer.
+ * Its host name is the one that the tree says.
+ */
+export function rootedSystem(folder: string): System {
+    const system = realSystem()
+    const at = (path: string) => join(folder, path)
+    const inside = (run: ToolRun): ToolRun => ({ ...run, argv: ['chroot', folder, ...run.argv], cwd: '/' })
+    return {
+        ...system,
+        readText: path => system.readText(at(path)),
+        look: path => system.look(at(path)),
+        list: path => system.list(at(path)),
+        resolve: async path => {
+            const found = await system.resolve(at(path))
+            return found?.startsWith(folder) ? found.slice(folder.length) || '/' : found
+        },
+        readLink: path => system.readLink(at(path)),
+        space: path => system.space(at(path)),
+        readRange: (path, ...rest) => system.readRange(at(path), ...rest),
+        query: run => runTool(inside(run)),
+        run: run => runTool(inside(run)),
+        writeFile: (path, ...rest) => system.writeFile(at(path), ...rest),
+        makeDirectory: (path, mode) => system.makeDirectory(at(path), mode),
+        remove: path => system.remove(at(path)),
+        rename: (from, to) => system.rename(at(from), at(to)),
+        link: (path, target) => system.link(at(path), target),
+        claim: (path, ...rest) => system.claim(at(path), ...rest),
+        chown: (path, uid, gid) => system.chown(at(path), uid, gid),
+        chmod: (path, mode) => system.chmod(at(path), mode),
+        openLines: (path, mode) => system.openLines(at(path), mode),
+        readStream: (path, ...rest) => system.readStream(at(path), ...rest),
+        openReadable: path => system.openReadable(at(path)),
+        openWritable: (path, mode) => system.openWritable(at(path), mode),
+    }
+}
+
 function factsOf(stats: Stats): FileFacts {
     const kind = stats.isFile()
         ? 'file'

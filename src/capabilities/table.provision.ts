@@ -1,0 +1,35 @@
+// What a document can say, and what becomes of it: the sections of node.yaml, the resources, and the tools of their steps.
+import { z } from 'zod'
+import type { Check } from '../engine/document.ts'
+import { kitOf } from '../engine/kit.ts'
+import type { Resource } from '../engine/resource.ts'
+import { sampleOf } from '../engine/sample.ts'
+import type { Probe } from '../ports/ports.ts'
+import { nodeResources, nodeSample, nodeTools } from './node/resources.ts'
+import { checkNode, nodeSpec } from './node/spec.ts'
+
+/** node.yaml, whole. What is not said has its default, so that `profile: zfs` is a document. */
+export const documentSchema = z
+    .strictObject({
+        version: z.literal(1).default(1).describe('The version of this form of document.'),
+        profile: z.enum(['ceph', 'zfs', 'mixed']).describe('What VMs and containers are stored on.'),
+        node: nodeSpec.prefault({}),
+    })
+    .describe('What a DebVisor node should be.')
+
+export type NodeDocument = z.infer<typeof documentSchema>
+
+export const checks: readonly Check<NodeDocument>[] = [checkNode]
+
+/** In the order in which a plan shows them, where they do not need one another. */
+export const resources: readonly Resource[] = [...nodeResources(() => [])] as Resource[]
+
+export const kit = kitOf([...nodeTools])
+
+/** A document for the machine that is looked at, with a comment above each key. */
+export async function sample(probe: Probe, profile: string): Promise<string> {
+    return sampleOf(documentSchema, { profile, node: await nodeSample(probe) })
+}
+
+/** Headings of a plan. */
+export const titles: Readonly<Record<string, string>> = { node: 'This machine' }
