@@ -44,6 +44,8 @@ export interface Survey {
     resources: ReadonlyMap<string, Surveyed>
 }
 
+const RUNNING: ReadonlySet<string> = new Set(['start', 'stop', 'restart', 'reload'])
+
 /** Pure and deterministic; the order of `resources` decides only between those that do not need one another. */
 export function makePlan(resources: readonly Resource[], survey: Survey, agreed: Agreed): Plan {
     const findings: Finding[] = []
@@ -62,7 +64,10 @@ export function makePlan(resources: readonly Resource[], survey: Survey, agreed:
                 step.do === 'write' || step.do === 'remove' ? [step.path] : [],
             ),
         )
-        const after = planAfter(surveyed.basics, survey.seen, changed)
+        // Nothing runs below a root folder: the boot starts what is enabled.
+        const after = planAfter(surveyed.basics, survey.seen, changed).filter(
+            step => survey.phase === 'boot' || (step.do === 'unit' && !RUNNING.has(step.action)),
+        )
         const steps = [...before, ...own.steps, ...after]
         const deferred = own.deferred ?? []
         if (steps.length === 0 && deferred.length === 0) continue

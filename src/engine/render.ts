@@ -92,7 +92,9 @@ function diffLines(step: Step & { do: 'write' }, indent: string, { verbose }: Re
         .split('\n')
         .slice(4)
         .filter(line => line !== '' && !line.startsWith('\\'))
-    const shown = verbose ? lines : lines.slice(0, DIFF_LINES)
+    // Of a long one, what comes says more than what goes.
+    const added = lines.length > DIFF_LINES ? lines.filter(line => line.startsWith('+')) : lines
+    const shown = verbose ? lines : added.slice(0, DIFF_LINES)
     const more = lines.length - shown.length
     return [
         ...shown.map(line => `${indent}${line}`),
