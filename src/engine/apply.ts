@@ -1,6 +1,5 @@
 // Carries plans out: look, plan, do, and again until nothing is left; what fails stops what needs it, and nothing else.
 import { asFault, Fault, type Problem, problemOf } from '../base/fault.ts'
-import type { Finding } from '../base/finding.ts'
 import type { Clock } from '../ports/ports.ts'
 import { type Carrying, carryOut } from './carry.ts'
 import { type Consent, openConsents } from './consent.ts'
@@ -9,7 +8,7 @@ import type { Kit } from './kit.ts'
 import { lockApply } from './lock.ts'
 import { type Group, isEmpty, makePlan, outsideEnvelope, type Plan, runnable, withheldBy } from './plan.ts'
 import type { Resource, Touch } from './resource.ts'
-import { destroyedBy, type Step } from './step.ts'
+import { claimedBy, type Step } from './step.ts'
 import { survey } from './survey.ts'
 
 const PASSES = 8
@@ -98,7 +97,7 @@ async function applyLocked(deps: ApplyDeps, wish: ApplyWish): Promise<Applied> {
                 steps += did
                 const next = await planNow()
                 if (outsideEnvelope(plan, next).length > 0)
-                    refuseErrors({ ...next, findings: outsideEnvelope(plan, next) })
+                    refuseErrors({ ...next, errors: outsideEnvelope(plan, next) })
                 plan = next
                 // A pass that did nothing will do nothing again.
                 if (did === 0 || failed.length > 0) break
@@ -161,7 +160,7 @@ interface Doing extends Omit<Pass, 'plan' | 'failed' | 'resources'> {
 async function oneGroup(doing: Doing): Promise<{ step: Step; problem: Problem } | undefined> {
     const { group, record, carrying, consents, wish, of, onDone } = doing
     const { resource } = group
-    const targets = destroyedBy(group.steps)
+    const targets = claimedBy(group.steps)
     if (targets.length > 0) await consents.begin(targets, { apply: record.id, resource })
     for (const [index, step] of group.steps.entries()) {
         if (wish.signal.aborted)
@@ -182,8 +181,10 @@ async function oneGroup(doing: Doing): Promise<{ step: Step; problem: Problem } 
         await record.note({ op: 'done', resource, say: step.say, tookMs })
         wish.onEvent?.({ kind: 'done', resource, step, tookMs })
         onDone()
+        // The last step that names a target makes it whole.
+        const later = claimedBy(group.steps.slice(index + 1))
+        await consents.finish(claimedBy([step]).filter(target => !later.includes(target)))
     }
-    if (targets.length > 0) await consents.finish(resource)
     return undefined
 }
 
@@ -202,9 +203,9 @@ const moved = () =>
     })
 
 function refuseErrors(plan: Plan): void {
-    const errors = plan.findings.filter(finding => finding.severity === 'error')
-    if (errors.length === 0) return
-    const [first] = errors as [Finding]
+    const { errors } = plan
+    const [first] = errors
+    if (!first) return
     throw new Fault('precondition', {
         summary: first.summary,
         ...(first.detail ? { detail: first.detail } : {}),

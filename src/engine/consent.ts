@@ -31,8 +31,8 @@ export interface Consents {
     give(consents: readonly Consent[]): Promise<void>
     /** Durable when it returns: from here on the target is ours. Spends the consent. */
     begin(targets: readonly string[], by: { apply: string; resource: string }): Promise<void>
-    /** What was begun by the resource is whole. */
-    finish(resource: string): Promise<void>
+    /** What was made of these targets is whole: from here on nothing of them is made anew by this. */
+    finish(targets: readonly string[]): Promise<void>
     /** Takes back what was given and not spent. */
     drop(): Promise<void>
 }
@@ -60,9 +60,9 @@ export async function openConsents(root: System): Promise<Consents> {
             kept.consents = kept.consents.filter(one => !targets.includes(one.target))
             await save()
         },
-        finish: async resource => {
-            if (!kept.intents.some(one => one.resource === resource)) return
-            kept.intents = kept.intents.filter(one => one.resource !== resource)
+        finish: async targets => {
+            if (!kept.intents.some(one => targets.includes(one.target))) return
+            kept.intents = kept.intents.filter(one => !targets.includes(one.target))
             await save()
         },
         drop: async () => {

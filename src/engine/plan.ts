@@ -16,9 +16,9 @@ export interface Group {
     deferred: Deferred[]
     /** Targets that its steps destroy and nobody consented to: while there are any, none of its steps runs. */
     withheld: string[]
-    /** What stands on the targets now; a consent holds for that alone. */
-    fingerprints: Readonly<Record<string, string>>
-    /** A resource that must come before and is withheld; its steps wait with it. */
+    /** Why the resource cannot be made as things are; none of its steps runs. */
+    errors: Finding[]
+    /** A resource that must come before and cannot run; its steps wait with it. */
     waitsFor?: string
 }
 
@@ -27,7 +27,12 @@ export interface Plan {
     basis: string
     groups: Group[]
     openings: (Opening & { resource: string })[]
+    /** Of all resources. */
     findings: Finding[]
+    /** What stands now on each thing that could be destroyed here; a consent holds for that alone. */
+    fingerprints: Readonly<Record<string, string>>
+    /** What makes the whole plan impossible: it is not applied at all. */
+    errors: Finding[]
 }
 
 /** What one resource wants and sees; `want` undefined: no wish. */
@@ -51,13 +56,14 @@ export function makePlan(resources: readonly Resource[], survey: Survey, agreed:
     const findings: Finding[] = []
     const groups: Group[] = []
     const openings: Plan['openings'] = []
+    const prints: Record<string, string> = {}
     const sorted = inOrder(resources)
     for (const one of sorted) {
         const surveyed = survey.resources.get(one.name)
         if (!surveyed) continue
         for (const opening of one.openings?.(surveyed.want) ?? []) openings.push({ resource: one.name, ...opening })
         const before = planBefore(surveyed.basics, survey.seen)
-        const own = one.plan?.(surveyed.want, surveyed.own, new Set(agreed.keys())) ?? { steps: [] }
+        const own = one.plan?.(surveyed.want, surveyed.own, agreed) ?? { steps: [] }
         findings.push(...(own.findings ?? []))
         const changed = new Set(
             flatten([...before, ...own.steps]).flatMap(step =>
@@ -70,26 +76,28 @@ export function makePlan(resources: readonly Resource[], survey: Survey, agreed:
         )
         const steps = [...before, ...own.steps, ...after]
         const deferred = own.deferred ?? []
-        if (steps.length === 0 && deferred.length === 0) continue
+        const errors = (own.findings ?? []).filter(finding => finding.severity === 'error')
+        if (steps.length === 0 && deferred.length === 0 && errors.length === 0) continue
         const fingerprints = own.fingerprints ?? {}
+        Object.assign(prints, fingerprints)
         const withheld = destroyedBy(steps).filter(target => !isAgreed(target, agreed, fingerprints[target] ?? ''))
-        groups.push({ resource: one.name, steps, deferred, withheld, fingerprints })
+        groups.push({ resource: one.name, steps, deferred, withheld, errors })
     }
     markWaiting(sorted, groups)
-    return { basis: survey.basis, groups, openings, findings: [...findings, ...clashes(openings)] }
+    return { basis: survey.basis, groups, openings, findings, errors: clashes(openings), fingerprints: prints }
 }
 
 const isAgreed = (target: string, agreed: Agreed, fingerprint: string) =>
     agreed.has(target) && (agreed.get(target) ?? fingerprint) === fingerprint
 
-/** Groups that need a withheld one wait with it. */
+/** Groups that need one that cannot run wait with it. */
 function markWaiting(sorted: readonly Resource[], groups: readonly Group[]): void {
     const held = new Map<string, string>()
     for (const one of sorted) {
         const group = groups.find(candidate => candidate.resource === one.name)
         const waitsFor = (one.needs ?? []).map(word => held.get(word)).find(name => name !== undefined)
         if (group && waitsFor) group.waitsFor = waitsFor
-        const cause = group?.withheld.length ? one.name : waitsFor
+        const cause = group && (group.withheld.length > 0 || group.errors.length > 0) ? one.name : waitsFor
         if (cause) for (const word of [one.name, ...(one.provides ?? [])]) held.set(word, cause)
     }
 }
@@ -115,16 +123,11 @@ function clashes(openings: Plan['openings']): Finding[] {
 }
 
 /** True when there is nothing to do and nothing waits. */
-export const isEmpty = (plan: Plan): boolean =>
-    plan.groups.every(group => group.steps.length === 0 && group.deferred.length === 0)
+export const isEmpty = (plan: Plan): boolean => plan.groups.length === 0
 
 /** The groups whose steps may run now. */
 export const runnable = (plan: Plan): Group[] =>
-    plan.groups.filter(group => group.withheld.length === 0 && !group.waitsFor)
-
-/** What stands on the targets of the plan, for a consent to hold for. */
-export const fingerprintsOf = (plan: Plan): Record<string, string> =>
-    Object.assign({}, ...plan.groups.map(group => group.fingerprints))
+    plan.groups.filter(group => group.withheld.length === 0 && group.errors.length === 0 && !group.waitsFor)
 
 /** What is destroyed without consent, each once. */
 export const withheldBy = (plan: Plan): string[] => [...new Set(plan.groups.flatMap(group => group.withheld))]

@@ -3,7 +3,7 @@ import type { z } from 'zod'
 import { Fault } from '../base/fault.ts'
 import { type Applied, type ApplyDeps, type ApplyWish, apply } from './apply.ts'
 import type { Basics, UnitWant } from './basics.ts'
-import { openConsents } from './consent.ts'
+import { type Consent, openConsents } from './consent.ts'
 import { type Check, type Read, readDocument } from './document.ts'
 import { type ApplyRecord, keptBy, listApplies } from './history.ts'
 import { holderOf } from './lock.ts'
@@ -25,8 +25,8 @@ export interface Provision<T> {
     /** The text of the document. @throws Fault `not-found` where there is none */
     load(path?: string): Promise<string>
     read(text: string): Read<T>
-    /** @throws Fault `invalid` with the findings when the document has errors */
-    plan(text: string): Promise<Plan>
+    /** As it would be with these consents. @throws Fault `invalid` with the findings when the document has errors */
+    plan(text: string, consents?: readonly Consent[]): Promise<Plan>
     /** Applies the text, and keeps it as the node's document. */
     apply(text: string, wish: Wish): Promise<Applied>
     history(): Promise<ApplyRecord[]>
@@ -93,9 +93,10 @@ export function createProvision<T>(deps: ProvisionDeps<T>): Provision<T> {
                 fix: 'Write one from what this machine is: debvisor node init',
             })
         },
-        async plan(text) {
-            const consents = await openConsents(root)
-            return makePlan(deps.resources, await survey(deps.resources, checked(text), look), consents.agreed())
+        async plan(text, more = []) {
+            const kept = (await openConsents(root)).agreed()
+            const agreed = new Map([...more.map(one => [one.target, one.fingerprint] as const), ...kept])
+            return makePlan(deps.resources, await survey(deps.resources, checked(text), look), agreed)
         },
         async apply(text, wish) {
             const document = checked(text)

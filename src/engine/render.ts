@@ -28,8 +28,9 @@ export function renderPlan(plan: Plan, options: RenderOptions = {}): string {
         )
     }
     if (disrupts.length > 0) lines.push('Will be interrupted:', ...disrupts.map(words => `  ${words}`), '')
-    for (const finding of plan.findings) lines.push(...findingLines(finding))
-    if (plan.findings.length > 0) lines.push('')
+    const findings = [...plan.errors, ...plan.findings]
+    for (const finding of findings) lines.push(...findingLines(finding))
+    if (findings.length > 0) lines.push('')
     if (isEmpty(plan)) lines.push('Nothing to do: the node is what the document says.')
     let title = ''
     for (const group of plan.groups) {
@@ -39,6 +40,7 @@ export function renderPlan(plan: Plan, options: RenderOptions = {}): string {
         for (const step of group.steps) lines.push(...stepLines(step, '  ', options))
         if (group.withheld.length > 0)
             lines.push(`  (waits for a yes: --destroy ${group.withheld.join(' --destroy ')})`)
+        else if (group.errors.length > 0) lines.push('  (cannot be done as things are: see above)')
         else if (group.waitsFor) lines.push(`  (waits for ${group.waitsFor})`)
         for (const { reason } of group.deferred) lines.push(`  … later: ${reason}`)
     }

@@ -2,6 +2,7 @@
 import type { Finding } from '../base/finding.ts'
 import type { Probe, System } from '../ports/ports.ts'
 import type { Basics } from './basics.ts'
+import type { Agreed } from './plan.ts'
 import type { Step, StepKind } from './step.ts'
 
 /** `image` can be done below a root folder, `boot` needs the running node. */
@@ -41,9 +42,10 @@ export interface Opening {
 /** What a resource plans by itself, apart from its basics. */
 export interface OwnPlan {
     steps: Step[]
-    /** What stands on each target that a step destroys, as a short text that changes when it does. */
+    /** What stands on each thing that could be destroyed, as a short text that changes when it does. */
     fingerprints?: Readonly<Record<string, string>>
     deferred?: Deferred[]
+    /** An `error` keeps the resource, and what needs it, from being made; the rest goes on. */
     findings?: Finding[]
 }
 
@@ -63,8 +65,8 @@ export interface Resource<Document = unknown, Want = unknown, Own = unknown> {
     basics?(want: Want): Basics
     openings?(want: Want): Opening[]
     observe?(look: Look, want: Want): Promise<Own>
-    /** Pure. What was consented to, by the words of `destroys`, is all that a step may destroy. */
-    plan?(want: Want, seen: Own, consented: ReadonlySet<string>): OwnPlan
+    /** Pure. What is agreed to, by the words of `destroys`, is all that a step may destroy. */
+    plan?(want: Want, seen: Own, agreed: Agreed): OwnPlan
 }
 
 /** Keeps the types of one resource together while the engine forgets them. */

@@ -15,6 +15,8 @@ interface Said {
     say: string
     /** What loses its data: `disk:/dev/disk/by-id/…`, `pool:tank`. Such a step needs consent. */
     destroys?: readonly string[]
+    /** What is blank and is ours from here on: half made after a power cut, it is made anew without a consent. */
+    claims?: readonly string[]
     /** What is interrupted while it runs, in words: 'Containers stop for a moment'. */
     disrupts?: string
 }
@@ -119,6 +121,11 @@ export type StepKind = Step['do']
 /** The step and, of a guard, those inside it. */
 export const flatten = (steps: readonly Step[]): Step[] =>
     steps.flatMap(step => (step.do === 'guard' ? [step, ...flatten(step.steps)] : [step]))
+
+/** All that the steps claim or destroy, each once: noted as ours before the first of them runs. */
+export const claimedBy = (steps: readonly Step[]): string[] => [
+    ...new Set(flatten(steps).flatMap(step => [...(step.claims ?? []), ...(step.destroys ?? [])])),
+]
 
 /** All that the steps destroy, each once, in order. */
 export const destroyedBy = (steps: readonly Step[]): string[] => [

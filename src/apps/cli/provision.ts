@@ -2,12 +2,14 @@
 import { writeFileSync } from 'node:fs'
 import type { JsonValue } from '@bufbuild/protobuf'
 import { Fault } from '../../base/fault.ts'
+import { diskWords } from '../../capabilities/disks/disk.ts'
+import { seeDisks } from '../../capabilities/disks/observe.ts'
 import { checks, documentSchema, kit, resources, sample, titles } from '../../capabilities/table.provision.ts'
 import type { Option, Verb, VerbContext, View } from '../../capabilities/verb.ts'
 import type { Applied, ApplyEvent } from '../../engine/apply.ts'
 import { CONSENT_AT } from '../../engine/apply.ts'
 import { entriesOf } from '../../engine/history.ts'
-import { fingerprintsOf, isEmpty, type Plan, withheldBy } from '../../engine/plan.ts'
+import { isEmpty, type Plan, withheldBy } from '../../engine/plan.ts'
 import { createProvision, DOCUMENT, type Provision } from '../../engine/provision.ts'
 import { findingLines, renderPlan, summaryOf } from '../../engine/render.ts'
 import { jsonSchemaOf } from '../../engine/sample.ts'
@@ -98,6 +100,28 @@ export const provisionVerbs = (io: Io): Verb[] => [
         async run() {
             const schema = jsonSchemaOf(documentSchema)
             return { kind: 'text', text: `${JSON.stringify(schema, null, 2)}\n`, json: asJson(schema) }
+        },
+    },
+    {
+        words: ['node', 'disks'],
+        summary: 'list the disks of this machine by the names that a document uses',
+        examples: [{ line: 'debvisor node disks', note: 'What is blank may be taken; for the rest a plan asks.' }],
+        async run() {
+            needRoot()
+            const disks = await seeDisks(realSystem())
+            const rows = disks.map(disk => ({
+                id: disk.id,
+                path: disk.path,
+                use: disk.system ? 'system' : '',
+                what: diskWords(disk),
+            }))
+            const columns = [
+                { key: 'id', label: 'DISK' },
+                { key: 'path', label: 'NOW' },
+                { key: 'use', label: 'USE' },
+                { key: 'what', label: 'WHAT' },
+            ]
+            return { kind: 'table', columns, rows, empty: 'There is no disk.', json: asJson(disks) }
         },
     },
     {
@@ -256,19 +280,19 @@ async function applyVerb(context: VerbContext, io: Io): Promise<View> {
     const { options, lists, args, dryRun } = context
     const provision = provisionAt(options.root)
     const text = args.file ? await context.file(args.file) : await provision.load()
-    const plan = await provision.plan(text)
+    const destroy = lists.destroy ?? []
+    const known = (await provision.plan(text)).fingerprints
+    for (const target of destroy) if (!(target in known)) throw noTarget(target, Object.keys(known))
+    const consents = destroy.map(target => ({ target, fingerprint: known[target]! }))
+    const plan = await provision.plan(text, consents)
     const verbose = options.verbose !== undefined
     const warnings = warningsOf(provision, text)
     if (dryRun || isEmpty(plan)) return planView(plan, warnings, verbose)
     const basis = options.plan ? savedBasis(await context.file(options.plan)) : undefined
     io.stderr.write(`${warnings.join('')}${renderPlan(plan, { titles, verbose })}\n`)
-    const known = fingerprintsOf(plan)
-    const destroy = lists.destroy ?? []
-    for (const target of destroy) if (!(target in known)) throw noTarget(target, Object.keys(known))
-    const open = withheldBy(plan).filter(target => !destroy.includes(target))
+    const open = withheldBy(plan)
     if (open.length > 0 && options['leave-withheld'] === undefined) throw unconsented(open)
     await context.confirm(`Do this? ${summaryOf(plan)}`)
-    const consents = destroy.map(target => ({ target, fingerprint: known[target]! }))
     const applied = await cancellable(signal =>
         provision.apply(text, {
             ...{ by: whoami(io), consents, basis: basis ?? plan.basis, signal, onEvent: teller(io) },
@@ -300,9 +324,9 @@ const unconsented = (targets: readonly string[]) =>
 
 const noTarget = (target: string, known: readonly string[]) =>
     new Fault('invalid', {
-        summary: 'The plan destroys no such thing',
+        summary: 'There is nothing of that name that could be destroyed',
         detail: target,
-        fix: known.length > 0 ? `It destroys: ${known.join(', ')}.` : 'It destroys nothing.',
+        fix: known.length > 0 ? `There are: ${known.join(', ')}.` : 'The plan can do without any consent.',
         at: 'destroy',
     })
 
