@@ -65,7 +65,7 @@ describe('the memory of ZFS', () => {
 
     it('is set once', () => {
         const seen = { memoryBytes: 8 * 1024 ** 3 }
-        const [write, run] = planMemory(spec, seen).steps as [{ content: string }, { args: string[] }]
+        const [write, run] = planMemory(spec, seen).steps as unknown as [{ content: string }, { args: string[] }]
         expect(run.args).toEqual(['--create', '/etc/tmpfiles.d/debvisor-zfs.conf'])
         const arcMaxBytes = 819 * 1024 ** 2
         expect(planMemory(spec, { ...seen, text: write.content, arcMaxBytes }).steps).toEqual([])
