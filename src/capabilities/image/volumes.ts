@@ -8,8 +8,9 @@ import type { Declarations } from './declared.ts'
 import { isOnFiles, type PoolEntry, type Users, type VolumeEntry } from './entries.ts'
 import { createExistingCheck } from './existing.ts'
 import { toolFormat } from './formats.ts'
-import { type Inventory, patiently } from './inventory.ts'
+import type { Inventory } from './inventory.ts'
 import { createMaking, type Filling, type FillTarget, volOf } from './making.ts'
+import { patiently } from './patience.ts'
 import {
     checkActive,
     checkCopyable,
@@ -41,6 +42,7 @@ export interface NewVolume {
 }
 
 export interface Volumes {
+    /** As it is now, and not as it was when it was last read. @throws Fault `not-found` */
     find(ref: string): Promise<VolumeEntry>
     byPath(path: string): VolumeEntry | undefined
     standingOn(path: string): VolumeEntry[]
@@ -91,9 +93,13 @@ export function createVolumes(deps: VolumesDeps): Volumes {
     async function find(ref: string): Promise<VolumeEntry> {
         const { pool, name } = splitRef(ref)
         await inventory.ready()
-        const entry =
-            inventory.volume(pool, name) ??
-            (inventory.pool(pool).active ? await inventory.refreshVolume(pool, name) : undefined)
+        const known = inventory.volume(pool, name)
+        // A guest may have written, and others grown it, since it was last read.
+        const entry = !inventory.pool(pool).active
+            ? known
+            : known
+              ? await inventory.lookAgain(pool, name)
+              : await inventory.refreshVolume(pool, name)
         if (entry) return entry
         throw new Fault('not-found', {
             summary: 'There is no such volume',
@@ -101,12 +107,6 @@ export function createVolumes(deps: VolumesDeps): Volumes {
             fix: 'List them: debvisor image list. One that was copied in by hand appears after: debvisor pool refresh POOL',
             at: 'volume',
         })
-    }
-
-    /** As it is now: a guest may have written, and libvirt looked, since it was last read. */
-    async function findNow(ref: string): Promise<VolumeEntry> {
-        const { pool, name } = await find(ref)
-        return (await inventory.lookAgain(pool, name)) ?? find(ref)
     }
 
     const activePool = (name: string): PoolEntry => checkActive(inventory.pool(name))
@@ -120,7 +120,7 @@ export function createVolumes(deps: VolumesDeps): Volumes {
         checkVolumeName(volume.name)
         const pool = activePool(volume.pool)
         const format = formatFor(volume, pool)
-        const source = volume.from ? await findNow(volume.from) : undefined
+        const source = volume.from ? await find(volume.from) : undefined
         if (source) refuseSeed(source)
         const capacityBytes = source
             ? Math.max(source.capacityBytes, volume.capacityBytes || 0)
@@ -215,7 +215,7 @@ export function createVolumes(deps: VolumesDeps): Volumes {
             )
         },
         resize: async (ref, capacityBytes) => {
-            const entry = await findNow(ref)
+            const entry = await find(ref)
             checkResize(entry, capacityBytes)
             // qemu-img, which libvirt runs as root, would grow the data file too.
             await checkReadable(entry)
@@ -250,6 +250,6 @@ export function createVolumes(deps: VolumesDeps): Volumes {
         madeBy: (pool, name) => declared.get(pool, name)?.by,
         usedBy,
         checkUnused: entry => refuseUse(entry, usedBy(entry)),
-        checkExisting: async ref => checkReadable(await findNow(ref)),
+        checkExisting: async ref => checkReadable(await find(ref)),
     }
 }

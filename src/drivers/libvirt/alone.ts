@@ -13,6 +13,7 @@ const ALONE: ReadonlySet<string> = new Set<keyof Calls>([
     'domainSetVcpusFlags',
     'domainSetBlockIoTune',
     'domainBlockResize',
+    'domainGetBlockInfo',
     'domainReset',
     'domainSuspend',
     'domainResume',
