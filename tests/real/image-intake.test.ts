@@ -462,6 +462,22 @@ test('by URL with progress and checksum, over redirects, and never to where it m
     expect(volume('endless.raw')).toBeUndefined()
 })
 
+test('a volume that has grown since it was read is downloaded whole', async () => {
+    const wish = { pool: 'default', name: 'grows.qcow2', capacityBytes: BigInt(32 * MIB) }
+    await life.done(life.rpc.createVolume(wish))
+    const { path: file } = volume('grows.qcow2')!
+    const grow = (mib: number) => execFileSync('qemu-io', ['-f', 'qcow2', '-c', `write -P ${mib} 0 ${mib}M`, file])
+    grow(4)
+    const begun = await life.rpc.beginDownload({ pool: 'default', volume: 'grows.qcow2' })
+    expect(begun.sizeBytes).toBe(BigInt((await stat(file)).size))
+    // Between the ticket and the bytes too.
+    grow(12)
+    const answer = await fetch(life.url + begun.path, { headers: { 'x-user': 'ann' } })
+    const whole = await readFile(file)
+    expect(answer.headers.get('content-length')).toBe(String(whole.length))
+    expect(Buffer.from(await answer.arrayBuffer()).equals(whole)).toBe(true)
+})
+
 test('a download gives the bytes once, to who asked', async () => {
     const data = rawDisk(5)
     await uploadWhole('down.raw', data)

@@ -6,6 +6,9 @@ import { join } from 'node:path'
 import { ConnectError } from '@connectrpc/connect'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Volumes as VolumesOfVm } from '../../src/capabilities/vm/volumes.ts'
+import { type LibvirtLink, stayConnected } from '../../src/drivers/libvirt/link.ts'
+import { fakeLog } from '../../src/ports/fake.ts'
+import { realClock } from '../../src/ports/real.ts'
 import { type ImageWorld, type Life, startImageWorld } from './image-world.ts'
 import { until } from './world.ts'
 
@@ -413,6 +416,70 @@ test('libvirtd killed and started again: the volumes are there once', async () =
     await until('the volume to be known', 15_000, () => names().includes('stays.qcow2'))
     expect(names()).toEqual(['stays.qcow2'])
     await life.done(life.rpc.deleteVolume({ pool: 'default', volume: 'stays.qcow2' }))
+})
+
+/** A link over which libvirt never describes that pool. */
+function hangingAt(pool: string): LibvirtLink {
+    const link = stayConnected({ socketPath: world.libvirt.socketPath, clock: realClock(), log: fakeLog() })
+    const dedicated = async () => {
+        const own = await link.dedicated()
+        const call = (...of: Parameters<typeof own.call>) => {
+            const [name, args] = of as [string, { pool?: { name: string } }?]
+            const hangs = name === 'storagePoolGetXMLDesc' && args?.pool?.name === pool
+            return hangs ? new Promise(() => {}) : own.call(...of)
+        }
+        return Object.create(own, { call: { value: call } })
+    }
+    return Object.create(link, { dedicated: { value: dedicated } })
+}
+
+test('a pool that cannot be read is said to be so, and hides no other', async () => {
+    const path = join(world.folder, 'broken')
+    await life.done(life.rpc.createPool({ name: 'broken', path }))
+    await make('here.qcow2')
+    await life.close()
+    // As a daemon begins beside a pool whose file server does not answer.
+    const link = hangingAt('broken')
+    await until('libvirt to be up', 10_000, () => link.up)
+    const clock = { ...realClock(), after: (ms: number, call: () => void) => realClock().after(ms / 100, call) }
+    life = await world.live({ libvirt: link, clock })
+    const pools = (await life.rpc.listPools({})).pools
+    expect(pools.map(p => [p.name, p.health, p.problem !== ''])).toEqual([
+        ['broken', 'away', true],
+        ['default', expect.stringMatching(/ok|low|full/), false],
+    ])
+    expect(names()).toContain('here.qcow2')
+    const inIt = life.rpc.createVolume({ pool: 'broken', name: 'x.qcow2', capacityBytes: 1n << 20n })
+    expect(await refusal(inIt)).toContain('cannot be read')
+    await life.close()
+    await link.close()
+    life = await world.live()
+    await life.image.inventory.ready()
+    expect(life.image.inventory.pool('broken')).toMatchObject({ active: true })
+    expect(life.image.inventory.pool('broken').problem).toBeUndefined()
+    await life.done(life.rpc.deletePool({ pool: 'broken' }))
+    await life.done(life.rpc.deleteVolume({ pool: 'default', volume: 'here.qcow2' }))
+})
+
+test('what has grown is seen by the sweep', async () => {
+    await life.close()
+    const ticks: (() => void)[] = []
+    const every = (_periodMs: number, call: () => void) => {
+        ticks.push(call)
+        return () => {}
+    }
+    const clock = { ...realClock(), every }
+    life = await world.live({ clock })
+    await make('grown.qcow2')
+    const { path, allocationBytes } = life.image.inventory.volume('default', 'grown.qcow2')!
+    execFileSync('qemu-io', ['-f', 'qcow2', '-c', 'write -P 1 0 8M', path])
+    for (const tick of ticks) tick()
+    const now = () => life.image.inventory.volume('default', 'grown.qcow2')!.allocationBytes
+    await until('the sweep to see it', 5_000, () => now() >= allocationBytes + 8 * MIB)
+    await life.done(life.rpc.deleteVolume({ pool: 'default', volume: 'grown.qcow2' }))
+    await life.close()
+    life = await world.live()
+    await life.image.inventory.ready()
 })
 
 test('a pool that already holds files shows them, ISO files as such', async () => {

@@ -14,6 +14,7 @@ import { createInventory, type Inventory } from './inventory.ts'
 import { createPools, type Pools } from './pools.ts'
 import { imageService } from './rpc.ts'
 import { createSandbox, type Sandbox } from './sandbox.ts'
+import { followStops } from './stopped.ts'
 import { undoRemove } from './undo.ts'
 import { createUploads } from './uploads.ts'
 import { createVolumes, type Volumes } from './volumes.ts'
@@ -54,6 +55,7 @@ export function createImage(deps: ImageDeps): Image {
     const declared = createDeclarations({ system, clock, folder: stagingFolder })
     const inventory = createInventory({ libvirt, clock, log, declared })
     const sandbox = createSandbox({ system, log, isRoot: process.getuid?.() === 0 })
+    const unStops = followStops({ libvirt, inventory, users, clock, log })
     const { defaultPool } = deps
     const volumes = createVolumes({ libvirt, inventory, declared, users, clock, defaultPool })
     const pools = createPools({ libvirt, inventory, users, system, clock })
@@ -81,6 +83,7 @@ export function createImage(deps: ImageDeps): Image {
         },
         async close() {
             uploads.close()
+            unStops()
             inventory.close()
             await declared.close()
         },

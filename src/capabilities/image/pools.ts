@@ -5,7 +5,8 @@ import { poolRef } from '../../drivers/libvirt/libvirt.ts'
 import type { LibvirtLink } from '../../drivers/libvirt/link.ts'
 import type { Clock, System } from '../../ports/ports.ts'
 import type { PoolEntry, Users } from './entries.ts'
-import { type Inventory, patiently } from './inventory.ts'
+import type { Inventory } from './inventory.ts'
+import { patiently } from './patience.ts'
 import { folderPoolXml } from './storage-xml.ts'
 
 export interface Pools {

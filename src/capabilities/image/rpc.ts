@@ -312,8 +312,8 @@ export function imageService(deps: RpcDeps): (router: ConnectRouter) => void {
             return {}
         },
         async beginDownload(request, context) {
-            const entry = await volumes.find(`${request.pool}/${request.volume}`)
-            const { path, sizeBytes } = downloads.begin(entry, callerOf(context).user)
+            const ref = `${request.pool}/${request.volume}`
+            const { path, sizeBytes } = await downloads.begin(ref, callerOf(context).user)
             return { path, sizeBytes: BigInt(sizeBytes) }
         },
     }
