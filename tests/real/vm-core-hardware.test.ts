@@ -70,9 +70,16 @@ test('a disk is made, plugged into the running guest, limited, grown, and unplug
     const between = own.client.resizeDisk({ vm: 'tiny', target: 'vda', sizeBytes: 128n * MIB })
     await expect(between).rejects.toThrow('can only grow')
     // Two that were both found good: the smaller one comes last, and is refused when its turn comes.
-    const wishes = [224n * MIB, 192n * MIB].map(sizeBytes => ({ vm: 'tiny', target: 'vda', sizeBytes }))
-    const both = await Promise.all(wishes.map(wish => own.client.resizeDisk(wish)))
-    const ends = await Promise.all(both.map(own.ended))
+    let free = () => {}
+    const held = new Promise<void>(resolve => {
+        free = resolve
+    })
+    const holding = own.vm.inventory.edit(own.vm.inventory.resolve('tiny').uuid, '', () => held)
+    const larger = await own.client.resizeDisk({ vm: 'tiny', target: 'vda', sizeBytes: 224n * MIB })
+    const smaller = await own.client.resizeDisk({ vm: 'tiny', target: 'vda', sizeBytes: 192n * MIB })
+    free()
+    await holding
+    const ends = [await own.ended(larger), await own.ended(smaller)]
     expect(ends.map(task => task.state)).toEqual(['done', 'failed'])
     expect(ends[1]!.problem).toMatchObject({ summary: 'A disk can only grow', detail: '192 MiB of 224 MiB' })
     expect(await own.world.virsh(['domblkinfo', 'tiny', 'vda'])).toMatch(/Capacity:\s+234881024/)
