@@ -183,6 +183,48 @@ test('nothing is overwritten unasked, nor what somebody stands on', async () => 
     expect((await readFile(volume('same.raw')!.path)).equals(two)).toBe(true)
 })
 
+test('an overwrite that ends in the middle leaves the old volume as it was', async () => {
+    const [one, two] = [rawDisk(2), rawDisk(3)]
+    expect((await uploadWhole('same.raw', one)).state).toBe('done')
+    const { volumes } = life.image
+    const { fill, replace } = volumes
+    const overwrite = async () => {
+        const { path, task } = await beginUpload('same.raw', two, { overwrite: true })
+        await put(path, two)
+        return task
+    }
+    volumes.fill = async (target, from) => {
+        volumes.fill = fill
+        const made = await fill(target, from)
+        await life.tasks.cancel(life.tasks.list()[0]!.id)
+        return made
+    }
+    expect(await life.ended(await overwrite())).toMatchObject({ state: 'cancelled', undo: [] })
+    volumes.replace = async () => {
+        volumes.replace = replace
+        throw new Error('the disk broke')
+    }
+    expect(await life.ended(await overwrite())).toMatchObject({ state: 'failed', undo: [] })
+    expect((await readFile(volume('same.raw')!.path)).equals(one)).toBe(true)
+    expect(life.image.inventory.volumes('default').map(v => v.name)).toEqual(['same.raw'])
+    // Kept in another format it is known as that.
+    await life.done({ task: (await uploadAs('qcow2', two)).task })
+    expect(volume('same.raw')).toMatchObject({ format: 'qcow2', suspect: false, capacityBytes: two.length })
+    const preview = await life.rpc.beginUpload({
+        ...{ pool: 'default', name: 'same.raw', sizeBytes: BigInt(MIB), overwrite: true, dryRun: true },
+    })
+    expect(preview).toMatchObject({ upload: '', task: '', object: 'default/same.raw' })
+    expect(preview.plan.map(step => step.destroys)).toEqual(['volume:default/same.raw', ''])
+    const unasked = { pool: 'default', name: 'same.raw', sizeBytes: BigInt(MIB), dryRun: true }
+    expect(await refusal(life.rpc.beginUpload(unasked))).toContain('There is a volume of that name')
+})
+
+async function uploadAs(keepAs: string, data: Buffer) {
+    const begun = await beginUpload('same.raw', data, { keepAs, overwrite: true })
+    await put(begun.path, data)
+    return begun
+}
+
 const scratch = async () => {
     const path = join(world.folder, 'scratch')
     await mkdir(path, { recursive: true })
