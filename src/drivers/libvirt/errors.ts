@@ -101,14 +101,35 @@ const WORDS: Partial<Record<FaultCode, { summary: string; fix: string }>> = {
     },
 }
 
+interface Said {
+    words: RegExp
+    code: FaultCode
+    summary?: string
+    fix?: string
+}
+
+/** What libvirt reports by the general 'operation failed', and tells apart by its words alone. */
+const SAID: Said[] = [
+    // A taken name or UUID: virDomainObjListAdd and its kin.
+    { words: /already (exists|defined|in use)/i, code: 'exists' },
+    // qemuDomainOpenConsole, without VIR_DOMAIN_CONSOLE_FORCE.
+    {
+        words: /active console session exists/i,
+        code: 'conflict',
+        summary: 'Somebody else has the serial console open',
+        fix: 'Wait until they leave, or take it over: debvisor vm console VM --force',
+    },
+]
+
+const isSaid = (error: LibvirtError, words: RegExp): boolean =>
+    error.number === VIR.VIR_ERR_OPERATION_FAILED && words.test(error.message)
+
 function codeOf(error: LibvirtError): FaultCode {
     if (error.number === VIR.VIR_ERR_SYSTEM_ERROR) return ERRNO_CODES[error.integers[0]] ?? 'internal'
     // A daemon that is older than our protocol says so by this general error.
     if (error.number === VIR.VIR_ERR_RPC && /unknown procedure/i.test(error.message)) return 'unsupported'
-    // virDomainObjListAdd and its kin report a taken name or UUID by the general 'operation failed'.
-    if (error.number === VIR.VIR_ERR_OPERATION_FAILED && /already (exists|defined|in use)/i.test(error.message)) {
-        return 'exists'
-    }
+    const said = SAID.find(({ words }) => isSaid(error, words))
+    if (said) return said.code
     return CODES[error.number] ?? 'internal'
 }
 
@@ -124,7 +145,7 @@ export function faultOf(sent: NetMessageError, procedure: string): Fault {
         procedure,
     }
     const code = codeOf(error)
-    const words = WORDS[code] ?? WORDS.internal!
+    const words = { ...(WORDS[code] ?? WORDS.internal!), ...SAID.find(({ words }) => isSaid(error, words)) }
     return new Fault(code, { summary: words.summary, detail: error.message, fix: words.fix, cause: error })
 }
 
