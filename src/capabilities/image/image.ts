@@ -55,7 +55,7 @@ export function createImage(deps: ImageDeps): Image {
     const uid = process.getuid?.() ?? -1
     const declared = createDeclarations({ system, clock, folder: stagingFolder })
     const inventory = createInventory({ libvirt, clock, log, declared })
-    const sandbox = createSandbox({ system, log, isRoot: uid === 0 })
+    const sandbox = createSandbox({ system, log, isRoot: uid === 0, folder: `${stagingFolder}/sandbox` })
     const unStops = followStops({ libvirt, inventory, users, clock, log })
     const { defaultPool } = deps
     const volumes = createVolumes({ libvirt, inventory, declared, users, system, clock, uid, defaultPool })

@@ -82,7 +82,7 @@ export function createImports(deps: ImportsDeps): Imports {
             'The path is outside the folders that images may be imported from',
             deps.importFolders.length > 0
                 ? `Put the file into ${deps.importFolders.join(' or ')}.`
-                : 'Declare a folder for imports, or upload the file.',
+                : 'Declare a folder for imports (option --import-folder of debvisor-rpcd; IMPORT_FOLDER=… with make run), or upload the file.',
         )
         const roots = await Promise.all(deps.importFolders.map(root => system.resolve(root)))
         const within = (path: string) => roots.some(root => root && path.startsWith(root === '/' ? '/' : `${root}/`))

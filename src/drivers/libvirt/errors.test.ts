@@ -39,6 +39,9 @@ describe('faultOf', () => {
         [VIR.VIR_ERR_RPC, 'bad packet', 0, 'internal'],
         [VIR.VIR_ERR_OPERATION_FAILED, "operation failed: domain 'a' already exists with uuid 0", 0, 'exists'],
         [VIR.VIR_ERR_OPERATION_FAILED, 'operation failed: job failed', 0, 'internal'],
+        [VIR.VIR_ERR_INTERNAL_ERROR, 'internal error: unsupported event ID 27', 0, 'unsupported'],
+        [VIR.VIR_ERR_INTERNAL_ERROR, 'internal error: unsupported network event ID 1', 0, 'unsupported'],
+        [VIR.VIR_ERR_INTERNAL_ERROR, 'internal error: it broke', 0, 'internal'],
         [
             VIR.VIR_ERR_OPERATION_FAILED,
             'operation failed: Active console session exists for this domain',
