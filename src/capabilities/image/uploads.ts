@@ -1,24 +1,15 @@
 // Uploads: bytes arrive in order, in one or many pieces, survive a restart, and wait for at most a day.
 import { type Hash, randomBytes } from 'node:crypto'
-import type { IncomingMessage } from 'node:http'
 import { Fault } from '../../base/fault.ts'
 import type { RunningTask, Tasks } from '../../engine/task.ts'
 import type { Clock, Log, System } from '../../ports/ports.ts'
 import type { Caller } from '../caller.ts'
 import type { Route } from '../capability.ts'
 import { hashFor, type Intake } from './intake.ts'
-import { answer, cutShort, gone, rangeOf, tooMuch, WrongPlace, watchSilence } from './upload-piece.ts'
+import { answer, WrongPlace } from './upload-piece.ts'
+import { createReceiving, type Open } from './upload-receiving.ts'
 import { createSessions, isUploadId, type Session, type UploadWish } from './upload-sessions.ts'
 import type { Volumes } from './volumes.ts'
-
-interface Open {
-    session: Session
-    /** Of all bytes so far; undefined after a restart: then it is read from the file. */
-    hash?: Hash
-    busy: boolean
-    arrived: { promise: Promise<void>; resolve: () => void; reject: (why: unknown) => void }
-    running?: RunningTask
-}
 
 export interface Uploads {
     /** Refuses what cannot be, before anything is touched. */
@@ -45,8 +36,6 @@ export interface UploadsDeps {
 
 const LIFE_MS = 24 * 3600_000
 const SWEEP_MS = 10 * 60_000
-/** What a crash costs at most: so many bytes are sent again. */
-const SAVE_BYTES = 32 * 1024 * 1024
 const OPEN_MAX = 32
 
 export function createUploads(deps: UploadsDeps): Uploads {
@@ -194,51 +183,7 @@ export function createUploads(deps: UploadsDeps): Uploads {
         })
     }
 
-    /** One piece, from the place where the last one ended. Answers how many bytes there are now. */
-    async function receive(opened: Open, request: IncomingMessage): Promise<void> {
-        const { session } = opened
-        const { from, end } = rangeOf(request, session.sizeBytes)
-        if (from !== session.receivedBytes || opened.busy) throw new WrongPlace()
-        opened.busy = true
-        const file = await system.openWritable(`${sessions.dataOf(session.id)}/part`, 0o600).catch(thrown => {
-            opened.busy = false
-            throw thrown
-        })
-        let savedBytes = from
-        const settle = async () => {
-            await file.sync()
-            // Gone meanwhile: cancelled, or the task failed.
-            if (open.has(session.id)) await sessions.save(session)
-            savedBytes = session.receivedBytes
-        }
-        let silent = watchSilence(request, clock)
-        try {
-            for await (const chunk of request as AsyncIterable<Uint8Array>) {
-                silent()
-                if (!open.has(session.id)) throw gone()
-                if (session.receivedBytes + chunk.length > end) throw tooMuch(session.receivedBytes + chunk.length, end)
-                await file.write(chunk, session.receivedBytes)
-                opened.hash?.update(chunk)
-                session.receivedBytes += chunk.length
-                tellReceived(opened)
-                if (session.receivedBytes - savedBytes >= SAVE_BYTES) await settle()
-                silent = watchSilence(request, clock)
-            }
-            if (session.receivedBytes < end) throw cutShort(session.receivedBytes, end)
-        } catch (thrown) {
-            // A connection that broke is no failure of ours.
-            throw thrown instanceof Fault ? thrown : cutShort(session.receivedBytes, end)
-        } finally {
-            silent()
-            opened.busy = false
-            try {
-                if (session.receivedBytes > savedBytes || session.receivedBytes === session.sizeBytes) await settle()
-            } finally {
-                await file.close()
-            }
-        }
-        if (session.receivedBytes === session.sizeBytes) opened.arrived.resolve()
-    }
+    const receive = createReceiving({ system, clock, sessions, isOpen: id => open.has(id), tell: tellReceived })
 
     const route: Route = {
         prefix: '/upload/',
