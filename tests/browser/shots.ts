@@ -2,8 +2,8 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Page } from 'playwright-core'
+import { FIRST_SECRET } from '../../src/apps/panel/sim/identity-service.ts'
 import { startSim } from '../../src/apps/panel/sim/server.ts'
-import { FIRST_SECRET } from '../../src/apps/panel/sim/services.ts'
 import { launch, login, visit } from './browser.ts'
 
 const folder = process.argv[2] ?? 'test-output/shots'
