@@ -331,6 +331,7 @@ describe('the other pages', () => {
             await page.locator('[data-action=submit]').click()
             await page.locator('[data-user=kim]').waitFor()
             await go(page, '/account')
+            await page.locator('[data-session]').getByText('Chrome on Linux').first().waitFor()
             await page.locator('[data-action=new-token]').click()
             await page.locator('[data-field=name]').fill('backup')
             await page.locator('[data-action=submit]').click()

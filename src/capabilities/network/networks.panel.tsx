@@ -3,11 +3,12 @@ import { Button, Label, Tooltip } from '@patternfly/react-core'
 import NetworkIcon from '@patternfly/react-icons/dist/esm/icons/network-wired-icon'
 import { Table, Tbody, Td, Th, Thead, Tr } from '@patternfly/react-table'
 import { useQuery } from '@tanstack/react-query'
-import { useState } from 'react'
+import { useEffect, useState } from 'react'
 import { type Network, NetworkService, type WatchResponse } from '../../gen/proto/capabilities/network/network_pb.js'
 import { act, openDialog } from '../act.panel.tsx'
 import { clientOf } from '../client.panel.tsx'
-import { CheckField, ChoiceField, FormDialog, PlanDialog, TextField } from '../forms.panel.tsx'
+import { CheckField, ChoiceField, TextField } from '../fields.panel.tsx'
+import { FormDialog } from '../forms.panel.tsx'
 import { live, useLive } from '../live.panel.tsx'
 import { useMay } from '../me.panel.tsx'
 import {
@@ -22,6 +23,7 @@ import {
     Quiet,
     Section,
 } from '../parts.panel.tsx'
+import { PlanDialog } from '../plan.panel.tsx'
 import { common, fill, plural } from '../words.panel.tsx'
 import { words } from './words.panel.tsx'
 
@@ -42,12 +44,18 @@ export default function Networks() {
     const snapshot = useLive(networks)
     const may = useMay()
     const manage = may('network.manage')
+    const view = may('network.view')
     const bridges = useQuery({
         queryKey: ['bridges'],
         queryFn: ({ signal }) => api.listBridges({}, { signal }),
-        enabled: may('network.view'),
-        refetchInterval: 30_000,
+        enabled: view,
     })
+    // A network that is made, started or stopped brings its bridge or takes it away.
+    const { refetch } = bridges
+    // biome-ignore lint/correctness/useExhaustiveDependencies: a change of the networks is the event
+    useEffect(() => {
+        if (view) void refetch()
+    }, [snapshot.list, view, refetch])
     if (snapshot.state === 'denied') return <Forbidden />
     if (snapshot.state === 'connecting') return <Loading />
     const rows = [...snapshot.list].sort((a, b) => a.name.localeCompare(b.name))
