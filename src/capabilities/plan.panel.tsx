@@ -216,14 +216,15 @@ export function ManyPlansDialog<T extends { uuid: string; name: string }>(props:
                 <Checking />
             ) : (
                 <FormGroup label={common.whatHappens} role="group">
-                    <div className="dv-many">
+                    {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region has to be reachable by keyboard */}
+                    <section className="dv-many" tabIndex={0} aria-label={common.whatHappens}>
                         {all.map(one => (
-                            <section key={one.uuid} aria-label={one.name} data-plan-of={one.name}>
+                            <div key={one.uuid} data-plan-of={one.name}>
                                 <h3 className="dv-anywhere">{one.name}</h3>
                                 <AnswerView answer={answers.get(one.uuid)} />
-                            </section>
+                            </div>
                         ))}
-                    </div>
+                    </section>
                 </FormGroup>
             )}
             {needsTyping && <TypeIt what={word} value={text} change={setText} />}

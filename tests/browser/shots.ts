@@ -42,6 +42,19 @@ const scenes: Scene[] = [
                 .click()
         },
     },
+    {
+        name: 'vms-delete',
+        path: '/vms',
+        ready: '[data-vm]',
+        async before(page) {
+            await page.locator('[data-vm=app1] input[type=checkbox]').check()
+            await page.locator('[data-vm=app4] input[type=checkbox]').check()
+            await page.locator('.dv-toolbar').getByRole('button', { name: 'Actions', exact: true }).click()
+            await page.locator('[data-action=bulk-delete]').click()
+            await page.locator('[data-field=disks]').check()
+            await page.getByText('Lost for good: the volume').first().waitFor()
+        },
+    },
     { name: 'vm-summary', path: `/vms/${web1}`, ready: '[data-chart] canvas' },
     { name: 'vm-console', path: `/vms/${web1}/console`, ready: '[data-console=connected] canvas' },
     {
@@ -101,6 +114,15 @@ const scenes: Scene[] = [
     },
     { name: 'images', path: '/images', ready: '[data-volume]' },
     { name: 'images-import', path: '/images', before: page => page.locator('[data-action=import]').click() },
+    {
+        name: 'images-replace',
+        path: '/images',
+        async before(page) {
+            await page.locator('[data-action=import]').click()
+            await page.locator('[data-field=source]').fill('https://images.example/ipxe.iso')
+            await page.locator('[data-field=overwrite]').check()
+        },
+    },
     { name: 'networks', path: '/networks', ready: '[data-network]' },
     {
         name: 'networks-create',

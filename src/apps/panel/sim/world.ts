@@ -9,6 +9,7 @@ import { type Pool, type Volume, VolumeSchema } from '../../../gen/proto/capabil
 import type { Network } from '../../../gen/proto/capabilities/network/network_pb.js'
 import { type Task, TaskSchema, State as TaskState } from '../../../gen/proto/capabilities/task/task_pb.js'
 import { type Snapshot, State, type VmDetail, VmDetailSchema } from '../../../gen/proto/capabilities/vm/vm_pb.js'
+import { random } from './random.ts'
 
 export interface WorldOptions {
     vms: number
@@ -23,18 +24,6 @@ export interface WorldOptions {
 
 export const GIB = 1024n ** 3n
 export const MARKUP = '<img src=x onerror="window.hacked=1"><b>bold</b>'
-
-/** Small, fast, the same on every machine (mulberry32). */
-export function random(seed: number): () => number {
-    let a = seed >>> 0
-    return () => {
-        a = (a + 0x6d2b79f5) >>> 0
-        let t = a
-        t = Math.imul(t ^ (t >>> 15), t | 1)
-        t ^= t + Math.imul(t ^ (t >>> 7), t | 61)
-        return ((t ^ (t >>> 14)) >>> 0) / 4294967296
-    }
-}
 
 export interface SimVm {
     detail: VmDetail
