@@ -10,11 +10,13 @@ import { createShelf, type LogLine, tooOld } from './shelf.ts'
 import type { Anchor, RunningTask, TaskEvent, TaskProblem, TaskRecord, TaskSpec, TaskState, Tasks } from './task.ts'
 import { takeBack, type Undoers, withLeft } from './undo.ts'
 
+/** So long `close` waits for what is being taken back; the rest is taken back at the next start. */
+export const TASKS_END_MS = 6_000
+
 type Work = (task: RunningTask) => Promise<void>
 type Resume = (anchor: Anchor, task: RunningTask) => Promise<void>
 
 const COMPACT_BYTES = 1 << 20
-const CLOSE_MS = 20_000
 const RETRY_MS = { first: 1000, most: 60_000 }
 
 /**
@@ -236,7 +238,7 @@ export async function createTasks(deps: { system: System; clock: Clock; log: Log
         for (const held of running) held.abort.abort(new Fault('cancelled', { summary: 'DebVisor is stopping' }))
         let untimer = () => {}
         const late = new Promise<void>(resolve => {
-            untimer = clock.after(CLOSE_MS, resolve)
+            untimer = clock.after(TASKS_END_MS, resolve)
         })
         await Promise.race([Promise.all(running.map(held => held.settled)), late])
         untimer()

@@ -19,6 +19,7 @@ import { explainUnreadable } from './unreadable.ts'
 const MESSAGE_MAX_BYTES = 2 * 1024 * 1024
 /** What a caller whose session has ended may still get. */
 const LAST_WORDS_MS = 1000
+const TLS_LEAST = 'TLSv1.2'
 /** Calls of people who are not logged in (logging in) that may be read at once, and how large they may be. */
 const STRANGERS_MAX = 64
 const STRANGER_MAX_BYTES = 64 * 1024
@@ -34,6 +35,8 @@ export interface HandlerDeps {
     onEnd(caller: Caller, listener: () => void): () => void
     /** Paths of calls that one may make without being logged in. */
     openPaths: ReadonlySet<string>
+    /** Calls wait for it: the doors are open before the house is in order. */
+    ready?: Promise<void>
     log: Log
 }
 
@@ -90,6 +93,7 @@ export function handlerOf(deps: HandlerDeps): Handler {
         request(request, response, known) {
             const enter = async () => {
                 limitBody(request, response)
+                await deps.ready
                 const caller = known ?? (await deps.authenticate(request))
                 if (caller.via === 'nobody') admitStranger(request, response)
                 if (caller.via === 'session') sameOrigin(request)
@@ -111,6 +115,7 @@ export function handlerOf(deps: HandlerDeps): Handler {
             const enter = async () => {
                 const found = route(request)
                 if (!found?.upgrade) throw new Fault('not-found', { summary: 'There is no WebSocket here' })
+                await deps.ready
                 const caller = known ?? (await deps.authenticate(request))
                 sameOrigin(request)
                 if (caller.viaId)
@@ -148,6 +153,8 @@ export const notLoggedIn = () =>
 
 export interface Listening {
     url: string
+    /** From now on new connections are shown this certificate. Without effect on a local socket. */
+    show(certificate: Certificate): void
     close(): Promise<void>
 }
 
@@ -158,7 +165,7 @@ export async function listenTls(address: string, certificate: Certificate, handl
         allowHTTP1: true,
         key: certificate.keyPem,
         cert: certificate.certPem,
-        minVersion: 'TLSv1.2',
+        minVersion: TLS_LEAST,
         handshakeTimeout: 10_000,
         maxSessionMemory: 64,
         settings: { maxConcurrentStreams: 200 },
@@ -174,7 +181,9 @@ export async function listenTls(address: string, certificate: Certificate, handl
     const close = closer(server)
     await listening(server, { host, port }, address)
     const actual = (server.address() as { port: number }).port
-    return { url: `https://${host.includes(':') ? `[${host}]` : host}:${actual}`, close }
+    const show = ({ keyPem, certPem }: Certificate) =>
+        server.setSecureContext({ key: keyPem, cert: certPem, minVersion: TLS_LEAST })
+    return { url: `https://${host.includes(':') ? `[${host}]` : host}:${actual}`, show, close }
 }
 
 /** The Unix socket of root: mode 0600, whoever reaches it is root of the node. */
@@ -188,7 +197,7 @@ export async function listenLocal(path: string, handler: Handler, root: Caller):
     const there = listening(server, { path }, path)
     process.umask(before)
     await there
-    return { url: path, close }
+    return { url: path, show() {}, close }
 }
 
 const listening = (server: Server, where: { host?: string; port?: number; path?: string }, shown: string) =>

@@ -34,7 +34,8 @@ export interface Daemon {
     /** Paths of calls that one may make without being logged in. */
     openPaths: ReadonlySet<string>
     root: Caller
-    firstLogin(): Promise<{ path: string } | undefined>
+    /** Takes up what an earlier life left and begins to work. Before it nothing of what others left is touched. */
+    start(): Promise<void>
     close(): Promise<void>
 }
 
@@ -161,10 +162,6 @@ export async function wire({ settings, system, clock, log }: Deps): Promise<Daem
         ],
     })
     const capabilities: Capability[] = [audit, identity, createTask({ tasks }), image, vm, consoles, network, node]
-    for (const capability of capabilities) await capability.start?.()
-    await upWithin(libvirt, LIBVIRT_PATIENCE_MS, clock)
-    await tasks.recover()
-    if (settings.poolFolder) ensurePool(settings.poolFolder)
 
     /** A node without any pool gets one, as soon as libvirt is there. */
     function ensurePool(path: string): void {
@@ -204,11 +201,12 @@ export async function wire({ settings, system, clock, log }: Deps): Promise<Daem
             ),
         ),
         root: identity.root('local'),
-        firstLogin: () =>
-            identity.firstLogin().catch(thrown => {
-                log.warn('there is no link for the first login', { err: thrown })
-                return undefined
-            }),
+        async start() {
+            for (const capability of capabilities) await capability.start?.()
+            await upWithin(libvirt, LIBVIRT_PATIENCE_MS, clock)
+            await tasks.recover()
+            if (settings.poolFolder) ensurePool(settings.poolFolder)
+        },
         async close() {
             await tasks.close()
             for (const capability of capabilities.toReversed()) await capability.close?.()
