@@ -1,20 +1,22 @@
 // The one gate before every handler: the method's permission (none: refused), the audit record, and faults made words.
 import { type DescMethod, getOption, hasOption, toJson } from '@bufbuild/protobuf'
 import { MethodOptions_IdempotencyLevel } from '@bufbuild/protobuf/wkt'
-import type { Interceptor, StreamRequest, UnaryRequest } from '@connectrpc/connect'
+import { Code, ConnectError, type Interceptor, type StreamRequest, type UnaryRequest } from '@connectrpc/connect'
 import { asFault, Fault } from '../../base/fault.ts'
 import { redact } from '../../base/redact.ts'
 import type { AuditSink } from '../../capabilities/audit/audit.ts'
 import { type Caller, callerKey, type Guarded } from '../../capabilities/caller.ts'
 import { type Access, access as accessOption } from '../../gen/proto/capabilities/debvisor_pb.js'
-import type { Log } from '../../ports/ports.ts'
+import type { Clock, Log } from '../../ports/ports.ts'
 import { connectError } from './errors.ts'
 import { notLoggedIn } from './listen.ts'
+import { guardStream } from './stream.ts'
 
 export interface AccessDeps {
     audit: AuditSink
     /** The object that a reference in a request names, by the field's name (`vm`); undefined when there is none. */
     resolve(kind: string, ref: string): Promise<(Guarded & { name: string }) | undefined>
+    clock: Clock
     log: Log
 }
 
@@ -29,21 +31,41 @@ export function accessInterceptor(deps: AccessDeps): Interceptor {
     return next => async request => {
         const caller = request.contextValues.get(callerKey)
         const rule = accessOf(request.method)
+        /** Says what went wrong where it is to be said, and answers what the caller hears. */
+        const failed = (thrown: unknown): ConnectError => {
+            // A caller who has left hears nothing, and what that broke is no failure of ours.
+            const isOurs =
+                thrown instanceof ConnectError ? thrown.code === Code.Internal : asFault(thrown).code === 'internal'
+            if (isOurs && !request.signal.aborted)
+                deps.log.error('a call failed unexpectedly', { method: request.method.name, err: thrown })
+            return connectError(thrown)
+        }
         try {
             const [message, through] = await firstMessage(request)
             const object = await gate(deps, rule, caller, message)
             // The handler gets what the gate looked at, not a name that may mean another by now.
             if (rule?.on && object) message[rule.on] = object.id
-            if (!changes(request.method) || !rule || rule.open || message.dryRun === true) return await next(through)
-            return await audited(deps, rule, caller, { method: request.method, message, object }, () => next(through))
+            const pass = () => next(through)
+            const response =
+                !changes(request.method) || !rule || rule.open || message.dryRun === true
+                    ? await pass()
+                    : await audited(deps, rule, caller, { method: request.method, message, object }, pass)
+            if (!response.stream || !rule) return response
+            const may = () => stillMay(deps, rule, caller, object)
+            return { ...response, message: guardStream<never>(response.message as never, { ...deps, may, failed }) }
         } catch (thrown) {
-            const fault = asFault(thrown)
-            if (fault.code === 'denied') await deny(rule, caller, request.method)
-            if (fault.code === 'internal')
-                deps.log.error('a call failed unexpectedly', { method: request.method.name, err: thrown })
-            throw connectError(thrown)
+            if (!(thrown instanceof ConnectError) && asFault(thrown).code === 'denied')
+                await deny(rule, caller, request.method)
+            throw failed(thrown)
         }
     }
+}
+
+/** The gate's question again, while a stream goes on: of the object as it is now. Filtered handlers ask themselves. */
+async function stillMay(deps: AccessDeps, rule: Access, caller: Caller, before: Guarded | undefined): Promise<boolean> {
+    if (rule.open || rule.local || rule.self || rule.filtered) return true
+    const object = before && rule.on ? ((await deps.resolve(rule.on, before.id)) ?? before) : undefined
+    return caller.may(rule.permission, object)
 }
 
 type Plain = Record<string, unknown>

@@ -187,7 +187,7 @@ export async function wire({ settings, system, clock, log }: Deps): Promise<Daem
             for (const capability of capabilities) capability.services?.(router)
             reflection(router, services)
         },
-        interceptors: [accessInterceptor({ audit: audit.sink, resolve, log })],
+        interceptors: [accessInterceptor({ audit: audit.sink, resolve, clock, log })],
         webRoutes: capabilities.flatMap(capability => capability.routes ?? []),
         async authenticate(request) {
             const from = request.socket.remoteAddress ?? ''
