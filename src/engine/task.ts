@@ -94,6 +94,8 @@ export interface Tasks {
     cancel(id: string): Promise<TaskRecord>
     /** What there is (oldest first), then every change, until the signal aborts. */
     watch(signal: AbortSignal): AsyncIterable<TaskEvent>
+    /** Called once with each task that has ended, whatever the end, also at a stop of the daemon. It must not throw. */
+    onEnd(listener: (task: TaskRecord) => void): void
     /** How a kind of undo step is undone. It must be idempotent and touch only what the step names. */
     onUndo(kind: string, undo: (step: UndoStep) => Promise<void>): void
     /** How work with a kind of anchor is taken up again after a restart. */

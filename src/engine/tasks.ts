@@ -20,7 +20,7 @@ const COMPACT_BYTES = 1 << 20
 const RETRY_MS = { first: 1000, most: 60_000 }
 
 /**
- * The tasks of a folder, which one daemon alone may open. What an earlier life left running is shown as interrupted
+ * The tasks of a folder; the daemon's lock keeps others out. What an earlier life left running is shown as interrupted
  * until `recover` has taken it up again or taken it back. @throws Fault `unavailable` when the folder cannot be used.
  */
 export async function createTasks(deps: { system: System; clock: Clock; log: Log; folder: string }): Promise<Tasks> {
@@ -34,6 +34,7 @@ export async function createTasks(deps: { system: System; clock: Clock; log: Log
     const undoers: Undoers = new Map()
     const resumers = new Map<string, Resume>()
     const feed = createFeed<TaskEvent>()
+    const endListeners: ((task: TaskRecord) => void)[] = []
     let closing = false
     let shelving: Promise<unknown> = Promise.resolve()
     let unretry: (() => void) | undefined
@@ -108,6 +109,7 @@ export async function createTasks(deps: { system: System; clock: Clock; log: Log
         live.delete(record.id)
         unshelved.set(record.id, held.log)
         change(record.id, final)
+        for (const tellEnd of endListeners) tellEnd(copy(record))
         if (undo.length > 0) retryLater()
         void tidy()
         held.settle(copy(record))
@@ -295,6 +297,7 @@ export async function createTasks(deps: { system: System; clock: Clock; log: Log
                     .sort((a, b) => a.startedMs - b.startedMs)
                     .map(task => ({ task: copy(task), existing: true })),
             ),
+        onEnd: listener => void endListeners.push(listener),
         onUndo: (kind, undo) => void undoers.set(kind, undo),
         onAnchor: (kind, resume) => void resumers.set(kind, resume),
         recover,

@@ -8,6 +8,7 @@ import type { AuditSink } from '../../capabilities/audit/audit.ts'
 import { type Caller, callerKey, type Guarded } from '../../capabilities/caller.ts'
 import { services } from '../../capabilities/table.node.ts'
 import { type Access, BegunSchema, ProblemSchema } from '../../gen/proto/capabilities/debvisor_pb.js'
+import { ImageService } from '../../gen/proto/capabilities/image/image_pb.js'
 import { GetResponseSchema, ListResponseSchema, VmService } from '../../gen/proto/capabilities/vm/vm_pb.js'
 import { fakeClock, fakeLog } from '../../ports/fake.ts'
 import { accessInterceptor, accessOf } from './access.ts'
@@ -47,6 +48,9 @@ function world(caller: Caller | undefined, audit: Partial<AuditSink> = {}) {
         async close(number, result) {
             records.push({ close: number, ...result })
         },
+        async begun(number, task, object) {
+            records.push({ begun: number, task, object })
+        },
         async event(words) {
             records.push({ event: words })
             return 8
@@ -61,7 +65,11 @@ function world(caller: Caller | undefined, audit: Partial<AuditSink> = {}) {
         resolve: async (_kind, ref) => (['web1', 'u-1'].includes(ref) ? stream.object : undefined),
     })
     const transport = createRouterTransport(
-        router =>
+        router => {
+            router.service(ImageService, {
+                deleteVolume: () => create(BegunSchema),
+                stopPool: () => create(BegunSchema),
+            })
             router.service(VmService, {
                 get: () => create(GetResponseSchema),
                 list: () => create(ListResponseSchema),
@@ -73,6 +81,7 @@ function world(caller: Caller | undefined, audit: Partial<AuditSink> = {}) {
                     reached.push('stop')
                     return create(BegunSchema, { task: 't2' })
                 },
+                create: () => create(BegunSchema, { task: 't3', object: 'u-3' }),
                 rename() {
                     throw new Fault('exists', { summary: 'That name is taken', detail: 'web2', fix: 'Choose another.' })
                 },
@@ -85,7 +94,8 @@ function world(caller: Caller | undefined, audit: Partial<AuditSink> = {}) {
                     // What a lost connection does to a handler that is in the middle of something.
                     throw new Error('cut off')
                 },
-            }),
+            })
+        },
         {
             router: {
                 interceptors: [
@@ -98,7 +108,15 @@ function world(caller: Caller | undefined, audit: Partial<AuditSink> = {}) {
             },
         },
     )
-    return { vm: createClient(VmService, transport), records, reached, clock, log, stream }
+    return {
+        vm: createClient(VmService, transport),
+        images: createClient(ImageService, transport),
+        records,
+        reached,
+        clock,
+        log,
+        stream,
+    }
 }
 
 const refused = async (call: Promise<unknown>): Promise<ConnectError> => {
@@ -251,8 +269,30 @@ describe('the record', () => {
         const { vm, records } = world(callerWith(['vm.power']))
         await vm.start({ vm: 'web1' })
         expect(records).toMatchObject([
-            { intent: { who: 'ann', from: '192.0.2.7', what: 'vm.Start', onId: 'u-1', onName: 'web1' } },
-            { close: 7, result: 'done', task: 't1' },
+            {
+                intent: {
+                    who: 'ann',
+                    from: '192.0.2.7',
+                    via: 'session s1',
+                    what: 'vm.Start',
+                    onId: 'u-1',
+                    onName: 'web1',
+                },
+            },
+            { begun: 7, task: 't1' },
+        ])
+    })
+
+    it('names what a call is about by the words of its request, and what it made', async () => {
+        const { vm, images, records } = world(callerWith(['vm.create', 'image.delete', 'image.pools']))
+        await vm.create({ name: 'new' })
+        await images.deleteVolume({ pool: 'default', volume: 'old.qcow2' })
+        await images.stopPool({ pool: 'tank' })
+        expect(records.filter(record => !('close' in (record as object)))).toMatchObject([
+            { intent: { what: 'vm.Create', onName: 'new' } },
+            { begun: 7, task: 't3', object: 'u-3' },
+            { intent: { what: 'image.DeleteVolume', onName: 'default/old.qcow2' } },
+            { intent: { what: 'image.StopPool', onName: 'tank' } },
         ])
     })
 

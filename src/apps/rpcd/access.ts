@@ -4,7 +4,7 @@ import { MethodOptions_IdempotencyLevel } from '@bufbuild/protobuf/wkt'
 import { Code, ConnectError, type Interceptor, type StreamRequest, type UnaryRequest } from '@connectrpc/connect'
 import { asFault, Fault } from '../../base/fault.ts'
 import { redact } from '../../base/redact.ts'
-import type { AuditSink } from '../../capabilities/audit/audit.ts'
+import { type AuditSink, viaWords } from '../../capabilities/audit/audit.ts'
 import { type Caller, callerKey, type Guarded } from '../../capabilities/caller.ts'
 import { type Access, access as accessOption } from '../../gen/proto/capabilities/debvisor_pb.js'
 import type { Clock, Log } from '../../ports/ports.ts'
@@ -139,9 +139,9 @@ async function audited<T>(
     const words = {
         who: caller.user,
         from: caller.from,
+        via: viaWords(caller),
         what: `${call.method.parent.typeName.split('.').at(-3)}.${call.method.name}`,
-        onId: call.object?.id ?? '',
-        onName: call.object?.name ?? String(call.message.name ?? ''),
+        ...(call.object ? { onId: call.object.id, onName: call.object.name } : objectOf(call.message)),
         detail: call.method.methodKind === 'unary' ? requestWords(call) : undefined,
     }
     let intent: number | undefined
@@ -151,24 +151,36 @@ async function audited<T>(
         if (!rule.stops) throw thrown
         deps.log.error('a stopping call goes on without its audit record', { what: words.what, who: words.who })
     }
-    const close = async (result: 'done' | 'failed', detail?: unknown, task?: string) => {
+    const say = async (record: (number: number) => Promise<void>) => {
         if (intent === undefined) return
-        await deps.audit
-            .close(intent, { result, detail, task })
-            .catch(thrown =>
-                deps.log.error('the result of a call could not be recorded', { what: words.what, err: thrown }),
-            )
+        await record(intent).catch(thrown =>
+            deps.log.error('the result of a call could not be recorded', { what: words.what, err: thrown }),
+        )
     }
     try {
         const response = await effect()
-        const task = (response as { message?: { task?: unknown } }).message?.task
-        await close('done', undefined, typeof task === 'string' ? task : undefined)
+        const { task, object } = (response as { message?: { task?: unknown; object?: unknown } }).message ?? {}
+        const made = typeof object === 'string' ? object : undefined
+        await say(number =>
+            typeof task === 'string' && task !== ''
+                ? deps.audit.begun(number, task, made)
+                : deps.audit.close(number, { result: 'done' }),
+        )
         return response
     } catch (thrown) {
         const { code, summary, detail, at } = asFault(thrown)
-        await close('failed', { code, summary, detail, at })
+        await say(number => deps.audit.close(number, { result: 'failed', detail: { code, summary, detail, at } }))
         throw thrown
     }
+}
+
+/** What a request without a VM is about, by the words that it has for it. */
+function objectOf(message: Plain): { onId: string; onName: string } {
+    const word = (...fields: string[]) =>
+        fields.map(field => message[field]).find((value): value is string => typeof value === 'string' && value !== '')
+    const [pool, thing] = [word('pool'), word('volume', 'name')]
+    const onName = pool && thing ? `${pool}/${thing}` : (thing ?? pool ?? word('network', 'user', 'vm', 'tag') ?? '')
+    return { onId: word('id', 'upload') ?? '', onName }
 }
 
 const requestWords = (call: Call) => redact(toJson(call.method.input, call.message as never))
@@ -192,7 +204,7 @@ function denials(deps: AccessDeps) {
         last.set(key, { atMs: nowMs, since: 0 })
         const detail = { method: method.name, ...(before?.since ? { since: `${before.since} more before` } : {}) }
         await deps.audit
-            .event({ who: caller.user, from: caller.from, what, detail, result: 'denied' })
+            .event({ who: caller.user, from: caller.from, via: viaWords(caller), what, detail, result: 'denied' })
             .catch(thrown => deps.log.error('a denial could not be recorded', { what, err: thrown }))
     }
 }

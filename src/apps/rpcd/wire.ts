@@ -1,7 +1,7 @@
 // Where the parts of the daemon meet: who gets what from whom, and in which order they start and end.
 import type { IncomingMessage } from 'node:http'
 import type { ConnectRouter, Interceptor } from '@connectrpc/connect'
-import { createAudit } from '../../capabilities/audit/audit.ts'
+import { createAudit, viaWords } from '../../capabilities/audit/audit.ts'
 import type { Caller, Guarded } from '../../capabilities/caller.ts'
 import type { Capability, Route } from '../../capabilities/capability.ts'
 import { createConsole } from '../../capabilities/console/console.ts'
@@ -18,6 +18,7 @@ import { createTasks } from '../../engine/tasks.ts'
 import type { Clock, Log, System } from '../../ports/ports.ts'
 import { accessInterceptor, accessOf } from './access.ts'
 import { makeFolders } from './folders.ts'
+import { watchOutside } from './outside.ts'
 import { reflection } from './reflection.ts'
 import type { Settings } from './settings.ts'
 
@@ -71,11 +72,13 @@ export async function wire({ settings, system, clock, log }: Deps): Promise<Daem
         log: log.child({ part: 'identity' }),
         stateFolder: folders.identity,
     })
-    identity.events(({ what, result, user, from, agent, detail, on }) => {
+    tasks.onEnd(audit.taskEnded)
+    const outside = watchOutside({ libvirt, tasks, audit: audit.sink, clock, log })
+    identity.events(({ what, result, user, from, agent, detail, on, ...by }) => {
         // The gate records denials, with the method.
         if (what === 'denied') return
         audit.sink
-            .event({ who: user, from, what, onId: on, detail: { agent, detail }, result })
+            .event({ who: user, from, via: viaWords(by), what, onId: on, detail: { agent, detail }, result })
             .catch(thrown => log.error('an event could not be recorded', { what, err: thrown }))
     })
 
@@ -112,11 +115,12 @@ export async function wire({ settings, system, clock, log }: Deps): Promise<Daem
         clock,
         log: log.child({ part: 'console' }),
         vms: { resolve: ref => vm.inventory.resolve(ref), activeXml: uuid => vm.inventory.activeXml(uuid) },
-        onUse({ user, vm: uuid, name, kind, from, event }) {
+        onUse({ user, vm: uuid, name, kind, from, event, ...by }) {
             audit.sink
                 .event({
                     who: user,
                     from,
+                    via: viaWords(by),
                     what: `console.${event}`,
                     onId: uuid,
                     onName: name,
@@ -166,8 +170,8 @@ export async function wire({ settings, system, clock, log }: Deps): Promise<Daem
     /** A node without any pool gets one, as soon as libvirt is there. */
     function ensurePool(path: string): void {
         libvirt.onUp(() => {
-            image
-                .ensurePool({ name: 'default', path })
+            outside
+                .ours({ kind: 'pool', name: 'default' }, image.ensurePool({ name: 'default', path }))
                 .catch(thrown => log.error('the default pool could not be made', { err: thrown }))
         })
     }
@@ -208,6 +212,7 @@ export async function wire({ settings, system, clock, log }: Deps): Promise<Daem
             if (settings.poolFolder) ensurePool(settings.poolFolder)
         },
         async close() {
+            outside.close()
             await tasks.close()
             for (const capability of capabilities.toReversed()) await capability.close?.()
             await libvirt.close()

@@ -35,13 +35,24 @@ export interface ConsoleVms {
     activeXml(uuid: string): Promise<string | undefined>
 }
 
+export interface ConsoleUse {
+    user: string
+    via: string
+    viaId: string
+    vm: string
+    name: string
+    kind: string
+    from: string
+    event: 'open' | 'close'
+}
+
 export interface ConsoleDeps {
     libvirt: LibvirtLink
     vms: ConsoleVms
     clock: Clock
     log: Log
     /** Told when a console opens and closes: for the audit record. */
-    onUse(use: { user: string; vm: string; name: string; kind: string; from: string; event: 'open' | 'close' }): void
+    onUse(use: ConsoleUse): void
 }
 
 export function createConsole(deps: ConsoleDeps): Capability {
@@ -126,7 +137,8 @@ export function createConsole(deps: ConsoleDeps): Capability {
                 const stop = deps.clock.every(RIGHT_EVERY_MS, () => {
                     if (!may()) client.close(1008, 'you may not use this console any more')
                 })
-                const use = { user, vm: vm.uuid, name: vm.name, kind, from: caller.from }
+                const { via, viaId, from } = caller
+                const use = { user, via, viaId, vm: vm.uuid, name: vm.name, kind, from }
                 deps.onUse({ ...use, event: 'open' })
                 open.add(client)
                 const mine = { user }
