@@ -18,12 +18,15 @@ export interface FakeWorld {
     freeBytes?: number
     totalBytes?: number
     hostname?: string
+    self?: { uid: number; gid: number }
 }
 
 export interface FakeSystem extends System {
     /** What there is now; a folder is null. */
     files: Map<string, Uint8Array | null>
     modes: Map<string, number>
+    /** Of what was made or given away; anything else is root's. */
+    owners: Map<string, { uid: number; gid: number }>
     /** Every tool that was run, in order. */
     ran: string[][]
     /** May be set while a test runs. */
@@ -38,6 +41,8 @@ const unexpected = (what: string): never => {
 export function fakeSystem(world: FakeWorld = {}): FakeSystem {
     const files = new Map<string, Uint8Array | null>()
     const modes = new Map<string, number>()
+    const owners: FakeSystem['owners'] = new Map()
+    const self = world.self ?? { uid: 0, gid: 0 }
     const ran: string[][] = []
     const addFolders = (path: string) => {
         for (let at = dirname(path); !files.has(at); at = dirname(at)) files.set(at, null)
@@ -69,6 +74,7 @@ export function fakeSystem(world: FakeWorld = {}): FakeSystem {
     const system: FakeSystem = {
         files,
         modes,
+        owners,
         ran,
         freeBytes: world.freeBytes ?? 1024 ** 4,
         readText: async path => {
@@ -83,8 +89,7 @@ export function fakeSystem(world: FakeWorld = {}): FakeSystem {
                 sizeBytes: data?.length ?? 0,
                 modifiedMs: 0,
                 mode: modes.get(path) ?? 0o644,
-                uid: 0,
-                gid: 0,
+                ...(owners.get(path) ?? { uid: 0, gid: 0 }),
             }
             return data === null ? { ...facts, kind: 'directory' } : facts
         },
@@ -99,6 +104,7 @@ export function fakeSystem(world: FakeWorld = {}): FakeSystem {
             bytesOf(path).subarray(offsetBytes, offsetBytes + lengthBytes),
         query: run,
         hostname: () => world.hostname ?? 'node1',
+        self: () => self,
         run,
         writeFile: async (path, data, mode = 0o644) => {
             mayWrite(path)
@@ -108,6 +114,7 @@ export function fakeSystem(world: FakeWorld = {}): FakeSystem {
         makeDirectory: async (path, mode = 0o755) => {
             mayWrite(path)
             addFolders(path)
+            if (!files.has(path)) owners.set(path, self)
             files.set(path, null)
             modes.set(path, mode)
         },
@@ -123,7 +130,10 @@ export function fakeSystem(world: FakeWorld = {}): FakeSystem {
                 files.delete(key)
             }
         },
-        chown: async path => mayWrite(path),
+        chown: async (path, uid, gid) => {
+            mayWrite(path)
+            owners.set(path, { uid, gid })
+        },
         chmod: async (path, mode) => {
             mayWrite(path)
             modes.set(path, mode)

@@ -312,6 +312,7 @@ async function sendSlowly(): Promise<{ kind: string; seconds: number }[]> {
         'sends its header byte by byte': () => sender(tls(), head.repeat(50)),
         'sends its body byte by byte': () => sender(tls(), spaces, body),
         'asks once and falls silent': () => sender(tls(), '', first('GET /', '\r\n')),
+        'asks once, then byte by byte': () => sender(tls(), head.repeat(50), first('GET /', '\r\n')),
         'is refused and sends on': () => sender(tls(), spaces, first('POST /debvisor.vm.v1.VmService/List', rest)),
         'puts what nobody wants': () => sender(tls(), spaces, first('PUT /nothing', rest)),
         'logs in byte by byte': () => sender(tls(), spaces, login),

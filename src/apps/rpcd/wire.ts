@@ -1,6 +1,7 @@
 // Where the parts of the daemon meet: who gets what from whom, and in which order they start and end.
 import type { IncomingMessage } from 'node:http'
 import type { ConnectRouter, Interceptor } from '@connectrpc/connect'
+import { Fault } from '../../base/fault.ts'
 import { createAudit, viaWords } from '../../capabilities/audit/audit.ts'
 import type { Caller, Guarded } from '../../capabilities/caller.ts'
 import type { Capability, Route } from '../../capabilities/capability.ts'
@@ -48,7 +49,7 @@ interface Deps {
 }
 
 export async function wire({ settings, system, clock, log }: Deps): Promise<Daemon> {
-    const folders = await makeFolders(settings.stateFolder, system)
+    const folders = await makeFolders(settings.stateFolder, { system, log })
     const libvirt = stayConnected({ socketPath: settings.libvirtSocket, clock, log: log.child({ part: 'libvirt' }) })
     const store = openEtcd({
         endpoints: settings.etcd.endpoints,
@@ -165,7 +166,8 @@ export async function wire({ settings, system, clock, log }: Deps): Promise<Daem
             },
         ],
     })
-    const capabilities: Capability[] = [audit, identity, createTask({ tasks }), image, vm, consoles, network, node]
+    const task = createTask({ tasks, tagsOf: uuid => vm.inventory.byUuid(uuid)?.tags ?? [] })
+    const capabilities: Capability[] = [audit, identity, task, image, vm, consoles, network, node]
 
     /** A node without any pool gets one, as soon as libvirt is there. */
     function ensurePool(path: string): void {
@@ -235,8 +237,22 @@ function upWithin(libvirt: LibvirtLink, patienceMs: number, clock: Clock): Promi
     })
 }
 
-async function etcdTls({ etcd }: Settings, system: System) {
+/** @throws Fault `precondition` for a file that is named and not there: without it, etcd would just not answer */
+export async function etcdTls({ etcd }: Pick<Settings, 'etcd'>, system: Pick<System, 'readText'>) {
     if (!etcd.ca) return undefined
-    const read = async (path: string | undefined) => (path ? await system.readText(path) : undefined)
-    return { ca: (await read(etcd.ca)) ?? '', cert: await read(etcd.cert), key: await read(etcd.key) }
+    const read = async (path: string, option: string) => {
+        const text = await system.readText(path)
+        if (text) return text
+        throw new Fault('precondition', {
+            summary: 'A certificate or key for etcd is not there',
+            detail: path,
+            at: option,
+            fix: `Put it there, or name another file with ${option}.`,
+        })
+    }
+    return {
+        ca: await read(etcd.ca, '--etcd-ca'),
+        cert: etcd.cert && (await read(etcd.cert, '--etcd-cert')),
+        key: etcd.key && (await read(etcd.key, '--etcd-key')),
+    }
 }
