@@ -88,6 +88,8 @@ export interface Tasks {
     get(id: string): TaskRecord | undefined
     /** Newest first. */
     list(): TaskRecord[]
+    /** Whether it holds for one of them: for what is asked often, as it copies none. The records are not to be kept. */
+    some(holds: (task: Readonly<TaskRecord>) => boolean): boolean
     /** Log lines of a task, oldest first. */
     log(id: string): Promise<{ atMs: number; text: string }[]>
     /** @throws Fault `not-found`, or `precondition` when it has ended or cannot be cancelled. */

@@ -261,6 +261,10 @@ export async function createTasks(deps: { system: System; clock: Clock; log: Log
                 .map(copy)
                 .reverse()
                 .sort((a, b) => b.startedMs - a.startedMs),
+        some: holds => {
+            for (const record of records.values()) if (holds(record)) return true
+            return false
+        },
         log: async id => {
             const lines = [...left, ...live.values()].find(held => held.record.id === id)?.log ?? unshelved.get(id)
             return [...(lines ?? (records.has(id) ? (await shelf.read(id))?.log : undefined) ?? [])]

@@ -38,9 +38,14 @@ async function main(): Promise<void> {
     const stop = async (signal: string) => {
         log.info('ending', { signal })
         setTimeout(() => process.exit(1), END_MS).unref()
-        await Promise.all([tls.close(), local.close()])
-        await daemon.close()
-        process.exit(0)
+        try {
+            await Promise.all([tls.close(), local.close()])
+            await daemon.close()
+            process.exit(0)
+        } catch (thrown) {
+            log.error('it could not end cleanly', { err: thrown })
+            process.exit(1)
+        }
     }
     process.once('SIGTERM', () => void stop('SIGTERM'))
     process.once('SIGINT', () => void stop('SIGINT'))

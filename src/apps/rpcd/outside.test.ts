@@ -15,7 +15,7 @@ function world() {
     const records: { what: string; onName?: string; detail?: unknown }[] = []
     let tell: (event: LibvirtEvent) => void = () => {}
     const outside = watchOutside({
-        ...{ clock, log: fakeLog(), tasks: { list: () => tasks } },
+        ...{ clock, log: fakeLog(), tasks: { some: (holds: (task: TaskRecord) => boolean) => tasks.some(holds) } },
         libvirt: {
             onEvent(listener) {
                 tell = listener

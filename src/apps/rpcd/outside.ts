@@ -8,7 +8,7 @@ import type { Clock, Log } from '../../ports/ports.ts'
 
 export interface OutsideDeps {
     libvirt: Pick<LibvirtLink, 'onEvent'>
-    tasks: Pick<Tasks, 'list'>
+    tasks: Pick<Tasks, 'some'>
     audit: Pick<AuditSink, 'event'>
     clock: Clock
     log: Log
@@ -82,7 +82,7 @@ export function watchOutside({ libvirt, tasks, audit, clock, log }: OutsideDeps)
     function isOurs(seen: Seen): boolean {
         if (ours.has(`${seen.kind} ${seen.name}`)) return true
         const now = clock.now()
-        return tasks.list().some(task => explains(task, seen, now))
+        return tasks.some(task => explains(task, seen, now))
     }
 
     const stopEvents = libvirt.onEvent(event => {
@@ -126,7 +126,7 @@ export function watchOutside({ libvirt, tasks, audit, clock, log }: OutsideDeps)
 }
 
 /** Whether the change can be the task's doing. */
-function explains(task: TaskRecord, seen: Seen, nowMs: number): boolean {
+function explains(task: Readonly<TaskRecord>, seen: Seen, nowMs: number): boolean {
     const sinceMs = task.endedMs === undefined || task.undo.length > 0 ? 0 : nowMs - task.endedMs
     const asked = seen.what === 'stopped' && task.kind.startsWith('vm.shutdown')
     if (sinceMs > (asked ? SHUTDOWN_MS : GRACE_MS)) return false
