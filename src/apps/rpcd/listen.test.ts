@@ -392,3 +392,22 @@ it('an address that is taken is a fault with a fix', async () => {
         fix: expect.stringContaining('--listen'),
     })
 })
+
+it('shows another certificate to new connections once it is told to, as before one runs out', async () => {
+    const system = realSystem()
+    const made = (name: string) => certificateIn(`${folder}/${name}`, { system, clock: realClock(), log })
+    const [first, second] = [await made('first'), await made('second')]
+    const listener = await listenTls('127.0.0.1:0', first, handler)
+    const { hostname, port } = new URL(listener.url)
+    const shown = () =>
+        new Promise<string>((resolve, reject) => {
+            const socket = tlsConnect({ host: hostname, port: Number(port), rejectUnauthorized: false }, () => {
+                resolve(socket.getPeerX509Certificate()!.fingerprint256)
+                socket.destroy()
+            }).on('error', reject)
+        })
+    expect(await shown()).toBe(first.fingerprint)
+    listener.show(second)
+    expect(await shown()).toBe(second.fingerprint)
+    await listener.close()
+})
