@@ -18,6 +18,7 @@ export interface FakeWorld {
     freeBytes?: number
     totalBytes?: number
     hostname?: string
+    self?: { uid: number; gid: number }
 }
 
 export interface FakeSystem extends System {
@@ -44,6 +45,7 @@ export function fakeSystem(world: FakeWorld = {}): FakeSystem {
     const modes = new Map<string, number>()
     const owners = new Map<string, { uid: number; gid: number }>()
     const links = new Map<string, string>()
+    const self = world.self ?? { uid: 0, gid: 0 }
     const ran: string[][] = []
     const addFolders = (path: string) => {
         for (let at = dirname(path); !files.has(at); at = dirname(at)) files.set(at, null)
@@ -108,6 +110,7 @@ export function fakeSystem(world: FakeWorld = {}): FakeSystem {
             bytesOf(path).subarray(offsetBytes, offsetBytes + lengthBytes),
         query: run,
         hostname: () => world.hostname ?? 'node1',
+        self: () => self,
         run,
         writeFile: async (path, data, mode = 0o644) => {
             mayWrite(path)
@@ -117,6 +120,7 @@ export function fakeSystem(world: FakeWorld = {}): FakeSystem {
         makeDirectory: async (path, mode = 0o755) => {
             mayWrite(path)
             addFolders(path)
+            if (!files.has(path)) owners.set(path, self)
             files.set(path, null)
             modes.set(path, mode)
         },

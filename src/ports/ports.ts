@@ -47,6 +47,8 @@ export interface Probe {
     /** Runs a tool that only reads. */
     query(run: ToolRun): Promise<ToolResult>
     hostname(): string
+    /** Whose rights this process has. */
+    self(): { uid: number; gid: number }
 }
 
 /** Touching. */
@@ -54,6 +56,7 @@ export interface System extends Probe {
     run(run: ToolRun): Promise<ToolResult>
     /** Whole or not at all, durable when it returns: temporary, fsync, rename, fsync of the folder. */
     writeFile(path: string, data: string | Uint8Array, mode?: number): Promise<void>
+    /** With `mode`, also of one that is there; what has the mode already is not touched, as it may be another's. */
     makeDirectory(path: string, mode?: number): Promise<void>
     /** Removes a file, or a folder with all in it; nothing there is fine. */
     remove(path: string): Promise<void>

@@ -104,12 +104,13 @@ export function realSystem(): System {
             }),
         query: runTool,
         hostname,
+        self: () => ({ uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 }),
         run: runTool,
         writeFile: (path, data, mode = 0o644) => guarded(path, () => writeWhole(path, data, mode)),
         makeDirectory: (path, mode) =>
             guarded(path, async () => {
                 await fs.mkdir(path, { recursive: true, mode })
-                if (mode !== undefined) await fs.chmod(path, mode)
+                if (mode !== undefined && ((await fs.stat(path)).mode & 0o7777) !== mode) await fs.chmod(path, mode)
             }),
         remove: path => guarded(path, () => fs.rm(path, { recursive: true, force: true })),
         rename: (from, to) => guarded(from, () => fs.rename(from, to)),

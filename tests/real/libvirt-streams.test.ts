@@ -146,6 +146,7 @@ describe('streams', () => {
         const listening = (async () => {
             for await (const bytes of console.output) said += Buffer.from(bytes).toString('latin1')
         })()
+        listening.catch(() => {})
         // A prompt comes again for every Enter, so it does not matter how far the guest has come.
         await until('the shell of the guest', 120_000, async () => {
             if (said.includes('tiny#')) return true
