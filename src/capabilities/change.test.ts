@@ -18,7 +18,7 @@ const contextOf = (more: Partial<VerbContext> = {}) =>
         json: () => ({}),
         show: () => undefined,
         confirm: async () => undefined,
-        follow: async () => undefined,
+        follow: async () => true,
         ...more,
     }) as unknown as VerbContext
 

@@ -30,6 +30,33 @@ export async function carryOut(context: VerbContext, change: Change): Promise<Vi
     return planView(context, begun)
 }
 
+export interface AtOnce {
+    /** What would be done; undefined: it is so already. */
+    sentence: string | undefined
+    destroys?: string
+    /** Asked before it is done. */
+    question?: string
+    /** What has to be typed as the answer. */
+    typed?: string
+    work(): Promise<View>
+}
+
+/** The same for what is no task and whose whole plan is one sentence; without a sentence there is nothing to do. */
+export async function carryOutAtOnce(context: VerbContext, change: AtOnce): Promise<View> {
+    const { sentence, destroys = '' } = change
+    if (context.dryRun) {
+        const plan = sentence === undefined ? [] : [{ sentence, destroys }]
+        const sentences = plan.map(step => ({ text: step.sentence, destroys }))
+        return { kind: 'plan', sentences, findings: [], json: { plan } }
+    }
+    if (sentence === undefined) return said('Nothing to do.')
+    if (change.question) await context.confirm(change.question, change.typed)
+    return change.work()
+}
+
+/** A sentence that says what is done. */
+export const said = (text: string): View => ({ kind: 'text', text, json: { done: text } })
+
 const lostBy = (begun: Begun): string[] => begun.plan.map(step => step.destroys).filter(destroys => destroys !== '')
 
 /** While a person thinks, others go on: what was agreed to is what was shown. @throws Fault `conflict` */

@@ -8,9 +8,9 @@ import { harmless } from './views.ts'
 
 /**
  * Follows the task until it ends. The first Ctrl-C cancels it where it can be; the second, or the first where it
- * cannot, leaves it running and says how to follow it. Throws the task's problem when it did not end well.
+ * cannot, leaves it running and says how to follow it; then false. Throws the task's problem when it did not end well.
  */
-export async function follow(io: Io, tasks: Client<typeof TaskService>, id: string): Promise<void> {
+export async function follow(io: Io, tasks: Client<typeof TaskService>, id: string): Promise<boolean> {
     const leave = new AbortController()
     let last: Task | undefined
     let asked = false
@@ -32,14 +32,17 @@ export async function follow(io: Io, tasks: Client<typeof TaskService>, id: stri
     } catch (thrown) {
         if (!leave.signal.aborted) throw thrown
         clear(io)
-        io.stderr.write(`It goes on. Follow it with: debvisor task follow ${id}\n`)
-        return
+        io.stderr.write(`${goesOn(id)}\n`)
+        return false
     } finally {
         process.off('SIGINT', onInterrupt)
         clear(io)
     }
     end(io, last, id)
+    return true
 }
+
+export const goesOn = (id: string) => `The task goes on. Follow it with: debvisor task follow ${id}`
 
 function end(io: Io, task: Task | undefined, id: string): void {
     if (task?.state === State.DONE) {

@@ -1,128 +1,23 @@
 // The command line as a person and a script meet it: words in, text or JSON out, and an exit code.
 
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
-import { createServer, type Server } from 'node:http'
-import { tmpdir } from 'node:os'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { PassThrough } from 'node:stream'
-import { connectNodeAdapter } from '@connectrpc/connect-node'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { Fault } from '../../base/fault.ts'
 import { verbs } from '../../capabilities/table.verbs.ts'
-import { TaskService, State as TaskState } from '../../gen/proto/capabilities/task/task_pb.js'
-import { State, VmService } from '../../gen/proto/capabilities/vm/vm_pb.js'
+import { State } from '../../gen/proto/capabilities/vm/vm_pb.js'
 import { connectError } from '../rpcd/errors.ts'
-import { main } from './main.ts'
+import { type FakeNode, fakeNode } from './testing/fake-node.ts'
 import { displayWidth, harmless } from './views.ts'
 
-let folder: string
-let server: Server
-const calls: [string, object][] = []
-
+let node: FakeNode
 beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'cli-'))
-    const handler = connectNodeAdapter({
-        interceptors: [
-            next => async request => {
-                try {
-                    return await next(request)
-                } catch (thrown) {
-                    throw connectError(thrown)
-                }
-            },
-        ],
-        routes(router) {
-            router.service(VmService, {
-                list(request) {
-                    calls.push(['list', request])
-                    return {
-                        vms: [
-                            {
-                                name: 'web1',
-                                state: State.RUNNING,
-                                vcpus: 2,
-                                memoryBytes: 2147483648n,
-                                cpu: 0.42,
-                                networks: ['default'],
-                                uuid: 'u-1',
-                            },
-                            { name: 'evil\u001b[2J', state: State.STOPPED, vcpus: 1, memoryBytes: 536870912n },
-                        ],
-                    }
-                },
-                start(request) {
-                    calls.push(['start', request])
-                    if (request.vm === 'gone')
-                        throw new Fault('not-found', {
-                            summary: 'There is no such VM',
-                            detail: 'gone',
-                            fix: 'List them with: debvisor vm list',
-                        })
-                    return request.dryRun
-                        ? { plan: [{ sentence: `Start ${request.vm}` }] }
-                        : { task: request.vm === 'bad' ? 't-bad' : 't-1' }
-                },
-                delete(request) {
-                    calls.push(['delete', request])
-                    const plan = [
-                        { sentence: 'Delete web1' },
-                        { sentence: 'Delete its disk', destroys: 'disk:default/web1.qcow2' },
-                    ]
-                    return request.dryRun ? { plan } : { plan, task: 't-1' }
-                },
-                async *watch() {
-                    yield { vms: [{ name: 'web1', uuid: 'u-1', state: State.RUNNING }], synced: true }
-                },
-            })
-            router.service(TaskService, {
-                async *watch({ id }) {
-                    yield { task: { id, title: 'Start web1', state: TaskState.RUNNING, progress: 0.5 } }
-                    if (id === 't-bad') {
-                        const problem = {
-                            code: 'precondition',
-                            summary: 'The VM has no disk',
-                            detail: 'bad',
-                            fix: 'Add one.',
-                        }
-                        yield { task: { id, title: 'Start bad', state: TaskState.FAILED, problem } }
-                    } else yield { task: { id, title: 'Start web1', state: TaskState.DONE, progress: 1 } }
-                },
-            })
-        },
-    })
-    server = createServer(handler)
-    await new Promise<void>(resolve => server.listen(join(folder, 's'), resolve))
+    node = await fakeNode(connectError)
 })
-afterAll(async () => {
-    server.closeAllConnections()
-    server.close()
-    await rm(folder, { recursive: true })
-})
+afterAll(() => node.close())
 beforeEach(() => {
-    calls.length = 0
+    node.calls.length = 0
 })
-
-async function run(line: string, answer?: string) {
-    const stream = () => {
-        const s = new PassThrough()
-        let text = ''
-        s.on('data', chunk => {
-            text += chunk
-        })
-        return { s, text: () => text }
-    }
-    const [out, err] = [stream(), stream()]
-    const stdin = Object.assign(new PassThrough(), answer === undefined ? {} : { isTTY: true })
-    if (answer !== undefined) stdin.end(`${answer}\n`)
-    const stderr = Object.assign(err.s, answer === undefined ? {} : { isTTY: true })
-    const code = await main(line.split(' '), {
-        stdin,
-        stdout: out.s,
-        stderr,
-        env: { DEBVISOR_SOCKET: join(folder, 's') },
-    })
-    return { code, out: out.text(), err: err.text() }
-}
+const run = (line: string, answer?: string) => node.run(line, answer === undefined ? {} : { terminal: `${answer}\n` })
 
 describe('looking', () => {
     it('shows a table for people', async () => {
@@ -143,7 +38,7 @@ describe('looking', () => {
 
     it('passes filters on', async () => {
         await run('vm list --state running --tag prod')
-        expect(calls[0]).toMatchObject(['list', { states: [State.RUNNING], tag: 'prod' }])
+        expect(node.calls[0]).toMatchObject(['list', { states: [State.RUNNING], tag: 'prod' }])
     })
 
     it('watches until the stream ends', async () => {
@@ -176,7 +71,7 @@ describe('changing', () => {
     it('--dry-run shows the plan and changes nothing', async () => {
         const { code, out } = await run('vm start web1 --dry-run')
         expect([code, out]).toEqual([0, 'Would be done:\n  · Start web1\n'])
-        expect(calls.every(([, request]) => (request as { dryRun?: boolean }).dryRun)).toBe(true)
+        expect(node.calls.every(([, request]) => (request as { dryRun?: boolean }).dryRun)).toBe(true)
     })
 
     it('--check ends with 2 when there is something to do', async () => {
@@ -194,7 +89,7 @@ describe('consent', () => {
         expect(code).toBe(3)
         expect(err).toContain('destroys disk:default/web1.qcow2')
         expect(out + err).toContain('--yes')
-        expect(calls.filter(([, r]) => !(r as { dryRun: boolean }).dryRun)).toEqual([])
+        expect(node.calls.filter(([, r]) => !(r as { dryRun: boolean }).dryRun)).toEqual([])
     })
 
     it('the name has to be typed', async () => {
@@ -224,9 +119,9 @@ describe('a wrong command line', () => {
         'vm create x --size 10apples',
         'vm create x --size 1G --vcpus -1',
         'vm create x --size 1G --vcpus 1.5',
-    ])('%s calls nobody', async line => {
+    ])('%s node.calls nobody', async line => {
         const { code, err } = await run(line)
-        expect([code, calls]).toEqual([1, []])
+        expect([code, node.calls]).toEqual([1, []])
         expect(err.split('\n').length).toBeGreaterThanOrEqual(2)
     })
 
@@ -272,7 +167,7 @@ describe('what is made from the verbs', () => {
 })
 
 it('--log-file notes what was done and how it ended', async () => {
-    const file = join(folder, 'log')
+    const file = join(node.folder, 'log')
     await run(`vm start web1 --log-file ${file}`)
     await run(`vm start gone --log-file ${file}`)
     const lines = (await readFile(file, 'utf8')).trim().split('\n')

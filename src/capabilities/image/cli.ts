@@ -1,6 +1,5 @@
 // The verbs of `debvisor image` and `debvisor pool`: images, ISO files, disks, and the pools that hold them.
 import { timestampDate } from '@bufbuild/protobuf/wkt'
-import { Fault } from '../../base/fault.ts'
 import { formatBytes, parseSizeBytes } from '../../base/units.ts'
 import {
     GetVolumeResponseSchema,
@@ -10,21 +9,11 @@ import {
 } from '../../gen/proto/capabilities/image/image_pb.js'
 import { carryOut } from '../change.ts'
 import type { Argument, Verb, VerbContext } from '../verb.ts'
+import { importTarget, splitVolume } from './cli-words.ts'
 
 const VOLUME: Argument = { name: 'volume', summary: 'POOL/VOLUME', complete: 'volume' }
 const POOL: Argument = { name: 'pool', summary: 'name of the pool', complete: 'pool' }
 const FORMATS = ['qcow2', 'raw', 'vmdk', 'vdi', 'vhdx'] as const
-
-/** 'default/debian.qcow2' in its two halves. @throws Fault `invalid` */
-export function splitVolume(ref: string): { pool: string; volume: string } {
-    const [pool, volume, ...rest] = ref.split('/')
-    if (pool && volume && rest.length === 0) return { pool, volume }
-    throw new Fault('invalid', {
-        summary: 'A volume is named POOL/VOLUME',
-        detail: JSON.stringify(ref.slice(0, 80)),
-        fix: 'List them with: debvisor image list',
-    })
-}
 
 const pools = (
     method: 'startPool' | 'stopPool' | 'refreshPool' | 'deletePool',
@@ -70,7 +59,7 @@ export const imageVerbs: Verb[] = [
                     backing: v.backing,
                     path: v.path,
                 })),
-                empty: 'There is no image yet. Get one with: debvisor image import URL --pool default',
+                empty: 'There is no image yet. Get one with: debvisor image import URL',
                 json: context.json(ListVolumesResponseSchema, answer),
             }
         },
@@ -130,7 +119,7 @@ export const imageVerbs: Verb[] = [
             { name: 'source', summary: 'https://… or an absolute path on the node' },
             {
                 name: 'volume',
-                summary: 'POOL/VOLUME to make; otherwise the file name in the default pool',
+                summary: 'POOL/VOLUME to make; otherwise the file name in the default pool of the node',
                 optional: true,
             },
         ],
@@ -149,8 +138,8 @@ export const imageVerbs: Verb[] = [
         ],
         run(context) {
             const { options, args } = context
-            const name = new URL(args.source!, 'file:///').pathname.split('/').at(-1) ?? ''
-            const to = splitVolume(args.volume ?? `default/${name}`)
+            const to = importTarget(args.source!, args.volume)
+            const overwrite = options.overwrite !== undefined
             return carryOut(context, {
                 call: dryRun =>
                     context.client(ImageService).import({
@@ -160,9 +149,10 @@ export const imageVerbs: Verb[] = [
                         format: options.format ?? '',
                         keepAs: options['keep-as'] ?? '',
                         checksum: options.checksum ?? '',
-                        overwrite: options.overwrite !== undefined,
+                        overwrite,
                         dryRun,
                     }),
+                consent: overwrite ? (args.volume ?? to.volume) : undefined,
             })
         },
     },
@@ -291,6 +281,7 @@ function convertVerb(words: Verb['words']): Verb {
         changes: true,
         run(context: VerbContext) {
             const to = splitVolume(context.args.to!)
+            const overwrite = context.options.overwrite !== undefined
             return carryOut(context, {
                 call: dryRun =>
                     context.client(ImageService).convert({
@@ -299,9 +290,10 @@ function convertVerb(words: Verb['words']): Verb {
                         toPool: to.pool,
                         format: context.options.format ?? 'qcow2',
                         sourceFormat: context.options['source-format'] ?? '',
-                        overwrite: context.options.overwrite !== undefined,
+                        overwrite,
                         dryRun,
                     }),
+                consent: overwrite ? context.args.to : undefined,
             })
         },
     }

@@ -1,5 +1,6 @@
 // The verbs of `debvisor task`.
 import { timestampDate } from '@bufbuild/protobuf/wkt'
+import { Fault } from '../../base/fault.ts'
 import {
     GetResponseSchema,
     ListResponseSchema,
@@ -7,6 +8,7 @@ import {
     type Task,
     TaskService,
 } from '../../gen/proto/capabilities/task/task_pb.js'
+import { carryOutAtOnce } from '../change.ts'
 import type { Argument, Verb } from '../verb.ts'
 
 const TASK: Argument = { name: 'task', summary: 'id of the task', complete: 'task' }
@@ -99,7 +101,8 @@ export const taskVerbs: Verb[] = [
         summary: 'follow a task to its end',
         arguments: [TASK],
         async run(context) {
-            await context.follow(context.args.task!)
+            const ended = await context.follow(context.args.task!)
+            if (!ended) return { kind: 'nothing' }
             return { kind: 'text', text: 'Done.', json: { task: context.args.task!, state: 'done' } }
         },
     },
@@ -107,9 +110,27 @@ export const taskVerbs: Verb[] = [
         words: ['task', 'cancel'],
         summary: 'stop a task and take back what it had made',
         arguments: [TASK],
+        changes: true,
+        examples: [{ line: 'debvisor task cancel mi8xq2k0-4f9a1c', note: 'What runs: debvisor task list --running' }],
         async run(context) {
-            const { task } = await context.client(TaskService).cancel({ id: context.args.task })
-            return { kind: 'text', text: `${task?.title} is being cancelled.`, json: { task: context.args.task! } }
+            const id = context.args.task!
+            const tasks = context.client(TaskService)
+            const { task } = await tasks.get({ id })
+            const runs = task?.state === State.RUNNING
+            if (runs && !task.cancellable) {
+                throw new Fault('precondition', {
+                    summary: 'That task cannot be cancelled',
+                    detail: task.title,
+                    fix: `Wait for its end: debvisor task follow ${id}`,
+                })
+            }
+            return carryOutAtOnce(context, {
+                sentence: runs ? `Cancel ${task.title}, and take back what it had made` : undefined,
+                async work() {
+                    await tasks.cancel({ id })
+                    return { kind: 'text', text: `${task?.title} is being cancelled.`, json: { task: id } }
+                },
+            })
         },
     },
 ]

@@ -3,11 +3,16 @@ import { Fault } from '../../base/fault.ts'
 import { parseSizeBytes } from '../../base/units.ts'
 import { VmService } from '../../gen/proto/capabilities/vm/vm_pb.js'
 import { carryOut } from '../change.ts'
+import { whole } from '../value.ts'
 import type { Argument, Verb } from '../verb.ts'
-import { diskOf, nicOf, whole } from './cli-words.ts'
+import { diskOf, nicOf } from './cli-words.ts'
 
 const VM: Argument = { name: 'vm', summary: 'name or UUID', complete: 'vm' }
-const DISK: Argument = { name: 'target', summary: 'the disk by its target, such as vdb (see: debvisor vm show)' }
+const DISK: Argument = {
+    name: 'target',
+    summary: 'the disk by its target, such as vdb (see: debvisor vm show)',
+    complete: 'disk',
+}
 const NIC: Argument = { name: 'mac', summary: 'the NIC by its MAC address' }
 
 export const hardwareVerbs: Verb[] = [

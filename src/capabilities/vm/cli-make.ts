@@ -6,8 +6,9 @@ import { cryptSha512 } from '../../base/sha512crypt.ts'
 import { parseSizeBytes } from '../../base/units.ts'
 import { type CloudInitSchema, type NewDiskSchema, VmService } from '../../gen/proto/capabilities/vm/vm_pb.js'
 import { carryOut } from '../change.ts'
+import { whole } from '../value.ts'
 import type { Argument, Option, Verb, VerbContext } from '../verb.ts'
-import { diskOf, nicOf, whole } from './cli-words.ts'
+import { diskOf, nicOf } from './cli-words.ts'
 
 const VM: Argument = { name: 'vm', summary: 'name or UUID', complete: 'vm' }
 

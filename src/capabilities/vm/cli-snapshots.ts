@@ -5,7 +5,7 @@ import { carryOut } from '../change.ts'
 import type { Argument, Verb } from '../verb.ts'
 
 const VM: Argument = { name: 'vm', summary: 'name or UUID', complete: 'vm' }
-const SNAPSHOT: Argument = { name: 'snapshot', summary: 'name of the snapshot' }
+const SNAPSHOT: Argument = { name: 'snapshot', summary: 'name of the snapshot', complete: 'snapshot' }
 
 /** Depth first, each with how deep it stands, so that the list reads as the tree it is. */
 function tree(snapshots: readonly Snapshot[]): { snapshot: Snapshot; depth: number }[] {

@@ -1,17 +1,7 @@
 // What people write for disks, NICs and numbers on the command line.
 import { Fault } from '../../base/fault.ts'
 import { parseSizeBytes } from '../../base/units.ts'
-
-/** A whole number of zero or more. @throws Fault `invalid` */
-export function whole(text: string, at: string): number {
-    if (/^\d{1,9}$/.test(text)) return Number(text)
-    throw new Fault('invalid', {
-        summary: 'That is not a whole number',
-        detail: JSON.stringify(text.slice(0, 40)),
-        at,
-        fix: 'Write digits only, such as 4.',
-    })
-}
+import { whole } from '../value.ts'
 
 function words(text: string, bare: string, known: readonly string[], at: string): Record<string, string> {
     const found: Record<string, string> = {}
