@@ -2,10 +2,13 @@
 
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { PassThrough } from 'node:stream'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { verbs } from '../../capabilities/table.verbs.ts'
+import { topics, verbs } from '../../capabilities/table.verbs.ts'
 import { State } from '../../gen/proto/capabilities/vm/vm_pb.js'
 import { connectError } from '../rpcd/errors.ts'
+import { allVerbs } from './main.ts'
+import { program } from './parse.ts'
 import { type FakeNode, fakeNode } from './testing/fake-node.ts'
 import { displayWidth, harmless } from './views.ts'
 
@@ -132,14 +135,55 @@ describe('a wrong command line', () => {
     })
 })
 
+/** Of every file that has verbs; none of them is run. */
+const everyVerb = () =>
+    allVerbs({ stdin: new PassThrough(), stdout: new PassThrough(), stderr: new PassThrough(), env: {} })
+
 describe('what is made from the verbs', () => {
-    it('has help with examples for every verb', async () => {
-        for (const verb of verbs) {
-            const { code, out } = await run(`${[verb.words[0], verb.words.slice(1).join('-')].join(' ')} --help`)
-            expect(code).toBe(0)
+    it('has help with at least one example for every verb', async () => {
+        for (const verb of everyVerb().filter(v => !v.hidden)) {
+            const command = [verb.words[0], verb.words.slice(1).join('-')].filter(Boolean)
+            const { code, out } = await node.run([...command, '--help'])
+            expect([command, code]).toEqual([command, 0])
             expect(out).toContain('Usage: debvisor')
-            for (const example of verb.examples ?? []) expect(out).toContain(example.line)
+            expect([command, verb.examples?.length ?? 0]).not.toEqual([command, 0])
+            for (const example of verb.examples!) {
+                expect(out).toContain(example.line)
+                expect(example.line).toMatch(new RegExp(`^debvisor ${command.join(' ')}\\b`))
+            }
         }
+    })
+
+    it('has only examples that can be read as a command line', async () => {
+        for (const verb of everyVerb().filter(v => !v.hidden)) {
+            for (const { line } of verb.examples ?? []) {
+                const words = (line.split(/ [|>] /)[0] ?? '').split(' ').slice(1)
+                let found: string | undefined
+                const command = program(everyVerb(), topics, parsed => (found = parsed.verb.words.join(' ')), {
+                    out: () => undefined,
+                    err: () => undefined,
+                })
+                await command.parseAsync(words, { from: 'user' }).catch(() => undefined)
+                expect([line, found]).toEqual([line, verb.words.join(' ')])
+            }
+        }
+    })
+
+    it('has --watch on every list and show that has a stream', async () => {
+        const streamless = ['audit', 'node', 'user', 'token', 'grant', 'session']
+        const looking = everyVerb().filter(
+            v => ['list', 'show'].includes(v.words[1] ?? '') && !streamless.includes(v.words[0]),
+        )
+        expect(looking.filter(v => !v.watches).map(v => v.words.join(' '))).toEqual([])
+    })
+
+    it('lists every topic, exit codes in help, and the version of the package', async () => {
+        const { out } = await run('--help')
+        for (const noun of new Set(verbs.map(v => v.words[0]))) expect(out).toMatch(new RegExp(`^  ${noun} `, 'm'))
+        expect(out).toMatch(/^ {2}64 +the command line/m)
+        expect(out).not.toContain('complete ')
+        const { version } = JSON.parse(await readFile('package.json', 'utf8'))
+        expect((await run('--version')).out).toBe(`${version}\n`)
     })
 
     it('has no two verbs of one name, and no summary that ends in a full stop', () => {

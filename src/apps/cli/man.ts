@@ -49,7 +49,11 @@ export function manPage(all: readonly Verb[], noun?: string): string {
         '.SH ENVIRONMENT',
         '.TP',
         '.B DEBVISOR_SOCKET',
-        'Path of the local socket of debvisor\\-rpcd.',
+        'Path of the local socket of debvisor\\-rpcd, where no option says how to reach the node.',
+        '.SH FILES',
+        '.TP',
+        '.I ~/.config/debvisor/login.json',
+        'What debvisor login keeps: the address of the node, a token, and the certificate that was accepted.',
     )
     return `${lines.join('\n')}\n`
 }

@@ -15,10 +15,12 @@ export const HERE_FIRST = ' on this node; the other nodes are told when etcd is 
 
 export const time = (at: Timestamp | undefined) => (at ? timestampDate(at).toLocaleString() : '')
 
+export const usersOf = async (context: VerbContext): Promise<User[]> =>
+    (await context.client(IdentityService).listUsers({})).users
+
 /** @throws Fault `not-found` */
 export async function userNamed(context: VerbContext, name: string): Promise<User> {
-    const { users } = await context.client(IdentityService).listUsers({})
-    const user = users.find(one => one.name === name)
+    const user = (await usersOf(context)).find(one => one.name === name)
     if (user) return user
     throw noSuchUser(name)
 }

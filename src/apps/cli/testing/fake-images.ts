@@ -41,6 +41,7 @@ export function fakeImages(router: ConnectRouter, calls: Calls): void {
     })
     router.service(NetworkService, {
         list: () => ({ networks: [lan] }),
+        get: () => ({ network: lan }),
         async *watch() {
             yield { network: lan, existing: true }
             yield { synced: true }

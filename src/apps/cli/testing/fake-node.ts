@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { PassThrough } from 'node:stream'
 import type { ConnectError } from '@connectrpc/connect'
 import { connectNodeAdapter } from '@connectrpc/connect-node'
+import { WebSocketServer } from 'ws'
 import { main } from '../main.ts'
 import { fakeIdentity } from './fake-identity.ts'
 import { fakeImages } from './fake-images.ts'
@@ -63,6 +64,11 @@ export async function fakeNode(errorOf: (thrown: unknown) => ConnectError): Prom
     })
     const server = createServer((request, response) =>
         /^\/(upload|download)\//.test(request.url ?? '') ? node.bytes(request, response) : handler(request, response),
+    )
+    // The serial console of every VM: it says back what is typed.
+    const consoles = new WebSocketServer({ noServer: true, handleProtocols: () => 'debvisor.console' })
+    server.on('upgrade', (request, stream, head) =>
+        consoles.handleUpgrade(request, stream, head, client => client.on('message', data => client.send(data))),
     )
     await new Promise<void>(resolve => server.listen(socket, resolve))
 

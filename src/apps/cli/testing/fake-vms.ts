@@ -1,6 +1,7 @@
 // VMs and tasks of the fake node: web1 runs, the task t-bad fails, and t-long goes on until it is cancelled.
 import type { ConnectRouter } from '@connectrpc/connect'
 import { Fault } from '../../../base/fault.ts'
+import { ConsoleService } from '../../../gen/proto/capabilities/console/console_pb.js'
 import { TaskService, State as TaskState } from '../../../gen/proto/capabilities/task/task_pb.js'
 import { State, VmService } from '../../../gen/proto/capabilities/vm/vm_pb.js'
 import type { Calls } from './fake-node.ts'
@@ -39,7 +40,7 @@ export function fakeVms(router: ConnectRouter, calls: Calls): void {
             return { vms: [web1, { name: 'evil\u001b[2J', state: State.STOPPED, vcpus: 1, memoryBytes: 536870912n }] }
         },
         get({ vm }) {
-            if (vm !== 'web1') throw noVm(vm)
+            if (vm !== 'web1' && vm !== UUID) throw noVm(vm)
             return { detail: { vm: web1, revision: 'r1', disks: [disk] } }
         },
         getGuest: () => ({
@@ -93,6 +94,10 @@ export function fakeVms(router: ConnectRouter, calls: Calls): void {
         async *watch() {
             yield { vms: [{ name: 'web1', uuid: UUID, state: State.RUNNING }], synced: true }
         },
+    })
+    router.service(ConsoleService, {
+        screenshot: () => ({ png: Buffer.from('a picture'), width: 640, height: 480 }),
+        open: () => ({ path: '/console', ticket: 'once' }),
     })
     const running = { id: 't-1', title: 'Start web1', state: TaskState.RUNNING, progress: 0.5 }
     router.service(TaskService, {
