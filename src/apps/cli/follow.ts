@@ -4,6 +4,7 @@ import { Fault, type FaultCode } from '../../base/fault.ts'
 import type { Finding } from '../../base/finding.ts'
 import { State, type Task, type TaskService } from '../../gen/proto/capabilities/task/task_pb.js'
 import type { Io } from './io.ts'
+import { faultOf } from './problem.ts'
 import { harmless } from './views.ts'
 
 /**
@@ -30,7 +31,7 @@ export async function follow(io: Io, tasks: Client<typeof TaskService>, id: stri
             line(io, task)
         }
     } catch (thrown) {
-        if (!leave.signal.aborted) throw thrown
+        if (!leave.signal.aborted) throw lostSight(thrown, id)
         clear(io)
         io.stderr.write(`${goesOn(id)}\n`)
         return false
@@ -40,6 +41,14 @@ export async function follow(io: Io, tasks: Client<typeof TaskService>, id: stri
     }
     end(io, last, id)
     return true
+}
+
+/** The node went away, not the task: it says how to look again. */
+function lostSight(thrown: unknown, id: string): Fault {
+    const fault = faultOf(thrown)
+    if (fault.code !== 'unavailable') return fault
+    const { summary, detail } = fault
+    return new Fault('unknown', { summary, detail, fix: `How it goes on: debvisor task follow ${id}`, cause: thrown })
 }
 
 export const goesOn = (id: string) => `The task goes on. Follow it with: debvisor task follow ${id}`

@@ -63,6 +63,13 @@ describe('a task that is left', () => {
         expect(err).toContain('debvisor task follow t-1')
     })
 
+    it('that was lost sight of is not called done', async () => {
+        const { code, err } = await node.run('task follow t-lost')
+        expect(code).toBe(1)
+        expect(err).toContain('cannot be reached')
+        expect(err).toContain('debvisor task follow t-lost')
+    })
+
     it('that has ended is called so', async () => {
         node.bytes = bytes
         expect(await node.run('task follow t-1')).toMatchObject({ code: 0, out: 'Done.\n' })
@@ -160,6 +167,15 @@ describe('a download', () => {
         expect((await fetch(whole, '--overwrite')).code).toBe(0)
         expect(await readFile(to(), 'utf8')).toBe('0123456789')
     })
+})
+
+it('long transfers say how far they are, on a terminal', async () => {
+    node.bytes = bytes
+    const { err } = await node.run(['image', 'upload', source, 'default/disk.img'], { terminal: '' })
+    expect(err).toMatch(/Checksum of .* 100% of 1000 B[\s\S]+Sending disk\.img 100% of 1000 B/)
+    node.bytes = (_, response) => response.end('0123456789')
+    const fetched = await node.run(['image', 'download', 'default/a', join(node.folder, 'a')], { terminal: '' })
+    expect(fetched.err).toContain('Fetching default/a 100% of 10 B')
 })
 
 describe('a question that is left', () => {

@@ -199,7 +199,11 @@ describe('what is made from the verbs', () => {
     })
 
     it('completes names from the node', async () => {
-        expect((await run('complete vm')).out).toContain('web1')
+        // A name with control characters is offered to no shell.
+        expect((await run('complete vm')).out).toBe('web1\n')
+        expect((await run('complete snapshot -- web1')).out).toBe('clean\n')
+        expect((await run('complete disk -- web1')).out).toBe('vda\n')
+        expect((await run('complete toString')).code).toBe(1)
     })
 
     it('has a manual page with every option of a verb', async () => {
@@ -207,6 +211,8 @@ describe('what is made from the verbs', () => {
         expect(out).toMatch(/^\.TH DEBVISOR-VM 1/)
         expect(out).toContain('\\-\\-deadline')
         expect(out).toContain('\\-\\-dry\\-run')
+        expect((await run('man')).out).toMatch(/EXIT STATUS[\s\S]+\.B 64/)
+        expect((await run('man')).out).not.toMatch(/container|debvisor complete/)
     })
 })
 

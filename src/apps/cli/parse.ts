@@ -15,7 +15,7 @@ export const VERSION = '0.1.0'
 
 export const EXIT_CODES: readonly (readonly [number, string])[] = [
     [0, 'done, or nothing to do'],
-    [1, 'failed, or left before it had ended'],
+    [1, 'failed, or refused (a wrong size or name too), or left before it had ended'],
     [2, 'changes are pending (--check)'],
     [3, 'refused for want of consent'],
     [64, 'the command line cannot be read: an unknown command or option, something missing, or none of the choices'],

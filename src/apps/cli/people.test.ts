@@ -52,7 +52,7 @@ describe('a plan', () => {
         ['token delete tok1', 'Delete the token tok1 (backup) of ann'],
         ['grant create ben viewer --vm web1', 'Give ben the role viewer on VM web1'],
         ['grant delete g1', 'Take from ben the role operator on tag shop'],
-        ['session delete --user ann', 'End the session of ann'],
+        ['session delete --user ann', 'End the one session that ann has'],
         ['session delete s1', 'End the session s1 of ann'],
         ['task cancel t-1', 'Cancel Start web1'],
     ])('%s says what would be done, does nothing, and --check ends with 2', async (line, words) => {

@@ -59,7 +59,7 @@ export const sessionVerbs: Verb[] = [
                 })
             return carryOutAtOnce(context, {
                 sentence: id === '' ? await allSessions(context, user) : await oneSession(context, id),
-                question: id === '' ? `All sessions of ${user || 'yours'} end.` : undefined,
+                question: id === '' ? `${user ? `All sessions of ${user}` : 'All your sessions'} end.` : undefined,
                 async work() {
                     const answer = await context.client(IdentityService).revokeSessions({ id, user })
                     const ended = answer.ended === 1 ? 'One session is ended' : `${answer.ended} sessions are ended`
@@ -76,9 +76,8 @@ const sessionsOf = async (context: VerbContext, user: string): Promise<Session[]
 async function allSessions(context: VerbContext, user: string): Promise<string | undefined> {
     if (user !== '') await userNamed(context, user)
     const { length } = await sessionsOf(context, user)
-    return length === 0
-        ? undefined
-        : `End ${length === 1 ? 'the session' : `all ${length} sessions`} of ${user || 'yours'}`
+    if (length === 0) return undefined
+    return `End ${length === 1 ? 'the one session' : `all ${length} sessions`} that ${user ? `${user} has` : 'you have'}`
 }
 
 /** Looked for only where a plan is asked for: ending it says by itself when it is not there. */

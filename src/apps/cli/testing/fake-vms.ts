@@ -1,5 +1,5 @@
 // VMs and tasks of the fake node: web1 runs, the task t-bad fails, and t-long goes on until it is cancelled.
-import type { ConnectRouter } from '@connectrpc/connect'
+import { Code, ConnectError, type ConnectRouter } from '@connectrpc/connect'
 import { Fault } from '../../../base/fault.ts'
 import { ConsoleService } from '../../../gen/proto/capabilities/console/console_pb.js'
 import { TaskService, State as TaskState } from '../../../gen/proto/capabilities/task/task_pb.js'
@@ -117,6 +117,7 @@ export function fakeVms(router: ConnectRouter, calls: Calls): void {
                 return
             }
             yield { task: { ...running, id } }
+            if (id === 't-lost') throw new ConnectError('the daemon ends', Code.Unavailable)
             if (id === 't-long') {
                 await new Promise(resolve => signal.addEventListener('abort', resolve))
                 return
