@@ -1,4 +1,5 @@
 // The usual life of a verb that changes something: plan, consent where data dies, the call, the task followed to its end.
+import { Code, ConnectError } from '@connectrpc/connect'
 import { Fault } from '../base/fault.ts'
 import type { Begun } from '../gen/proto/capabilities/debvisor_pb.js'
 import { BegunSchema } from '../gen/proto/capabilities/debvisor_pb.js'
@@ -52,6 +53,20 @@ export async function carryOutAtOnce(context: VerbContext, change: AtOnce): Prom
     if (sentence === undefined) return said('Nothing to do.')
     if (change.question) await context.confirm(change.question, change.typed)
     return change.work()
+}
+
+/**
+ * What is looked up before a change. Who may change it and not look at it goes without: the node checks all the same.
+ * A plan has to be seen, so there the refusal stands.
+ */
+export async function lookedUp<T>(context: VerbContext, look: () => Promise<T>): Promise<T | undefined> {
+    try {
+        return await look()
+    } catch (thrown) {
+        const denied = thrown instanceof ConnectError && thrown.code === Code.PermissionDenied
+        if (denied && !context.dryRun) return undefined
+        throw thrown
+    }
 }
 
 /** A sentence that says what is done. */

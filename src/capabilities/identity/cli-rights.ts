@@ -7,7 +7,7 @@ import {
     ListTokensResponseSchema,
 } from '../../gen/proto/capabilities/identity/identity_pb.js'
 import { VmService } from '../../gen/proto/capabilities/vm/vm_pb.js'
-import { carryOutAtOnce, said } from '../change.ts'
+import { carryOutAtOnce, lookedUp, said } from '../change.ts'
 import { whole } from '../value.ts'
 import type { Verb, VerbContext } from '../verb.ts'
 import { GRANTABLE, HERE_FIRST, time, USER, userNamed } from './cli-words.ts'
@@ -179,11 +179,12 @@ export const grantVerbs: Verb[] = [
                     fix: 'Give --vm or --tag.',
                     at: vm === '' ? '--vm' : '--tag',
                 })
-            const { name: user } = await userNamed(context, context.args.user!)
+            const user = context.args.user!
+            await lookedUp(context, () => userNamed(context, user))
             // A name could pass to another VM: a grant holds the UUID.
             const uuid = vm && ((await context.client(VmService).get({ vm })).detail?.vm?.uuid ?? '')
-            const { grants } = await context.client(IdentityService).listGrants({ user, vm: uuid })
-            const there = grants.some(g => g.role === role && g.vm === uuid && g.tag === tag)
+            const seen = await lookedUp(context, () => context.client(IdentityService).listGrants({ user, vm: uuid }))
+            const there = seen?.grants.some(g => g.role === role && g.vm === uuid && g.tag === tag)
             const where = vm ? `VM ${vm}` : `tag ${tag}`
             return carryOutAtOnce(context, {
                 sentence: there ? undefined : `Give ${user} the role ${role} on ${where}`,
@@ -202,18 +203,19 @@ export const grantVerbs: Verb[] = [
         examples: [{ line: 'debvisor grant delete 0f3c9a7b12de4567', note: 'The ids: debvisor grant list' }],
         async run(context) {
             const id = context.args.grant!
-            const { grants } = await context.client(IdentityService).listGrants({})
-            const grant = grants.find(one => one.id === id)
-            if (!grant)
+            const seen = await lookedUp(context, () => context.client(IdentityService).listGrants({}))
+            const grant = seen?.grants.find(one => one.id === id)
+            if (seen && !grant)
                 throw new Fault('not-found', {
                     summary: 'There is no such grant',
                     detail: id,
                     fix: 'List them with: debvisor grant list',
                     at: 'grant',
                 })
-            const on = grant.vm ? `VM ${grant.vm}` : `tag ${grant.tag}`
             return carryOutAtOnce(context, {
-                sentence: `Take from ${grant.user} the role ${grant.role} on ${on}`,
+                sentence: grant
+                    ? `Take from ${grant.user} the role ${grant.role} on ${grant.vm ? `VM ${grant.vm}` : `tag ${grant.tag}`}`
+                    : `Take the grant ${id} back`,
                 async work() {
                     await context.client(IdentityService).removeGrant({ id })
                     return said('The grant is taken back.')

@@ -5,7 +5,7 @@ import {
     ListSessionsResponseSchema,
     type Session,
 } from '../../gen/proto/capabilities/identity/identity_pb.js'
-import { carryOutAtOnce, said } from '../change.ts'
+import { carryOutAtOnce, lookedUp, said } from '../change.ts'
 import type { Verb, VerbContext } from '../verb.ts'
 import { HERE_FIRST, time, userNamed, usersOf } from './cli-words.ts'
 
@@ -74,8 +74,13 @@ const sessionsOf = async (context: VerbContext, user: string): Promise<Session[]
     (await context.client(IdentityService).listSessions({ user })).sessions
 
 async function allSessions(context: VerbContext, user: string): Promise<string | undefined> {
-    if (user !== '') await userNamed(context, user)
-    const { length } = await sessionsOf(context, user)
+    const all = `End all sessions that ${user ? `${user} has` : 'you have'}`
+    const sessions = await lookedUp(context, async () => {
+        if (user !== '') await userNamed(context, user)
+        return sessionsOf(context, user)
+    })
+    if (!sessions) return all
+    const { length } = sessions
     if (length === 0) return undefined
     return `End ${length === 1 ? 'the one session' : `all ${length} sessions`} that ${user ? `${user} has` : 'you have'}`
 }

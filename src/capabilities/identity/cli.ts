@@ -7,7 +7,7 @@ import {
     ListUsersResponseSchema,
     UserSchema,
 } from '../../gen/proto/capabilities/identity/identity_pb.js'
-import { carryOutAtOnce, said } from '../change.ts'
+import { carryOutAtOnce, lookedUp, said } from '../change.ts'
 import { onOff } from '../value.ts'
 import type { Option, Verb, VerbContext } from '../verb.ts'
 import { grantVerbs, tokenVerbs } from './cli-rights.ts'
@@ -125,23 +125,26 @@ const userVerbs: Verb[] = [
         ],
         async run(context) {
             const { role, lock, password, 'full-name': fullName } = context.options
-            const user = await userNamed(context, context.args.user!)
+            const name = context.args.user!
+            const user = await lookedUp(context, () => userNamed(context, name))
             const wanted = { role: roleOf(role), locked: onOff(lock), fullName }
             const changes = [
-                wanted.role !== undefined && wanted.role !== user.role && `role ${role}`,
-                wanted.fullName !== undefined && wanted.fullName !== user.fullName && `full name ${wanted.fullName}`,
-                wanted.locked !== undefined && wanted.locked !== user.locked && (wanted.locked ? 'locked' : 'unlocked'),
+                wanted.role !== undefined && wanted.role !== user?.role && `role ${role}`,
+                wanted.fullName !== undefined && wanted.fullName !== user?.fullName && `full name ${wanted.fullName}`,
+                wanted.locked !== undefined &&
+                    wanted.locked !== user?.locked &&
+                    (wanted.locked ? 'locked' : 'unlocked'),
                 password && 'a new password',
             ].filter(Boolean)
             return carryOutAtOnce(context, {
-                sentence: changes.length ? `Change the user ${user.name}: ${changes.join(', ')}` : undefined,
+                sentence: changes.length ? `Change the user ${name}: ${changes.join(', ')}` : undefined,
                 async work() {
                     await context.client(IdentityService).updateUser({
-                        name: user.name,
+                        name,
                         ...wanted,
-                        password: password ? await context.secret(`New password for ${user.name}`) : undefined,
+                        password: password ? await context.secret(`New password for ${name}`) : undefined,
                     })
-                    return said(`The user ${user.name} is changed.`)
+                    return said(`The user ${name} is changed.`)
                 },
             })
         },
@@ -155,7 +158,8 @@ const userVerbs: Verb[] = [
             { line: 'debvisor user delete ann', note: 'Locking keeps who they were: debvisor user set ann --lock on' },
         ],
         async run(context) {
-            const { name } = await userNamed(context, context.args.user!)
+            const name = context.args.user!
+            await lookedUp(context, () => userNamed(context, name))
             return carryOutAtOnce(context, {
                 sentence: `Delete the user ${name} with their sessions, tokens and grants`,
                 destroys: `user:${name}`,

@@ -12,7 +12,7 @@ import {
     type WatchResponse,
     WatchResponseSchema,
 } from '../../gen/proto/capabilities/task/task_pb.js'
-import { carryOutAtOnce } from '../change.ts'
+import { carryOutAtOnce, lookedUp } from '../change.ts'
 import { whole } from '../value.ts'
 import type { Argument, Verb, VerbContext, View } from '../verb.ts'
 import { watchOne, watchRows } from '../watch.ts'
@@ -166,9 +166,9 @@ export const taskVerbs: Verb[] = [
         async run(context) {
             const id = context.args.task!
             const tasks = context.client(TaskService)
-            const { task } = await tasks.get({ id })
-            const runs = task?.state === State.RUNNING
-            if (runs && !task.cancellable) {
+            const task = (await lookedUp(context, () => tasks.get({ id })))?.task
+            const runs = !task || task.state === State.RUNNING
+            if (task && runs && !task.cancellable) {
                 throw new Fault('precondition', {
                     summary: 'That task cannot be cancelled',
                     detail: task.title,
@@ -176,10 +176,10 @@ export const taskVerbs: Verb[] = [
                 })
             }
             return carryOutAtOnce(context, {
-                sentence: runs ? `Cancel ${task.title}, and take back what it had made` : undefined,
+                sentence: runs ? `Cancel ${task?.title}, and take back what it had made` : undefined,
                 async work() {
-                    await tasks.cancel({ id })
-                    return { kind: 'text', text: `${task?.title} is being cancelled.`, json: { task: id } }
+                    const { task: ending } = await tasks.cancel({ id })
+                    return { kind: 'text', text: `${ending?.title} is being cancelled.`, json: { task: id } }
                 },
             })
         },
