@@ -29,18 +29,19 @@ export async function confirm(io: Io, question: string, typed?: string): Promise
     try {
         const answer = await new Promise<string>((resolve, reject) => {
             // Ctrl-C and Ctrl-D: readline would leave the question without an answer for ever.
-            const left = () => reject(wantOfConsent(question, 'You did not agree'))
+            const left = () => {
+                // The cursor stands behind the question.
+                io.stderr.write('\n')
+                reject(wantOfConsent(question, 'You did not agree'))
+            }
             lines.once('SIGINT', left)
             lines.once('close', left)
             lines.question(typed ? `${question} Type ${typed} to go on: ` : `${question} Go on? [y/N] `, resolve)
         })
         const agreed = typed ? answer.trim() === typed : /^y(es)?$/i.test(answer.trim())
         if (!agreed) throw wantOfConsent(question, 'You did not agree')
-    } catch (thrown) {
-        // The cursor stands behind the question.
-        io.stderr.write('\n')
-        throw thrown
     } finally {
+        lines.removeAllListeners('close')
         lines.close()
     }
 }
