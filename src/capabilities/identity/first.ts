@@ -5,7 +5,8 @@ import type { Origin, Parts } from './parts.ts'
 import { checkPassword } from './password.ts'
 import { hashSecret, newSecret, secretFits } from './secrets.ts'
 import type { LoggedIn, Sessions } from './sessions.ts'
-import { checkUserName, isAdmin, taken, type Users } from './users.ts'
+import { checkUserName } from './user-name.ts'
+import { isAdmin, taken, type Users } from './users.ts'
 
 const LIFE_MS = 15 * 60_000
 
