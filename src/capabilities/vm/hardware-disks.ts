@@ -74,7 +74,7 @@ export async function planDetachDisk(deps: HardwareDeps, entry: VmEntry, request
 }
 
 /** The volume of a disk, when nobody else stands on it. @throws Fault `precondition`, `conflict` */
-export function needDeletable(
+function needDeletable(
     deps: Pick<HardwareDeps, 'volumes' | 'inventory' | 'hidesVms'>,
     entry: VmEntry,
     disk: DiskFacts,
