@@ -85,6 +85,7 @@ async function applyLocked(deps: ApplyDeps, wish: ApplyWish): Promise<Applied> {
         const carrying: Carrying = {
             ...{ touch, kit, clock, signal: wish.signal },
             keep: record.keep,
+            units: { stale: true },
             hear: words => record.note({ op: 'said', ...words }),
             rejected: wish.retry ? { has: () => false, add: rejected.add } : rejected,
         }

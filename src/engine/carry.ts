@@ -17,6 +17,8 @@ export interface Carrying {
     keep(path: string, secret: boolean): Promise<void>
     /** Words of tools, for the journal. */
     hear(words: { tool: string; exitCode: number; stdout: string; stderr: string }): Promise<void>
+    /** systemd has not read the unit files that are there; true until the first unit action has made it so. */
+    units: { stale: boolean }
     /** Guards that came back before: their change is not tried again unasked. */
     rejected: { has(hash: string): boolean; add(hash: string): Promise<void> }
 }
@@ -52,6 +54,8 @@ export async function carryOut(step: Step, how: Carrying): Promise<void> {
             return guarded(step, how)
     }
 }
+
+const UNIT_FILES = /^\/etc\/(systemd\/|fstab$)/
 
 const halfOf = ({ touch }: Carrying, half: 'root' | 'machine'): System => touch[half]
 
@@ -91,6 +95,7 @@ async function write(step: WriteStep, how: Carrying): Promise<void> {
     const { root } = how.touch
     const content = typeof step.content === 'string' ? step.content : await secretOf(step.content, how)
     for (const unit of step.unsettles ?? []) await settle(root, unit, undefined)
+    if (UNIT_FILES.test(step.path)) how.units.stale = true
     await how.keep(step.path, step.secret === true)
     await root.makeDirectory(step.path.slice(0, step.path.lastIndexOf('/')) || '/')
     await root.writeFile(step.path, content, step.mode)
@@ -128,6 +133,7 @@ async function removeOne(path: string, how: Carrying): Promise<void> {
             fix: 'Look at what is in it, and move it away.',
         })
     }
+    if (UNIT_FILES.test(path)) how.units.stale = true
     if (facts.kind === 'file') await how.keep(path, false)
     await root.remove(path)
 }
@@ -139,7 +145,10 @@ async function unitAction(step: UnitStep, how: Carrying): Promise<void> {
     const system = halfOf(how, half)
     const offline = how.touch.phase === 'image'
     if (offline && half === 'machine') return
-    if (!offline) await told(system, ['systemctl', 'daemon-reload'], how)
+    if (!offline && how.units.stale) {
+        await told(system, ['systemctl', 'daemon-reload'], how)
+        how.units.stale = false
+    }
     const argv: [string, ...string[]] = ['systemctl', step.action, '--', step.unit]
     await told(system, argv, how, step.deadlineMs ?? UNIT_MS)
     if (step.settles) await settle(how.touch.root, step.unit, step.settles)

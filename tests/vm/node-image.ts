@@ -9,6 +9,7 @@ const packages = ['linux-image-amd64', 'systemd-sysv', 'dbus', 'udev', 'kmod', '
     .concat(['unattended-upgrades', 'network-manager', 'openssh-server', 'sudo', 'iproute2', 'iputils-ping'])
     .concat(['smartmontools', 'gdisk', 'lvm2', 'mdadm', 'e2fsprogs', 'nftables', 'polkitd', 'ca-certificates'])
     .concat(['libvirt-daemon-system', 'libvirt-daemon-driver-qemu', 'libvirt-clients', 'qemu-system-x86', 'qemu-utils'])
+    .concat(['ovmf', 'swtpm', 'swtpm-tools'])
     .concat(['linux-headers-amd64', 'zfs-dkms', 'zfsutils-linux', 'zfs-zed'])
 
 const settings: Record<string, string> = {
