@@ -46,7 +46,7 @@ async function world(options: { system?: Partial<System>; intake?: Partial<Intak
     const imports = createImports({
         ...{ system, tasks, intake, importFolders: [inside], folder: `${folder}/work` },
         volumes: { byPath: () => undefined, ...options.volumes } as unknown as Volumes,
-        users: { ofPath: () => [] },
+        users: { ofVolume: () => [] },
         rules: () => ({ own: [], allowed: ['127.0.0.1'] }),
     })
     await imports.start()

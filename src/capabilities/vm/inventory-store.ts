@@ -3,7 +3,7 @@ import { toBinary } from '@bufbuild/protobuf'
 import { Fault } from '../../base/fault.ts'
 import { type Vm, VmSchema } from '../../gen/proto/capabilities/vm/vm_pb.js'
 import type { Clock } from '../../ports/ports.ts'
-import type { Inventory, InventoryChange, VmEntry } from './inventory.ts'
+import type { Inventory, InventoryChange, VmEntry, VolumeNames } from './inventory.ts'
 import { lineOf, sameEntry, sameTexts } from './inventory-line.ts'
 
 interface Cached {
@@ -19,7 +19,17 @@ interface Watcher {
 
 type Reading = Pick<
     Inventory,
-    'resolve' | 'byUuid' | 'byName' | 'list' | 'usersOfPath' | 'macs' | 'watch' | 'until' | 'note' | 'line' | 'encoded'
+    | 'resolve'
+    | 'byUuid'
+    | 'byName'
+    | 'list'
+    | 'usersOfVolume'
+    | 'macs'
+    | 'watch'
+    | 'until'
+    | 'note'
+    | 'line'
+    | 'encoded'
 >
 
 export interface Store {
@@ -142,7 +152,7 @@ export function createStore(clock: Clock): Store {
         })
     }
 
-    function usersOfPath(path: string): VmEntry[] {
+    function usersOfVolume({ path, pool, name }: VolumeNames): VmEntry[] {
         if (!users) {
             users = new Map()
             for (const entry of sorted) {
@@ -152,7 +162,8 @@ export function createStore(clock: Clock): Store {
                 }
             }
         }
-        return [...(users.get(path) ?? [])].flatMap(uuid => entries.get(uuid) ?? [])
+        const found = new Set([...(users.get(path) ?? []), ...(users.get(`${pool}/${name}`) ?? [])])
+        return [...found].flatMap(uuid => entries.get(uuid) ?? [])
     }
 
     function allMacs(): ReadonlyMap<string, VmEntry> {
@@ -257,7 +268,7 @@ export function createStore(clock: Clock): Store {
             byUuid,
             byName,
             list,
-            usersOfPath,
+            usersOfVolume,
             macs: allMacs,
             watch,
             until,
