@@ -26,6 +26,7 @@ import { checkRevision, isVolume, type VmEntry } from './inventory.ts'
 import { listSnapshots } from './snapshots.ts'
 import { checkDisk } from './spec-devices.ts'
 import { refuseErrors } from './spec-finding.ts'
+import { afterDetach } from './take-back.ts'
 import { volumeAt } from './volume-at.ts'
 import { lookThrough, refOf, type VolumeFacts } from './volumes.ts'
 import { diskWantOf, limitsWantOf } from './want.ts'
@@ -54,6 +55,7 @@ export async function planDetachDisk(deps: HardwareDeps, entry: VmEntry, request
                 const { next, now } = found
                 if (disk.source !== found.disk.source || ref !== (found.volume && refOf(found.volume)))
                     throw changed(present, request.target)
+                if (found.volume) await task.undo(afterDetach(present, found.volume))
                 const device = { config: next?.element, live: now?.element, alias: now?.alias ?? '' }
                 await detachDevice(deps, device, { entry: present, task, live: found.hot })
                 await deps.inventory.refresh(entry.uuid)

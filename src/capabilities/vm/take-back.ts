@@ -1,13 +1,14 @@
-// Taking back a volume that was made to become a disk of a VM: only as long as the VM has not got it.
+// Volumes that a crash would leave between a VM and nobody: made to become its disk, or to go with a detached one.
 import type { RunningTask, UndoStep } from '../../engine/task.ts'
 import type { VmDeps } from './deps.ts'
 import { isVolume, type VmEntry, type VolumeNames } from './inventory.ts'
 import { notFoundIsFine } from './make.ts'
-import type { NewVolume } from './volumes.ts'
+import { lookThrough, type NewVolume, refOf } from './volumes.ts'
 import { findAll, parseRoot } from './xml/document.ts'
 import { readDisks, sourceAt } from './xml/read-devices.ts'
 
 const KIND = 'vm.unused-volume'
+const DETACHED = 'vm.detached-volume'
 
 type TakeBackDeps = Pick<VmDeps, 'libvirt' | 'inventory' | 'volumes' | 'tasks'>
 
@@ -18,7 +19,15 @@ export const unlessUsed = (
     volume: Pick<NewVolume, 'pool' | 'name'>,
 ): UndoStep => ({ kind: KIND, uuid: entry.uuid, pool: volume.pool, name: volume.name, by: task.id })
 
-/** Registers how such a volume is taken back: what the VM has is asked of libvirt then, whoever gave it to the VM. */
+/** The promise to delete a volume that goes with a disk which is detached, once the VM has it no more. */
+export const afterDetach = (entry: Pick<VmEntry, 'uuid'>, volume: Pick<NewVolume, 'pool' | 'name'>): UndoStep => ({
+    kind: DETACHED,
+    uuid: entry.uuid,
+    pool: volume.pool,
+    name: volume.name,
+})
+
+/** Registers what becomes of such volumes: what the VM has is asked of libvirt then, whoever gave it to the VM. */
 export function registerTakeBack(deps: TakeBackDeps): void {
     deps.tasks.onUndo(KIND, async step => {
         await knownVms(deps)
@@ -26,6 +35,15 @@ export function registerTakeBack(deps: TakeBackDeps): void {
         const volume = await deps.volumes.find(`${pool}/${name}`).catch(notFoundIsFine)
         if (volume && (await hasIt(deps, String(step.uuid), volume))) return
         await deps.volumes.takeBack({ pool, name, by: String(step.by) })
+    })
+    deps.tasks.onUndo(DETACHED, async step => {
+        await knownVms(deps)
+        const volume = await deps.volumes.find(`${step.pool}/${step.name}`).catch(notFoundIsFine)
+        if (!volume || (await hasIt(deps, String(step.uuid), volume))) return
+        await lookThrough(deps, [volume])
+        // Nobody comes back for it later: by then it may be wanted again.
+        if (deps.inventory.usersOfVolume(volume).length + deps.volumes.standingOn(volume.path).length > 0) return
+        await deps.volumes.remove(refOf(volume))
     })
 }
 
