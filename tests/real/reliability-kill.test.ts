@@ -76,7 +76,7 @@ async function changeOf(turn: number, random: () => number): Promise<Work> {
     const { detail: mover } = await vms().get({ vm: 'mover' })
     const { detail: taker } = await vms().get({ vm: 'taker' })
     const pool = mover!.disks[0]!.pool === 'other' ? 'default' : 'other'
-    const spare = taker!.disks.find(disk => disk.target !== 'vda')
+    const spares = taker!.disks.length - 1
     const disk = random() < 0.5 ? { sizeBytes: 8n * MIB } : { from: 'default/image.qcow2' }
     const works: Record<string, () => Promise<unknown>> = {
         'vm.move-disk mover': () => vms().moveDisk({ vm: 'mover', target: 'vda', pool }),
@@ -86,7 +86,8 @@ async function changeOf(turn: number, random: () => number): Promise<Work> {
         'vm.detach-disk mover': async () => vms().detachDisk({ vm: 'mover', target: 'vdb', delete: true }),
         'vm.update past': () => vms().update({ vm: 'past', notes: `turn ${turn}`, description: `turn ${turn}` }),
     }
-    if (spare) delete works['vm.attach-disk taker']
+    // As many as it has places for.
+    if (spares > 3) delete works['vm.attach-disk taker']
     const names = Object.keys(works)
     const [kind, name] = names[turn % names.length]!.split(' ') as [string, string]
     if (kind === 'vm.detach-disk' && !mover!.disks.some(one => one.target === 'vdb'))
