@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { PassThrough } from 'node:stream'
 import {
     createFileRegistry,
     type DescField,
@@ -12,11 +13,12 @@ import {
     fromBinary,
 } from '@bufbuild/protobuf'
 import { FileDescriptorSetSchema, MethodOptions_IdempotencyLevel } from '@bufbuild/protobuf/wkt'
-import { optionsOf } from '../src/apps/cli/parse.ts'
+import { allVerbs } from '../src/apps/cli/main.ts'
+import { CHANGE_OPTIONS, EXIT_CODES, GLOBAL_OPTIONS, WATCH_OPTIONS } from '../src/apps/cli/parse.ts'
 import { accessOf } from '../src/apps/rpcd/access.ts'
 import { services } from '../src/capabilities/table.node.ts'
-import { topics, verbs } from '../src/capabilities/table.verbs.ts'
-import type { Verb } from '../src/capabilities/verb.ts'
+import { topics } from '../src/capabilities/table.verbs.ts'
+import type { Option, Verb } from '../src/capabilities/verb.ts'
 
 /** Comments by the path that protobuf's source info gives them. */
 function commentsOf(file: DescFile): Map<string, string> {
@@ -136,50 +138,70 @@ function apiText(): string {
     }
 }
 
+const optionRow = (o: Option): string => {
+    const flag = cell(`${o.short ? `-${o.short}, ` : ''}--${o.name}${o.value ? ` ${o.value}` : ''}`)
+    return `| \`${flag}\` | ${cell(o.summary)}${o.choices ? `: ${o.choices.join(', ')}` : ''}${o.default ? ` (default: ${o.default})` : ''} |`
+}
+
 function verbText(verb: Verb): string[] {
     const [noun, ...rest] = verb.words
-    const args = (verb.arguments ?? []).map(a => (a.optional ? `[${a.name}]` : `<${a.name}>`))
-    const own = (verb.options ?? []).map(
-        o =>
-            `| \`${o.short ? `-${o.short}, ` : ''}--${o.name}${o.value ? ` ${o.value}` : ''}\` | ${cell(o.summary)}${o.choices ? `: ${o.choices.join(', ')}` : ''}${o.default ? ` (default: ${o.default})` : ''} |`,
+    const args = (verb.arguments ?? []).map(a => {
+        const name = a.repeats ? `${a.name}...` : a.name
+        return a.optional ? `[${name}]` : `<${name}>`
+    })
+    const given = (verb.arguments ?? []).map(
+        a => `| \`${cell(a.name)}\` | ${cell(a.summary)}${a.choices ? `: ${a.choices.join(', ')}` : ''} |`,
     )
+    const common = [
+        verb.changes ? ['--dry-run', '--check', '--yes', '--no-wait'] : [],
+        verb.watches ? ['--watch'] : [],
+    ].flat()
     return [
         `### debvisor ${[noun, rest.join('-')].filter(Boolean).join(' ')} ${args.join(' ')}`.trimEnd(),
         '',
-        `${verb.summary[0]!.toUpperCase()}${verb.summary.slice(1)}.${verb.description ? ` ${verb.description}` : ''}`,
+        `${verb.summary[0]!.toUpperCase()}${verb.summary.slice(1)}.${verb.description ? ` ${verb.description.replace(/([^.])$/, '$1.')}` : ''}`,
         '',
-        ...(own.length ? ['| option | |', '| --- | --- |', ...own, ''] : []),
+        ...(given.length ? ['| argument | |', '| --- | --- |', ...given, ''] : []),
+        ...(verb.options?.length ? ['| option | |', '| --- | --- |', ...verb.options.map(optionRow), ''] : []),
+        ...(common.length ? [`Also ${common.map(name => `\`${name}\``).join(', ')}.`, ''] : []),
         ...(verb.examples ?? []).flatMap(e => ['```sh', e.line, '```', '', e.note, '']),
     ]
 }
 
+/** Reads nothing and writes nothing: the verbs are only looked at. */
+const nowhere = () => ({ stdin: new PassThrough(), stdout: new PassThrough(), stderr: new PassThrough(), env: {} })
+
 function cliText(): string {
-    const common = optionsOf({
-        words: ['x'],
-        summary: '',
-        changes: true,
-        watches: true,
-        run: async () => ({ kind: 'nothing' }),
-    })
+    const verbs = allVerbs(nowhere()).filter(verb => !verb.hidden)
+    const nouns = new Set(topics.map(topic => topic.name))
     return [
         '<!-- Made from the verbs by `npm run generate`; do not edit. -->',
         '# Command line reference',
         '',
-        'Exit codes: 0 done or nothing to do, 1 failed, 2 changes are pending (`--check`), 3 refused for want of consent, 64 a wrong command line.',
+        'The exit code says how it ended:',
+        '',
+        '| code | |',
+        '| --- | --- |',
+        ...EXIT_CODES.map(([code, text]) => `| ${code} | ${cell(text)} |`),
+        '',
+        'A value that can be read and is refused (a size, a number, a name) ends with 1, as what the node refuses does.',
         '',
         '## Common options',
         '',
         '| option | |',
         '| --- | --- |',
-        ...common.map(o => `| \`--${o.name}${o.value ? ` ${o.value}` : ''}\` | ${cell(o.summary)} |`),
+        ...[...WATCH_OPTIONS, ...CHANGE_OPTIONS, ...GLOBAL_OPTIONS].map(optionRow),
         '',
-        '`--dry-run`, `--check`, `--yes` and `--no-wait` belong to commands that change something, `--watch` to those that can watch.',
+        '`--dry-run`, `--check`, `--yes` and `--no-wait` belong to commands that change something, `--watch` to those that can watch; each says so below. The others are understood by every command.',
         '',
         ...topics.flatMap(topic => [
             `## ${topic.name}: ${topic.summary}`,
             '',
             ...verbs.filter(v => v.words[0] === topic.name).flatMap(verbText),
         ]),
+        '## This machine and you',
+        '',
+        ...verbs.filter(v => !nouns.has(v.words[0])).flatMap(verbText),
     ].join('\n')
 }
 

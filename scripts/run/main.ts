@@ -1,5 +1,6 @@
 import { runStage } from '../stages.ts'
 import { ensureEtcd } from './etcd.ts'
+import { guardGuests } from './guests.ts'
 import { probeAcceleration } from './kvm.ts'
 import { ensureLibvirt, runningGuests } from './libvirt.ts'
 import { freshLink, startRpcd } from './rpcd.ts'
@@ -60,6 +61,7 @@ async function start() {
         onEnd: restarts('rpcd'),
     })
     stops.unshift(() => service.stop())
+    if (asUnit) stops.unshift((await guardGuests(state)).stop)
     note(state, ready)
     say('\nDebVisor runs.\n')
     tellAddress(ready, ready.firstLogin ?? 'done')

@@ -1,8 +1,9 @@
 // A change that destroys something is carried out only as it was agreed to.
 import { create } from '@bufbuild/protobuf'
+import { Code, ConnectError } from '@connectrpc/connect'
 import { describe, expect, test, vi } from 'vitest'
 import { BegunSchema } from '../gen/proto/capabilities/debvisor_pb.js'
-import { carryOut } from './change.ts'
+import { carryOut, lookedUp } from './change.ts'
 import type { VerbContext } from './verb.ts'
 import { makeVerbs } from './vm/cli-make.ts'
 
@@ -18,7 +19,7 @@ const contextOf = (more: Partial<VerbContext> = {}) =>
         json: () => ({}),
         show: () => undefined,
         confirm: async () => undefined,
-        follow: async () => undefined,
+        follow: async () => true,
         ...more,
     }) as unknown as VerbContext
 
@@ -58,4 +59,20 @@ test('deleting a VM names the revision that was read before the plan was shown',
     const verb = makeVerbs.find(one => one.words.join(' ') === 'vm delete')!
     await verb.run(contextOf({ client: (() => client) as unknown as VerbContext['client'] }))
     expect(asked).toEqual(['get', 'plan r1', 'plan r1', 'delete r1'])
+})
+
+describe('what is looked up before a change', () => {
+    const refused = (code: Code) => async () => {
+        throw new ConnectError('no', code)
+    }
+
+    test('may be missing for who may not look, but a plan has to be seen', async () => {
+        expect(await lookedUp(contextOf(), refused(Code.PermissionDenied))).toBeUndefined()
+        await expect(lookedUp(contextOf({ dryRun: true }), refused(Code.PermissionDenied))).rejects.toThrow()
+    })
+
+    test('is refused for every other reason', async () => {
+        await expect(lookedUp(contextOf(), refused(Code.NotFound))).rejects.toThrow()
+        expect(await lookedUp(contextOf(), async () => 1)).toBe(1)
+    })
 })

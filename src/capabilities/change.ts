@@ -1,4 +1,5 @@
 // The usual life of a verb that changes something: plan, consent where data dies, the call, the task followed to its end.
+import { Code, ConnectError } from '@connectrpc/connect'
 import { Fault } from '../base/fault.ts'
 import type { Begun } from '../gen/proto/capabilities/debvisor_pb.js'
 import { BegunSchema } from '../gen/proto/capabilities/debvisor_pb.js'
@@ -29,6 +30,47 @@ export async function carryOut(context: VerbContext, change: Change): Promise<Vi
     if (begun.task) await context.follow(begun.task)
     return planView(context, begun)
 }
+
+export interface AtOnce {
+    /** What would be done; undefined: it is so already. */
+    sentence: string | undefined
+    destroys?: string
+    /** Asked before it is done. */
+    question?: string
+    /** What has to be typed as the answer. */
+    typed?: string
+    work(): Promise<View>
+}
+
+/** The same for what is no task and whose whole plan is one sentence; without a sentence there is nothing to do. */
+export async function carryOutAtOnce(context: VerbContext, change: AtOnce): Promise<View> {
+    const { sentence, destroys = '' } = change
+    if (context.dryRun) {
+        const plan = sentence === undefined ? [] : [{ sentence, destroys }]
+        const sentences = plan.map(step => ({ text: step.sentence, destroys }))
+        return { kind: 'plan', sentences, findings: [], json: { plan } }
+    }
+    if (sentence === undefined) return said('Nothing to do.')
+    if (change.question) await context.confirm(change.question, change.typed)
+    return change.work()
+}
+
+/**
+ * What is looked up before a change. Who may change it and not look at it goes without: the node checks all the same.
+ * A plan has to be seen, so there the refusal stands.
+ */
+export async function lookedUp<T>(context: VerbContext, look: () => Promise<T>): Promise<T | undefined> {
+    try {
+        return await look()
+    } catch (thrown) {
+        const denied = thrown instanceof ConnectError && thrown.code === Code.PermissionDenied
+        if (denied && !context.dryRun) return undefined
+        throw thrown
+    }
+}
+
+/** A sentence that says what is done. */
+export const said = (text: string): View => ({ kind: 'text', text, json: { done: text } })
 
 const lostBy = (begun: Begun): string[] => begun.plan.map(step => step.destroys).filter(destroys => destroys !== '')
 

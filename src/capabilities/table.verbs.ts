@@ -2,6 +2,7 @@
 import { auditVerbs } from './audit/cli.ts'
 import { identityVerbs } from './identity/cli.ts'
 import { imageVerbs } from './image/cli.ts'
+import { poolVerbs } from './image/cli-pools.ts'
 import { networkVerbs } from './network/cli.ts'
 import { nodeVerbs } from './node/cli.ts'
 import { taskVerbs } from './task/cli.ts'
@@ -25,6 +26,7 @@ export const topics = [
 export const verbs: readonly Verb[] = [
     ...vmVerbs,
     ...imageVerbs,
+    ...poolVerbs,
     ...networkVerbs,
     ...nodeVerbs,
     ...taskVerbs,

@@ -7,11 +7,26 @@ export interface Argument {
     summary: string
     optional?: boolean
     repeats?: boolean
+    /** Closed set of values. */
+    choices?: readonly string[]
     /** What the shell completes it with. */
     complete?: Completion
 }
 
-export type Completion = 'vm' | 'pool' | 'volume' | 'network' | 'task' | 'user' | 'token' | 'file' | 'snapshot'
+/** `disk` and `snapshot` are those of the VM that stands before them on the line. */
+export type Completion =
+    | 'vm'
+    | 'disk'
+    | 'snapshot'
+    | 'pool'
+    | 'volume'
+    | 'network'
+    | 'task'
+    | 'user'
+    | 'token'
+    | 'grant'
+    | 'session'
+    | 'file'
 
 export interface Option {
     /** Long name without dashes. */
@@ -38,7 +53,8 @@ export interface Example {
 export type View =
     | { kind: 'table'; columns: Column[]; rows: Record<string, unknown>[]; empty?: string; json: JsonValue }
     | { kind: 'record'; fields: { label: string; value: string }[]; json: JsonValue }
-    | { kind: 'text'; text: string; json: JsonValue }
+    /** `pending`: something is to be done; --check, and a verb that `verifies`, end with 2. */
+    | { kind: 'text'; text: string; json: JsonValue; pending?: boolean }
     | { kind: 'plan'; sentences: { text: string; destroys: string }[]; findings: ViewFinding[]; json: JsonValue }
     | { kind: 'nothing' }
 
@@ -68,16 +84,16 @@ export interface VerbContext {
     json<D extends DescMessage>(schema: D, message: MessageShape<D>): JsonValue
     /**
      * Follows a task to its end with progress on the terminal; Ctrl-C cancels it, or says how to follow it. Throws the
-     * task's problem as Fault when it failed. With --no-wait it returns at once.
+     * task's problem as Fault when it failed. False when the task goes on: with --no-wait, and when it was left.
      */
-    follow(task: string): Promise<void>
+    follow(task: string): Promise<boolean>
     /** Shows one view after the other, in place on a terminal, as JSON lines with --json. */
     show(view: View): void
-    /** Asks; --yes answers. Without a terminal and --yes: Fault with exit code 3. `typed` has to be typed. */
+    /** Asks; --yes answers. Any answer but yes, or nobody to ask: Fault with exit code 3. `typed` has to be typed. */
     confirm(question: string, typed?: string): Promise<void>
     /** The text of a file on this machine; '-' is standard input. */
     file(path: string): Promise<string>
-    /** A secret from the terminal without echo, or the first line of a pipe; never from argv. */
+    /** A secret from the terminal without echo, or the next line of a pipe; never from argv. */
     secret(prompt: string): Promise<string>
     signal: AbortSignal
     dryRun: boolean
@@ -95,7 +111,11 @@ export interface Verb {
     examples?: Example[]
     /** Changes something: has --dry-run, --yes, --no-wait. */
     changes?: boolean
+    /** For scripts of ours alone: in no help, no page and no completion. */
+    hidden?: boolean
     /** Has --watch. */
     watches?: boolean
+    /** Ends with 2 when what it looked at is not as it should be. */
+    verifies?: boolean
     run(context: VerbContext): Promise<View>
 }

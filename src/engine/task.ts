@@ -88,12 +88,16 @@ export interface Tasks {
     get(id: string): TaskRecord | undefined
     /** Newest first. */
     list(): TaskRecord[]
+    /** Whether it holds for one of them: for what is asked often, as it copies none. The records are not to be kept. */
+    some(holds: (task: Readonly<TaskRecord>) => boolean): boolean
     /** Log lines of a task, oldest first. */
     log(id: string): Promise<{ atMs: number; text: string }[]>
     /** @throws Fault `not-found`, or `precondition` when it has ended or cannot be cancelled. */
     cancel(id: string): Promise<TaskRecord>
     /** What there is (oldest first), then every change, until the signal aborts. */
     watch(signal: AbortSignal): AsyncIterable<TaskEvent>
+    /** Called once with each task that has ended, whatever the end, also at a stop of the daemon. It must not throw. */
+    onEnd(listener: (task: TaskRecord) => void): void
     /** How a kind of undo step is undone. It must be idempotent and touch only what the step names. */
     onUndo(kind: string, undo: (step: UndoStep) => Promise<void>): void
     /** How work with a kind of anchor is taken up again after a restart. */

@@ -347,4 +347,17 @@ describe('closing', () => {
         expect(after.tasks.get(anchored.task.id)?.state).toBe('done')
         expect(after.undone).toEqual([])
     })
+
+    test('tells the end of each task once, also of what the stop itself interrupts, and not of what goes on', async () => {
+        const { tasks } = await world()
+        const ends: string[] = []
+        tasks.onEnd(task => ends.push(`${task.title} ${task.state}`))
+        const done = await tasks.begin({ ...spec, title: 'quick' }, async () => {})
+        await done.settled
+        const work = async (task: RunningTask) => untilAborted(task)
+        await tasks.begin({ ...spec, title: 'cut' }, work)
+        await tasks.begin({ ...spec, title: 'anchored', anchor: { kind: 'job' } }, work)
+        await tasks.close()
+        expect(ends).toEqual(['quick done', 'cut interrupted'])
+    })
 })

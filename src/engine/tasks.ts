@@ -10,15 +10,17 @@ import { createShelf, type LogLine, tooOld } from './shelf.ts'
 import type { Anchor, RunningTask, TaskEvent, TaskProblem, TaskRecord, TaskSpec, TaskState, Tasks } from './task.ts'
 import { takeBack, type Undoers, withLeft } from './undo.ts'
 
+/** So long `close` waits for what is being taken back; the rest is taken back at the next start. */
+export const TASKS_END_MS = 6_000
+
 type Work = (task: RunningTask) => Promise<void>
 type Resume = (anchor: Anchor, task: RunningTask) => Promise<void>
 
 const COMPACT_BYTES = 1 << 20
-const CLOSE_MS = 20_000
 const RETRY_MS = { first: 1000, most: 60_000 }
 
 /**
- * The tasks of a folder, which one daemon alone may open. What an earlier life left running is shown as interrupted
+ * The tasks of a folder; the daemon's lock keeps others out. What an earlier life left running is shown as interrupted
  * until `recover` has taken it up again or taken it back. @throws Fault `unavailable` when the folder cannot be used.
  */
 export async function createTasks(deps: { system: System; clock: Clock; log: Log; folder: string }): Promise<Tasks> {
@@ -32,6 +34,7 @@ export async function createTasks(deps: { system: System; clock: Clock; log: Log
     const undoers: Undoers = new Map()
     const resumers = new Map<string, Resume>()
     const feed = createFeed<TaskEvent>()
+    const endListeners: ((task: TaskRecord) => void)[] = []
     let closing = false
     let shelving: Promise<unknown> = Promise.resolve()
     let unretry: (() => void) | undefined
@@ -106,6 +109,7 @@ export async function createTasks(deps: { system: System; clock: Clock; log: Log
         live.delete(record.id)
         unshelved.set(record.id, held.log)
         change(record.id, final)
+        for (const tellEnd of endListeners) tellEnd(copy(record))
         if (undo.length > 0) retryLater()
         void tidy()
         held.settle(copy(record))
@@ -236,7 +240,7 @@ export async function createTasks(deps: { system: System; clock: Clock; log: Log
         for (const held of running) held.abort.abort(new Fault('cancelled', { summary: 'DebVisor is stopping' }))
         let untimer = () => {}
         const late = new Promise<void>(resolve => {
-            untimer = clock.after(CLOSE_MS, resolve)
+            untimer = clock.after(TASKS_END_MS, resolve)
         })
         await Promise.race([Promise.all(running.map(held => held.settled)), late])
         untimer()
@@ -257,6 +261,10 @@ export async function createTasks(deps: { system: System; clock: Clock; log: Log
                 .map(copy)
                 .reverse()
                 .sort((a, b) => b.startedMs - a.startedMs),
+        some: holds => {
+            for (const record of records.values()) if (holds(record)) return true
+            return false
+        },
         log: async id => {
             const lines = [...left, ...live.values()].find(held => held.record.id === id)?.log ?? unshelved.get(id)
             return [...(lines ?? (records.has(id) ? (await shelf.read(id))?.log : undefined) ?? [])]
@@ -293,6 +301,7 @@ export async function createTasks(deps: { system: System; clock: Clock; log: Log
                     .sort((a, b) => a.startedMs - b.startedMs)
                     .map(task => ({ task: copy(task), existing: true })),
             ),
+        onEnd: listener => void endListeners.push(listener),
         onUndo: (kind, undo) => void undoers.set(kind, undo),
         onAnchor: (kind, resume) => void resumers.set(kind, resume),
         recover,

@@ -126,6 +126,28 @@ describe.each(kinds)('the rules of a store, in %s', (_, make) => {
     })
 })
 
+test('a list far above the 4 MB of one answer is whole, of one moment, and in order; a watch begins with it', async () => {
+    const store = open()
+    const value = 'x'.repeat(10_000)
+    const keys = Array.from({ length: 1200 }, (_, i) => `${prefix}${String(i).padStart(5, '0')}`)
+    for (let i = 0; i < keys.length; i += 100)
+        await store.commit({ checks: [], writes: keys.slice(i, i + 100).map(key => ({ put: key, value })) })
+    // What is written between two pages is not in it.
+    let writing = true
+    const writes = (async () => {
+        for (let i = 0; writing; i++)
+            await store.put(`${prefix}late${String(i).padStart(6, '0')}`, 'x').catch(() => undefined)
+    })()
+    const { entries, revision } = await store.list(prefix)
+    writing = false
+    await writes
+    expect(entries.slice(0, 1200).map(entry => entry.key)).toEqual(keys)
+    expect(Math.max(...entries.map(entry => entry.revision))).toBe(revision)
+    const heard = follow(store, prefix)
+    await until('the first read', 10_000, async () => heard.resyncs === 1 && heard.seen.size >= 1200)
+    heard.end()
+})
+
 describe('when etcd is away', () => {
     test('killed: calls fail fast and say so; back again: all heals, and the watch has missed nothing', async () => {
         const store = open()

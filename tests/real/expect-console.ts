@@ -14,6 +14,8 @@ export function talkTo(port: Duplex | { input: Writable; output: Readable }): Ta
     let all = ''
     let from = 0
     const waiting = new Set<() => void>()
+    // What is typed at a console that has just ended is lost, and no error outside every test: `wait` tells.
+    for (const one of new Set([input, output])) one.on('error', () => {})
     output.on('data', (chunk: Buffer) => {
         all += chunk.toString('utf8')
         for (const look of waiting) look()

@@ -183,6 +183,48 @@ test('nothing is overwritten unasked, nor what somebody stands on', async () => 
     expect((await readFile(volume('same.raw')!.path)).equals(two)).toBe(true)
 })
 
+test('an overwrite that ends in the middle leaves the old volume as it was', async () => {
+    const [one, two] = [rawDisk(2), rawDisk(3)]
+    expect((await uploadWhole('same.raw', one)).state).toBe('done')
+    const { volumes } = life.image
+    const { fill, replace } = volumes
+    const overwrite = async () => {
+        const { path, task } = await beginUpload('same.raw', two, { overwrite: true })
+        await put(path, two)
+        return task
+    }
+    volumes.fill = async (target, from) => {
+        volumes.fill = fill
+        const made = await fill(target, from)
+        await life.tasks.cancel(life.tasks.list()[0]!.id)
+        return made
+    }
+    expect(await life.ended(await overwrite())).toMatchObject({ state: 'cancelled', undo: [] })
+    volumes.replace = async () => {
+        volumes.replace = replace
+        throw new Error('the disk broke')
+    }
+    expect(await life.ended(await overwrite())).toMatchObject({ state: 'failed', undo: [] })
+    expect((await readFile(volume('same.raw')!.path)).equals(one)).toBe(true)
+    expect(life.image.inventory.volumes('default').map(v => v.name)).toEqual(['same.raw'])
+    // Kept in another format it is known as that.
+    await life.done({ task: (await uploadAs('qcow2', two)).task })
+    expect(volume('same.raw')).toMatchObject({ format: 'qcow2', suspect: false, capacityBytes: two.length })
+    const preview = await life.rpc.beginUpload({
+        ...{ pool: 'default', name: 'same.raw', sizeBytes: BigInt(MIB), overwrite: true, dryRun: true },
+    })
+    expect(preview).toMatchObject({ upload: '', task: '', object: 'default/same.raw' })
+    expect(preview.plan.map(step => step.destroys)).toEqual(['volume:default/same.raw', ''])
+    const unasked = { pool: 'default', name: 'same.raw', sizeBytes: BigInt(MIB), dryRun: true }
+    expect(await refusal(life.rpc.beginUpload(unasked))).toContain('There is a volume of that name')
+})
+
+async function uploadAs(keepAs: string, data: Buffer) {
+    const begun = await beginUpload('same.raw', data, { keepAs, overwrite: true })
+    await put(begun.path, data)
+    return begun
+}
+
 const scratch = async () => {
     const path = join(world.folder, 'scratch')
     await mkdir(path, { recursive: true })
@@ -250,6 +292,7 @@ test('the sandbox has no network, no power, no other files, and ends at its limi
     expect(Number((await run('id', '-u')).stdout)).toBeGreaterThan(65_000)
     expect((await run('cat', '/proc/net/dev')).stdout.match(/^\s*\w+:/gm)?.map(s => s.trim())).toEqual(['lo:'])
     expect((await run('cat', secret)).exitCode).not.toBe(0)
+    expect((await run('cat', '/etc/passwd')).exitCode).not.toBe(0)
     expect((await run('cat', '../neighbour/part')).exitCode).not.toBe(0)
     expect((await run('cat', '/proc/self/status')).stdout).toMatch(/CapEff:\s*0+\n/)
     expect((await run('cat', '/proc/self/status')).stdout).toMatch(/NoNewPrivs:\s*1/)
@@ -272,14 +315,19 @@ test('without root a user namespace shuts images in', async () => {
     await mkdir(folder)
     await chmod(world.folder, 0o755)
     execFileSync('qemu-img', ['create', '-q', '-f', 'qcow2', join(folder, 'part'), '1M'])
-    execFileSync('chown', ['-R', '65534:65534', folder])
+    const sandboxFolder = join(await scratch(), 'sandbox')
+    for (const path of ['', 'root', 'empty']) await mkdir(join(sandboxFolder, path), { recursive: true })
+    const token = join(await scratch(), 'token')
+    await writeFile(token, 'TOKEN')
+    execFileSync('chown', ['-R', '65534:65534', folder, sandboxFolder, token])
     const drop = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups', '--']
     const real = realSystem()
     const asNobody = {
         ...real,
+        makeDirectory: async () => {},
         run: (run: ToolRun) => real.run({ ...run, argv: ['setpriv', ...drop.slice(1), ...run.argv] }),
     }
-    const sandbox = createSandbox({ system: asNobody, log: fakeLog(), isRoot: false })
+    const sandbox = createSandbox({ system: asNobody, log: fakeLog(), isRoot: false, folder: sandboxFolder })
     const run = (...argv: [string, ...string[]]) =>
         sandbox.run({ argv, folder, files: ['part'], maxFileBytes: 64 * MIB, deadlineMs: 10_000 })
     expect((await run('qemu-img', 'info', '-f', 'qcow2', './part')).stdout).toContain('virtual size: 1 MiB')
@@ -287,6 +335,11 @@ test('without root a user namespace shuts images in', async () => {
     expect((await run('cat', '/proc/net/dev')).stdout.match(/^\s*\w+:/gm)?.map(s => s.trim())).toEqual(['lo:'])
     expect((await run('cat', '/proc/self/status')).stdout).toMatch(/NoNewPrivs:\s*1/)
     expect(await sandbox.describe()).toContain('user namespace')
+    expect((await run('cat', '/proc/self/status')).stdout).toMatch(/CapBnd:\s*0+\n/)
+    // What its user may read is not there.
+    expect((await run('cat', token)).stderr).toContain('No such file')
+    expect((await run('ls', '/', '/etc')).stdout).not.toMatch(/home|root|var|tmp|passwd/)
+    expect((await run('ls', '/old')).stdout).toBe('')
 })
 
 test('all formats there and back are the same disk', async () => {
@@ -396,6 +449,14 @@ test('by path only from declared folders, links followed to where they lead', as
         life.rpc.import({ source: at('second.raw'), pool: 'default', name: 'second.qcow2', keepAs: 'qcow2' }),
     )
     execFileSync('qemu-img', ['compare', '-f', 'raw', '-F', 'qcow2', at('second.raw'), volume('second.qcow2')!.path])
+})
+
+test('without a pool the default one is taken, from the first moment on', async () => {
+    const source = join(world.imports, 'plain.raw')
+    await writeFile(source, rawDisk(1))
+    await life.close()
+    life = await world.live({ allowedAddresses: ['127.0.0.1'] })
+    expect((await life.rpc.import({ source, name: 'plain.raw', dryRun: true })).object).toBe('default/plain.raw')
 })
 
 test('by URL with progress and checksum, over redirects, and never to where it must not', async () => {

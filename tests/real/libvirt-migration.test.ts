@@ -104,6 +104,7 @@ async function shellOf(side: Side, dom: DomainRef): Promise<void> {
     const listening = (async () => {
         for await (const bytes of console.output) said += Buffer.from(bytes).toString('latin1')
     })()
+    listening.catch(() => {})
     await until('the shell of the guest', 120_000, async () => {
         if (said.includes('42-alive')) return true
         await console.write(Buffer.from('echo $((6 * 7))-alive\r'))

@@ -146,6 +146,7 @@ describe('streams', () => {
         const listening = (async () => {
             for await (const bytes of console.output) said += Buffer.from(bytes).toString('latin1')
         })()
+        listening.catch(() => {})
         // A prompt comes again for every Enter, so it does not matter how far the guest has come.
         await until('the shell of the guest', 120_000, async () => {
             if (said.includes('tiny#')) return true
@@ -157,7 +158,9 @@ describe('streams', () => {
         await until('the echo', 20_000, () => said.includes('42-answer'))
         report(`console echo: ${Math.round(performance.now() - began)} ms`)
         await expect(lv.openConsole(dom)).rejects.toMatchObject({
+            code: 'conflict',
             detail: expect.stringMatching(/console|busy|active/i),
+            fix: expect.stringContaining('--force'),
         })
         const picture = await lv.takeScreenshot(dom)
         expect(picture.mime).toMatch(/^image\//)

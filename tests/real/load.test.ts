@@ -1,13 +1,18 @@
 // Many at once: 200 clients, 50 watch streams and 20 consoles without an error and in bounded memory; and slow senders.
 import { setMaxListeners } from 'node:events'
 import { type ClientHttp2Session, connect as connectHttp2 } from 'node:http2'
+import { request } from 'node:https'
 import { connect as connectTcp, type Socket } from 'node:net'
 import { connect as connectTls, type TLSSocket } from 'node:tls'
-import { type Client, createClient } from '@connectrpc/connect'
+import { type Client, Code, ConnectError, createClient, type Interceptor } from '@connectrpc/connect'
+import { createConnectTransport } from '@connectrpc/connect-node'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import WebSocket from 'ws'
+import { AuditService } from '../../src/gen/proto/capabilities/audit/audit_pb.js'
 import { ConsoleService, Kind } from '../../src/gen/proto/capabilities/console/console_pb.js'
+import { IdentityService } from '../../src/gen/proto/capabilities/identity/identity_pb.js'
 import { ImageService } from '../../src/gen/proto/capabilities/image/image_pb.js'
+import { NetworkService } from '../../src/gen/proto/capabilities/network/network_pb.js'
 import { NodeService } from '../../src/gen/proto/capabilities/node/node_pb.js'
 import { TaskService } from '../../src/gen/proto/capabilities/task/task_pb.js'
 import { VmService } from '../../src/gen/proto/capabilities/vm/vm_pb.js'
@@ -23,6 +28,7 @@ const SERIALS = 3
 /** A whole minute always: the heap of Node finds its size in the first half, and only the second tells of growth. */
 const SECONDS = 60
 const VMS = 60
+const PASSWORD = 'a horse that is correct'
 /** So long the daemon waits for the body of a call. */
 const BODY_DEADLINE_MS = 30_000
 /** What 450 connections may cost in all, and what may still be added in the second half of the time. */
@@ -160,6 +166,104 @@ describe('load', () => {
     }
 })
 
+describe('the audit record', () => {
+    it('has what virsh did as done from outside, and nothing of what was done here', async () => {
+        const audit = daemon.client(AuditService)
+        const { records } = await audit.list({ who: 'outside', limit: 2000 })
+        const seen = new Set(records.map(record => `${record.what} ${record.onName}`))
+        for (let i = 0; i < VMS; i++) expect(seen).toContain(`vm.defined vm${i}`)
+        expect([...seen].filter(words => !/^vm\.defined vm\d+$/.test(words))).toEqual([])
+        const { records: made } = await audit.list({ what: 'vm.create', on: 'run0' })
+        expect(made.map(record => record.result)).toEqual(['done', 'begun', 'intent'])
+        expect(made[0]).toMatchObject({ who: 'tester', closes: made[2]!.number, via: made[2]!.via })
+        expect(made[0]!.via).toMatch(/^token [0-9a-f]{16}$/)
+    })
+})
+
+describe('a right that is taken away', () => {
+    /** Someone who is logged in with a password: the cookie of a new session. */
+    async function logIn(user: string): Promise<string> {
+        const ca = await daemon.certificate()
+        const body = JSON.stringify({ user, password: PASSWORD })
+        return new Promise((resolve, reject) => {
+            const headers = { 'content-type': 'application/json' }
+            const path = `${daemon.url}/debvisor.identity.v1.IdentityService/Login`
+            // From another address: the slow senders have all places for logins of theirs.
+            request(path, { method: 'POST', ca, agent: false, headers, localAddress: '127.0.0.2' }, answer => {
+                answer.resume()
+                const [cookie] = answer.headers['set-cookie'] ?? []
+                if (cookie) resolve(cookie.split(';')[0]!)
+                else reject(new Error(`no session for ${user}: ${answer.statusCode}`))
+            })
+                .on('error', reject)
+                .end(body)
+        })
+    }
+
+    /** A watch of the networks (no filter, so that the gate alone guards it) and a console, and how each ends. */
+    async function open(cookie: string) {
+        const ca = await daemon.certificate()
+        const withCookie: Interceptor = next => sent => {
+            sent.header.set('cookie', cookie)
+            return next(sent)
+        }
+        const transport = createConnectTransport({
+            ...{ baseUrl: daemon.url, httpVersion: '2', nodeOptions: { ca }, interceptors: [withCookie] },
+        })
+        const seen = { networks: false }
+        const watch = (async () => {
+            for await (const change of createClient(NetworkService, transport).watch({}))
+                if (change.synced) seen.networks = true
+        })().then(
+            () => 'ended',
+            thrown => Code[ConnectError.from(thrown).code],
+        )
+        const { path, ticket } = await createClient(ConsoleService, transport).open({ vm: 'run0', kind: Kind.VNC })
+        const socket = new WebSocket(
+            `${daemon.url.replace('https', 'wss')}${path}`,
+            ['debvisor.console', `ticket.${ticket}`],
+            { ca, headers: { cookie } },
+        )
+        const console = new Promise<number>(resolve => socket.on('close', resolve))
+        await new Promise<void>((resolve, reject) => socket.once('open', resolve).on('error', reject))
+        await until('the watch in step', 10_000, async () => seen.networks)
+        return Promise.race([
+            Promise.all([watch, console]),
+            pause(25_000).then(() => ['the watch or the console goes on', socket.readyState]),
+        ])
+    }
+
+    it('ends the watch and the console that it had opened, with its session or its role', {
+        timeout: 90_000,
+    }, async () => {
+        const identity = daemon.client(IdentityService)
+        await identity.createUser({ name: 'carol', role: 'operator', password: PASSWORD })
+        const revoked = open(await logIn('carol'))
+        // The moment at which both are open is inside: revoking earlier would refuse them at the door.
+        await Promise.race([
+            revoked,
+            until('the console to be open', 20_000, async () => (await consolesOf('carol')) === 1),
+        ])
+        await identity.revokeSessions({ user: 'carol' })
+        const [watch, console] = await revoked
+        expect(watch).not.toContain('goes on')
+        expect(console).toBe(1006)
+        const lowered = open(await logIn('carol'))
+        await Promise.race([
+            lowered,
+            until('the console to be open', 20_000, async () => (await consolesOf('carol')) === 2),
+        ])
+        await identity.updateUser({ name: 'carol', role: '' })
+        expect(await lowered).toEqual(['PermissionDenied', 1008])
+    })
+
+    /** How many consoles they have opened so far; the calls for a ticket are `console.Open`. */
+    const consolesOf = async (who: string) => {
+        const { records } = await daemon.client(AuditService).list({ who, what: 'console' })
+        return records.filter(record => record.what === 'console.open').length
+    }
+})
+
 describe('slow senders', () => {
     it('are told from those who have sent all and listen: a watch goes on', { timeout: 60_000 }, async () => {
         const ended = new AbortController()
@@ -198,15 +302,38 @@ async function sendSlowly(): Promise<{ kind: string; seconds: number }[]> {
     const at = { host: hostname, port: Number(port) }
     const tls = () => connectTls({ ...at, ca, servername: '', checkServerIdentity: () => undefined })
     const head = `POST /debvisor.vm.v1.VmService/List HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${admin.token}\r\n`
-    const body = `${head}Content-Type: application/json\r\nContent-Length: 1000\r\n\r\n`
+    const rest = 'Content-Type: application/json\r\nContent-Length: 1000\r\n\r\n'
+    const body = `${head}${rest}`
+    const spaces = ' '.repeat(1000)
+    const first = (line: string, headers = '') => `${line} HTTP/1.1\r\nHost: x\r\n${headers}`
+    const login = first('POST /debvisor.identity.v1.IdentityService/Login', rest)
+    const upgrade = 'Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n'
+    // Keeps its half of the connection when the other side has said its last word.
+    const halfOpen = { allowHalfOpen: true }
+    const stubborn = () => connectTls({ ...at, ca, servername: '', checkServerIdentity: () => undefined, ...halfOpen })
+    const post = {
+        ':method': 'POST',
+        ':path': '/debvisor.vm.v1.VmService/List',
+        authorization: `Bearer ${admin.token}`,
+    }
     const kinds = {
         'never says a word': () => sender(connectTcp(at), ''),
         'begins no request': () => sender(tls(), ''),
         'sends its header byte by byte': () => sender(tls(), head.repeat(50)),
-        'sends its body byte by byte': () => sender(tls(), ' '.repeat(1000), body),
+        'sends its body byte by byte': () => sender(tls(), spaces, body),
+        'asks once and falls silent': () => sender(tls(), '', first('GET /', '\r\n')),
+        'asks once, then byte by byte': () => sender(tls(), head.repeat(50), first('GET /', '\r\n')),
+        'is refused and sends on': () => sender(tls(), spaces, first('POST /debvisor.vm.v1.VmService/List', rest)),
+        'puts what nobody wants': () => sender(tls(), spaces, first('PUT /nothing', rest)),
+        'logs in byte by byte': () => sender(tls(), spaces, login),
+        'asks for a WebSocket that is not there': () => sender(stubborn(), spaces, first('GET /nothing', upgrade)),
+        'asks by HTTP/2 and takes no answer': () =>
+            caller(connectHttp2(daemon.url, { ca, settings: { initialWindowSize: 0 } }), { ':path': '/' }),
         'opens HTTP/2 and calls nothing': () => caller(connectHttp2(daemon.url, { ca })),
-        'calls by HTTP/2 and sends no body': () => caller(connectHttp2(daemon.url, { ca }), 'application/json'),
-        'calls by gRPC and sends no body': () => caller(connectHttp2(daemon.url, { ca }), 'application/grpc'),
+        'calls by HTTP/2 and sends no body': () =>
+            caller(connectHttp2(daemon.url, { ca }), { ...post, 'content-type': 'application/json' }),
+        'calls by gRPC and sends no body': () =>
+            caller(connectHttp2(daemon.url, { ca }), { ...post, 'content-type': 'application/grpc' }),
     }
     const began = performance.now()
     return Promise.all(
@@ -234,15 +361,13 @@ function sender(socket: Socket | TLSSocket, rest: string, first = ''): Promise<n
     })
 }
 
-/** Begins a call without a body where a type is given; resolves with the moment at which call or connection ends. */
-function caller(session: ClientHttp2Session, type?: string): Promise<number> {
+/** Begins a call where its headers are given, a POST without a body; resolves when call or connection ends. */
+function caller(session: ClientHttp2Session, headers?: Record<string, string>): Promise<number> {
     return new Promise(resolve => {
         session.on('error', () => {})
         session.on('close', () => resolve(performance.now()))
-        if (!type) return
-        const headers = { 'content-type': type, authorization: `Bearer ${admin.token}` }
-        const path = '/debvisor.vm.v1.VmService/List'
-        const stream = session.request({ ':method': 'POST', ':path': path, ...headers }, { endStream: false })
+        if (!headers) return
+        const stream = session.request(headers, { endStream: headers[':method'] !== 'POST' })
         stream.on('error', () => {})
         stream.resume()
         stream.on('close', () => session.close())

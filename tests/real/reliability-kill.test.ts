@@ -116,6 +116,16 @@ function workOf(round: number, random: () => number, removable: string[]): Work 
     return { kind: 'vm.create', name, begin }
 }
 
+it('a second daemon on the same folders is refused before it touches the work of the first', async () => {
+    const begun = await vms().clone({ vm: 'source', name: 'undisturbed' })
+    const { code, said } = await daemon.twin()
+    expect(code).toBe(1)
+    expect(said).toContain(`process ${daemon.pid}`)
+    expect(said).not.toContain('"ready"')
+    expect((await daemon.done(begun)).state).toBe(State.DONE)
+    await daemon.done(await vms().delete({ vm: 'undisturbed', disks: true }))
+})
+
 describe(`a daemon that is killed (seed ${SEED})`, () => {
     it(`${ROUNDS} times leaves nothing half made and no VM touched`, { timeout: ROUNDS * 30_000 }, async () => {
         const random = randomFrom(SEED)

@@ -176,10 +176,15 @@ describe('moving a disk', () => {
         expect(await own('awake')).toEqual(['awake-disk0'])
     })
 
-    /** A copy job on a running VM, as slow as can be said, 1 MiB a second. */
+    /** A copy job on a running VM, as slow as can be said, 1 MiB a second; nothing is switched over before `letGo`. */
     async function slowMove(name: string) {
         const uuid = await made(name)
         await starts(uuid)
+        let free = () => {}
+        const held = new Promise<void>(resolve => {
+            free = resolve
+        })
+        const holding = w.inventory.edit(uuid, '', () => held)
         const begun = await move(uuid, 'other')
         const { dom } = w.inventory.byUuid(uuid)!
         const speed = async (mibs: bigint) =>
@@ -191,7 +196,12 @@ describe('moving a disk', () => {
                     () => false,
                 )
         await until('the job', 10_000, () => speed(1n))
-        return { uuid, begun, speed }
+        const letGo = async () => {
+            free()
+            await holding
+            await speed(0n)
+        }
+        return { uuid, begun, letGo }
     }
     /** What a daemon finds that starts anew over what is on the disk of the tasks at this moment. */
     async function secondLife() {
@@ -205,11 +215,11 @@ describe('moving a disk', () => {
     }
 
     it('goes on while libvirtd is restarted', async () => {
-        const { uuid, begun, speed } = await slowMove('patient')
+        const { uuid, begun, letGo } = await slowMove('patient')
         await w.world.restart()
         await until('libvirt to be back', 20_000, () => w.link.up && !w.inventory.stale)
         expect(w.tasks.get(begun.task)).toMatchObject({ state: 'running' })
-        await until('the job to be known', 10_000, () => speed(0n))
+        await letGo()
         expect(await w.ended(begun.task)).toMatchObject({ state: 'done' })
         expect((await w.inventory.inactiveXml(uuid)).xml).toContain(`${w.world.folder}/other/patient-disk0`)
         expect(await own('patient')).toEqual(['patient-disk0'])
@@ -217,12 +227,12 @@ describe('moving a disk', () => {
     })
 
     it('is taken up again by the next life of the daemon', async () => {
-        const { uuid, begun, speed } = await slowMove('twice')
+        const { uuid, begun, letGo } = await slowMove('twice')
         await until('the anchor', 10_000, () => w.tasks.get(begun.task)?.anchor !== undefined)
         const next = await secondLife()
         await next.recover()
         expect(next.get(begun.task)).toMatchObject({ state: 'running' })
-        await speed(0n)
+        await letGo()
         await until('the move to end', 60_000, () => next.get(begun.task)!.state !== 'running')
         expect(next.get(begun.task)).toMatchObject({ state: 'done', undo: [] })
         await w.ended(begun.task)

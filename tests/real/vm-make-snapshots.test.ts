@@ -149,6 +149,17 @@ describe('snapshots', () => {
         expect(await diskOf(uuid)).toMatch(/outer-disk0$/)
     })
 
+    it('goes back to an external one, where libvirt can', async ({ skip }) => {
+        const { libvirtVersion } = await w.deps.host.facts()
+        if (!canRevertExternal(libvirtVersion)) skip('libvirt goes back to external snapshots from 9.9 on (Debian 13)')
+        const uuid = await made({ name: 'outback' })
+        await write(uuid, '0x11')
+        await take(uuid, 'a', { kind: 'external' })
+        await write(uuid, '0x22')
+        await back(uuid, 'a')
+        expect(await holds(uuid, '0x11')).toBe(true)
+    })
+
     it('refuses what would lose data', async () => {
         const uuid = await made({ name: 'careful' })
         await take(uuid, 'in')

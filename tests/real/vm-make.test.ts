@@ -1,15 +1,23 @@
 // VMs are made on a real libvirtd: whole or not at all.
-import { cp, readdir, readFile, stat, writeFile } from 'node:fs/promises'
+import { access, cp, readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { create, type MessageInitShape } from '@bufbuild/protobuf'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { Fault } from '../../src/base/fault.ts'
+import { begin as beginChange, type Change } from '../../src/capabilities/vm/begin.ts'
 import { beginCreate } from '../../src/capabilities/vm/create.ts'
 import { makeIso, readIso } from '../../src/capabilities/vm/iso9660.ts'
 import { createMaker } from '../../src/capabilities/vm/make.ts'
+import { dropNvramPool } from '../../src/capabilities/vm/nvram.ts'
+import { planDelete } from '../../src/capabilities/vm/remove.ts'
+import { planRename, planUpdate } from '../../src/capabilities/vm/settings.ts'
 import { readVolume } from '../../src/capabilities/vm/sources.ts'
 import { createTasks } from '../../src/engine/tasks.ts'
-import { CreateRequestSchema } from '../../src/gen/proto/capabilities/vm/vm_pb.js'
+import {
+    CreateRequestSchema,
+    DeleteRequestSchema,
+    UpdateRequestSchema,
+} from '../../src/gen/proto/capabilities/vm/vm_pb.js'
 import { realSystem } from '../../src/ports/real.ts'
 import { type MakeWorld, startMaking } from './vm-make-world.ts'
 import { until } from './world.ts'
@@ -131,13 +139,14 @@ describe('making a VM', () => {
 
     it('refuses a name that another took behind its back, and leaves that one alone', async () => {
         w.deps.maker.take('behind')!.release()
-        const began = begin({ name: 'behind', disks: [{ sizeBytes: BigInt(MIB) }] })
-        await w.world.virsh(['define', await behindFile()])
-        const ended = await began.then(
+        const file = await behindFile()
+        // Looked at from the start: it may be refused before virsh has ended.
+        const ended = begin({ name: 'behind', disks: [{ sizeBytes: BigInt(MIB) }] }).then(
             begun => w.ended(begun.task),
             (fault: Fault) => ({ state: 'failed', problem: { code: fault.code } }),
         )
-        expect(ended).toMatchObject({ state: 'failed', problem: { code: 'exists' } })
+        await w.world.virsh(['define', file])
+        expect(await ended).toMatchObject({ state: 'failed', problem: { code: 'exists' } })
         expect(await domains()).toContain('behind')
         expect(await w.volumeNames()).not.toContain('behind-disk0')
     })
@@ -210,6 +219,148 @@ describe('making a VM', () => {
         expect(xml).toContain("<backend type='emulator' version='2.0'")
         await w.world.virsh(['destroy', 'win'])
         await until('the guest to be gone', 10_000, () => w.inventory.byName('win')?.active === false)
+    })
+
+    const entry = (uuid: string) => w.inventory.byUuid(uuid)!
+    const change = async (uuid: string, planned: Change) => {
+        const begun = await beginChange(entry(uuid), planned, { tasks: w.tasks, owner: 'ann', dryRun: false })
+        expect(await w.ended(begun.task)).toMatchObject({ state: 'done' })
+        return planned
+    }
+    const update = async (uuid: string, init: MessageInitShape<typeof UpdateRequestSchema>) =>
+        change(uuid, await planUpdate(w.deps, entry(uuid), create(UpdateRequestSchema, init)))
+    const remove = async (uuid: string) =>
+        change(uuid, await planDelete(w.deps, entry(uuid), create(DeleteRequestSchema, { disks: true, force: true })))
+    const powered = async (uuid: string) => {
+        await w.world.virsh(['start', uuid, '--paused'])
+        await until('the guest to be there', 10_000, () => entry(uuid).active)
+    }
+    const stopped = async (uuid: string) => {
+        await w.world.virsh(['destroy', uuid])
+        await until('the guest to be gone', 10_000, () => !entry(uuid).active)
+    }
+    const nvram = (file: string) => join(w.world.folder, 'lib/qemu/nvram', file)
+    const exists = (path: string) =>
+        access(path).then(
+            () => true,
+            () => false,
+        )
+
+    it('enforces secure boot that is switched on for a VM that was used without, and off again', async () => {
+        const begun = await begin({ name: 'boot', firmware: 'uefi', start: true })
+        const uuid = begun.object
+        expect(await w.ended(begun.task)).toMatchObject({ state: 'done' })
+        const hasKeys = async (path: string) => (await readFile(path)).includes('Microsoft')
+        expect(await hasKeys(nvram(`${uuid}_VARS.fd`))).toBe(false)
+        await stopped(uuid)
+        const planned = await update(uuid, { secureBoot: true })
+        expect(planned.findings?.map(f => f.code)).toEqual(['fresh-nvram'])
+        await powered(uuid)
+        const active = await w.inventory.activeXml(uuid)
+        const path = /<nvram[^>]*>([^<]+)<\/nvram>/.exec(active!)![1]!
+        // libvirt says so, and the variables that the firmware really has are those with keys.
+        expect(active).toMatch(/<loader [^>]*secure='yes'/)
+        expect(await hasKeys(nvram(path.split('/').at(-1)!))).toBe(true)
+        await stopped(uuid)
+        await update(uuid, { secureBoot: false })
+        await powered(uuid)
+        expect(await w.inventory.activeXml(uuid)).toContain(`${uuid}_VARS.fd</nvram>`)
+        await remove(uuid)
+        expect(await readdir(nvram(''))).not.toEqual(expect.arrayContaining([expect.stringContaining(uuid)]))
+    })
+
+    it('keeps its UEFI variables over a new name, and leaves those of others alone', async () => {
+        const file = join(w.world.folder, 'efi.xml')
+        const efi = (name: string, path = '') =>
+            `<domain type='qemu'><name>${name}</name><memory unit='MiB'>128</memory><os firmware='efi'>
+             <type arch='x86_64' machine='q35'>hvm</type>${path && `<nvram>${path}</nvram>`}</os>
+             <features><acpi/></features></domain>`
+        const define = async (xml: string) => {
+            await writeFile(file, xml)
+            await w.world.virsh(['define', file])
+            const name = /<name>(.*)<\/name>/.exec(xml)![1]!
+            await until(`${name} to be known`, 5000, () => w.inventory.byName(name) !== undefined)
+            return w.inventory.byName(name)!.uuid
+        }
+        // Made by virsh: libvirt names its variables by the VM.
+        const first = await define(efi('old-name'))
+        await powered(first)
+        await stopped(first)
+        const variables = await readFile(nvram('old-name_VARS.fd'))
+        variables.write('a mark of ours', variables.length - 64)
+        await writeFile(nvram('old-name_VARS.fd'), variables)
+        await change(first, await planRename(w.deps, entry(first), { name: 'new-name', revision: '' }))
+        expect(await exists(nvram('old-name_VARS.fd'))).toBe(false)
+        await powered(first)
+        const path = /<nvram[^>]*>([^<]+)<\/nvram>/.exec((await w.inventory.activeXml(first))!)![1]!
+        expect(path).toContain(first)
+        expect((await readFile(nvram(path.split('/').at(-1)!))).includes('a mark of ours')).toBe(true)
+        await stopped(first)
+        // Another that somebody let use the same file.
+        const second = await define(efi('leech', path))
+        await remove(second)
+        expect(await exists(nvram(path.split('/').at(-1)!))).toBe(true)
+        await remove(first)
+        expect(await exists(nvram(path.split('/').at(-1)!))).toBe(false)
+    })
+
+    it('takes the pool of UEFI variables away that a dead daemon left', async () => {
+        const xml = `<pool type='dir'><name>debvisor-nvram</name><target><path>${nvram('')}</path></target></pool>`
+        await w.link.connection().call('storagePoolCreateXML', { xml })
+        await dropNvramPool(w.link)
+        expect(await w.world.virsh(['pool-list', '--all', '--name'])).not.toContain('nvram')
+    })
+
+    it('is given memory while it runs, as far as it was made with room', async () => {
+        const begun = await begin({ name: 'roomy', hotplugMemoryBytes: BigInt(1024 * MIB), start: true })
+        const uuid = begun.object
+        expect(await w.ended(begun.task)).toMatchObject({ state: 'done' })
+        const sizes = async () => {
+            const xmls = [await w.inventory.activeXml(uuid), (await w.inventory.inactiveXml(uuid)).xml]
+            return xmls.map(xml => [
+                /<memory unit='KiB'>(\d+)/.exec(xml!)![1],
+                (xml!.match(/<memory model='dimm'>/g) ?? []).length,
+            ])
+        }
+        const more = await update(uuid, { memoryBytes: BigInt(384 * MIB) })
+        expect(more.findings?.map(f => f.code)).toEqual(['memory-online'])
+        expect(more.plan[0]?.sentence).toBe('Memory: 384 MiB, at most 384 MiB, 256 MiB of it plugged in now')
+        // Plugged in now; the next start has it from the beginning.
+        expect(await sizes()).toEqual([
+            ['393216', 1],
+            ['393216', 0],
+        ])
+        await until('it to be known', 5000, () => entry(uuid).maxMemoryBytes === 384 * MIB)
+        const odd = await update(uuid, { memoryBytes: BigInt(400 * MIB) })
+        expect(odd.findings?.map(f => f.code)).toEqual(['memory-step', 'next-start'])
+        const beyond = await update(uuid, { memoryBytes: BigInt(2048 * MIB) })
+        expect(beyond.findings?.map(f => f.code)).toEqual(['next-start'])
+        expect(await sizes()).toEqual([
+            ['393216', 1],
+            ['2097152', 0],
+        ])
+        await stopped(uuid)
+        await powered(uuid)
+        await until('all of it to be there', 5000, () => entry(uuid).maxMemoryBytes === 2048 * MIB)
+        expect(entry(uuid).memoryBytes).toBe(2048 * MIB)
+        await remove(uuid)
+    })
+
+    it('gets a serial port and a display that it was made without', async () => {
+        const { bareDomain, writeDomain } = await import('./vm-core-world.ts')
+        const bare = bareDomain('mute', { devices: "<input type='tablet' bus='usb'/>" })
+        await w.world.virsh(['define', await writeDomain(w.world, bare)])
+        await until('it to be known', 5000, () => w.inventory.byUuid(bare.uuid) !== undefined)
+        await powered(bare.uuid)
+        const planned = await update(bare.uuid, { serial: true, vnc: true })
+        expect(planned.plan.map(step => step.sentence)).toEqual(['Give it a serial port', 'Give it a display by VNC'])
+        expect(planned.findings?.map(f => f.code)).toEqual(['next-start', 'next-start'])
+        await stopped(bare.uuid)
+        await powered(bare.uuid)
+        expect((await stat(join(w.world.vncDir, `${bare.uuid}.sock`))).isSocket()).toBe(true)
+        const console = await w.link.connection().openConsole(entry(bare.uuid).dom, { force: true })
+        await console.close()
+        await remove(bare.uuid)
     })
 
     it('is gone when it is cancelled', async () => {

@@ -7,6 +7,7 @@ import { createInterface } from 'node:readline'
 import type { DescService } from '@bufbuild/protobuf'
 import { type Client, createClient } from '@connectrpc/connect'
 import { createConnectTransport } from '@connectrpc/connect-node'
+import { IdentityService } from '../../src/gen/proto/capabilities/identity/identity_pb.js'
 import { State, type Task, TaskService } from '../../src/gen/proto/capabilities/task/task_pb.js'
 import { type EtcdWorld, type LibvirtWorld, startEtcd, startLibvirt } from './world.ts'
 
@@ -20,6 +21,7 @@ export interface DaemonWorld {
     /** The panel's certificate, PEM. */
     certificate(): Promise<string>
     socketPath: string
+    /** The link of the first login, as root gets it over the local socket; null where there is none. */
     readonly firstLogin: string | null
     readonly pid: number
     /** A client over the local socket, that is: root of the node. */
@@ -30,6 +32,8 @@ export interface DaemonWorld {
     kill(): Promise<void>
     /** Starts it (again); resolves when it says that it is ready. */
     start(): Promise<void>
+    /** Starts a second one with the same command line; resolves with how that one ended. */
+    twin(): Promise<{ code: number | null; said: string }>
     /** Everything it wrote to standard error so far. */
     log(): string
     /** Ends all, and removes all. */
@@ -44,7 +48,8 @@ export async function startDaemon(how: { bundle?: boolean; args?: string[] } = {
     const folder = await mkdtemp(join(tmpdir(), 'debvisor-daemon-'))
     const socketPath = join(folder, 'rpcd.sock')
     let child: ChildProcess | undefined
-    let ready = { url: '', firstLogin: null as string | null }
+    let ready = { url: '' }
+    let firstLogin: string | null = null
     let text = ''
 
     const program = how.bundle
@@ -67,7 +72,7 @@ export async function startDaemon(how: { bundle?: boolean; args?: string[] } = {
         ...['--import-folder', join(folder, 'import')],
         ...(how.args ?? []),
     ]
-    const start = () =>
+    const listening = () =>
         new Promise<void>((resolve, reject) => {
             const started = spawn(process.execPath, argv, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] })
             child = started
@@ -78,6 +83,7 @@ export async function startDaemon(how: { bundle?: boolean; args?: string[] } = {
                 () => reject(new Error(`the daemon is not ready after 60 s:\n${text.slice(-4000)}`)),
                 60_000,
             )
+            started.once('error', reject)
             started.once('exit', code => reject(new Error(`the daemon ended with ${code}:\n${text.slice(-4000)}`)))
             createInterface({ input: started.stdout }).on('line', line => {
                 if (!line.startsWith('{"ready":true')) return
@@ -98,6 +104,30 @@ export async function startDaemon(how: { bundle?: boolean; args?: string[] } = {
             service,
             createConnectTransport({ baseUrl: 'http://localhost', httpVersion: '1.1', nodeOptions: { socketPath } }),
         )
+    const start = async () => {
+        await listening()
+        const link = await client(IdentityService)
+            .newFirstLogin({})
+            .catch(() => undefined)
+        firstLogin = link ? `${ready.url}${link.path}` : null
+    }
+    /** Runs the same command line once more, to its end. */
+    const twin = () =>
+        new Promise<{ code: number | null; said: string }>((resolve, reject) => {
+            const second = spawn(process.execPath, argv, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] })
+            const late = setTimeout(() => second.kill('SIGKILL'), 30_000)
+            let said = ''
+            for (const stream of [second.stdout, second.stderr]) {
+                stream.on('data', chunk => {
+                    said += chunk
+                })
+            }
+            second.once('error', reject)
+            second.once('close', code => {
+                clearTimeout(late)
+                resolve({ code, said })
+            })
+        })
     const stop = async () => {
         await end('SIGTERM')
         await Promise.all([libvirt.stop(), etcd.stop()])
@@ -118,7 +148,7 @@ export async function startDaemon(how: { bundle?: boolean; args?: string[] } = {
             return ready.url
         },
         get firstLogin() {
-            return ready.firstLogin
+            return firstLogin
         },
         get pid() {
             return child?.pid ?? 0
@@ -136,6 +166,7 @@ export async function startDaemon(how: { bundle?: boolean; args?: string[] } = {
         },
         kill: () => end('SIGKILL'),
         start,
+        twin,
         log: () => text,
         stop,
     }

@@ -129,7 +129,7 @@ async function assemble(at: { raw: string; filesystem: string; scratch: string }
 }
 
 /** The machine's own Debian mirror. */
-async function mirror(): Promise<string> {
+export async function mirror(): Promise<string> {
     for (const path of ['/etc/apt/sources.list.d/debian.sources', '/etc/apt/sources.list']) {
         const text = await readFile(path, 'utf8').catch(() => '')
         const found = /^(?:URIs:\s*|deb\s+(?:\[[^\]]*\]\s+)?)(\S+)/m.exec(text)?.[1]

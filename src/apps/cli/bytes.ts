@@ -1,23 +1,24 @@
-// The verbs that move bytes beside the API: images up and down, and the serial console of a VM in this terminal.
+// The verbs that move the bytes of images beside the API: to the node, and from it.
 import { createHash } from 'node:crypto'
-import { createWriteStream, existsSync } from 'node:fs'
-import { open, stat, writeFile } from 'node:fs/promises'
+import { createReadStream } from 'node:fs'
+import { type FileHandle, open, rename, rm, stat } from 'node:fs/promises'
 import { basename } from 'node:path'
-import { pipeline } from 'node:stream/promises'
 import { Fault } from '../../base/fault.ts'
-import { splitVolume } from '../../capabilities/image/cli.ts'
+import { formatBytes } from '../../base/units.ts'
+import { carryOutAtOnce, said } from '../../capabilities/change.ts'
+import { placeOf, splitVolume } from '../../capabilities/image/cli-words.ts'
 import type { Verb, VerbContext, View } from '../../capabilities/verb.ts'
-import { ConsoleService, Kind } from '../../gen/proto/capabilities/console/console_pb.js'
 import { ImageService } from '../../gen/proto/capabilities/image/image_pb.js'
+import { TaskService } from '../../gen/proto/capabilities/task/task_pb.js'
 import type { Target } from './connect.ts'
-import { exchange, openSocket } from './http.ts'
+import { exchange } from './http.ts'
+import { interruptible } from './interrupt.ts'
 import type { Io } from './io.ts'
+import { faultOf } from './problem.ts'
+import { partOf, refuseTaken, unwritable } from './screen.ts'
+import { harmless } from './views.ts'
 
 const PIECE_BYTES = 16 * 1024 * 1024
-/** Ctrl-] leaves, as in telnet and virsh console. */
-const ESCAPE = 0x1d
-
-const said = (text: string): View => ({ kind: 'text', text, json: { done: text } })
 
 export const byteVerbs = (io: Io, target: (options: VerbContext['options']) => Target): Verb[] => [
     {
@@ -27,7 +28,7 @@ export const byteVerbs = (io: Io, target: (options: VerbContext['options']) => T
             { name: 'file', summary: 'file on this machine', complete: 'file' },
             {
                 name: 'volume',
-                summary: 'POOL/VOLUME to make; otherwise its file name in the default pool',
+                summary: 'POOL/VOLUME to make; otherwise its file name in the default pool of the node',
                 optional: true,
             },
         ],
@@ -56,69 +57,87 @@ export const byteVerbs = (io: Io, target: (options: VerbContext['options']) => T
         summary: 'fetch a volume to this machine',
         arguments: [
             { name: 'volume', summary: 'POOL/VOLUME', complete: 'volume' },
-            { name: 'file', summary: 'file to write; otherwise the name of the volume', optional: true },
+            {
+                name: 'file',
+                summary: 'file to write; otherwise the name of the volume',
+                optional: true,
+                complete: 'file',
+            },
         ],
-        async run(context) {
-            const { pool, volume } = splitVolume(context.args.volume!)
-            const file = context.args.file ?? volume
-            if (existsSync(file)) {
-                throw new Fault('exists', {
-                    summary: 'The file is there already',
-                    detail: file,
-                    fix: 'Move it away, or give another name.',
-                })
-            }
-            const { path } = await context.client(ImageService).beginDownload({ pool, volume })
-            const response = await exchange(target(context.options), { method: 'GET', path, signal: context.signal })
-            await pipeline(response, createWriteStream(file, { flags: 'wx' }))
-            return said(`${pool}/${volume} is in ${file}.`)
-        },
-    },
-    {
-        words: ['vm', 'screenshot'],
-        summary: 'save what the display of a VM shows, as PNG',
-        arguments: [
-            { name: 'vm', summary: 'name or UUID', complete: 'vm' },
-            { name: 'file', summary: 'file to write; otherwise the name of the VM with .png', optional: true },
+        options: [{ name: 'overwrite', summary: 'replace a file of that name' }],
+        examples: [
+            {
+                line: 'debvisor image download default/web1.qcow2 /srv/copies/web1.qcow2',
+                note: 'Whole, or not at all.',
+            },
         ],
-        async run(context) {
-            const file = context.args.file ?? `${context.args.vm}.png`
-            const { png, width, height } = await context.client(ConsoleService).screenshot({ vm: context.args.vm })
-            await writeFile(file, png)
-            return said(`${file} shows ${width} by ${height} points.`)
-        },
-    },
-    {
-        words: ['vm', 'console'],
-        summary: 'open the serial console of a VM in this terminal; Ctrl-] leaves',
-        arguments: [{ name: 'vm', summary: 'name or UUID', complete: 'vm' }],
-        options: [{ name: 'force', short: 'f', summary: 'take it from whoever has it open' }],
-        async run(context) {
-            const { vm } = context.args
-            const ticket = await context
-                .client(ConsoleService)
-                .open({ vm, kind: Kind.SERIAL, force: context.options.force !== undefined })
-            const socket = await openSocket(target(context.options), ticket.path, [
-                'debvisor.console',
-                `ticket.${ticket.ticket}`,
-            ])
-            if (io.stdin.isTTY) io.stderr.write(`Connected to ${vm}. Ctrl-] leaves.\r\n`)
-            io.stdin.setRawMode?.(true)
-            io.stdin.resume()
-            io.stdin.on('data', (data: Buffer) => {
-                if (io.stdin.isTTY && data.includes(ESCAPE)) socket.close()
-                else socket.send(data)
-            })
-            socket.on('message', (data: Buffer) => io.stdout.write(data))
-            context.signal.addEventListener('abort', () => socket.close())
-            await new Promise<void>(resolve => socket.once('close', () => resolve()))
-            io.stdin.setRawMode?.(false)
-            io.stdin.pause()
-            io.stderr.write('\r\n')
-            return { kind: 'nothing' }
-        },
+        run: context => download(context, io, target(context.options)),
     },
 ]
+
+/** How far it is, in one line of the terminal that is written anew. */
+function telling(io: Io, what: string, sizeBytes: number): { at(bytes: number): void; clear(): void } {
+    if (!io.stderr.isTTY) return { at: () => undefined, clear: () => undefined }
+    let shown = -1
+    return {
+        at(bytes) {
+            const percent = sizeBytes > 0 ? Math.floor((bytes / sizeBytes) * 100) : 100
+            if (percent === shown) return
+            shown = percent
+            io.stderr.write(`\r\u001b[K${harmless(what)} ${percent}% of ${formatBytes(sizeBytes)} …`)
+        },
+        clear: () => void io.stderr.write('\r\u001b[K'),
+    }
+}
+
+async function download(context: VerbContext, io: Io, target: Target): Promise<View> {
+    const { pool, volume } = splitVolume(context.args.volume!)
+    const file = context.args.file ?? volume
+    if (context.options.overwrite === undefined) await refuseTaken(file)
+    const part = partOf(file)
+    const cancelled = { summary: 'The download was cancelled', detail: file, fix: 'Nothing of it is kept.' }
+    return interruptible(cancelled, async signal => {
+        const handle = await open(part, 'wx').catch(cause => {
+            throw unwritable(file, cause)
+        })
+        try {
+            const { path, sizeBytes } = await context.client(ImageService).beginDownload({ pool, volume }, { signal })
+            const tell = telling(io, `Fetching ${pool}/${volume}`, Number(sizeBytes))
+            let bytes = 0
+            try {
+                const response = await exchange(target, { method: 'GET', path, signal })
+                for await (const chunk of response as AsyncIterable<Buffer>) {
+                    await handle.appendFile(chunk).catch(cause => {
+                        throw unwritable(file, cause)
+                    })
+                    bytes += chunk.length
+                    tell.at(bytes)
+                }
+            } catch (cause) {
+                throw broken(cause, `${file}, after ${formatBytes(bytes)} of ${formatBytes(Number(sizeBytes))}`)
+            } finally {
+                tell.clear()
+            }
+            if (bytes !== Number(sizeBytes)) {
+                throw broken(undefined, `${file}: ${bytes} of ${sizeBytes} bytes came`)
+            }
+            await handle.sync()
+            await handle.close()
+            await rename(part, file)
+        } catch (thrown) {
+            await handle.close().catch(() => undefined)
+            await rm(part, { force: true })
+            throw thrown
+        }
+        return said(`${pool}/${volume} is in ${file}.`)
+    })
+}
+
+/** What a connection's own trouble means; what the node said stays as it is. */
+const broken = (cause: unknown, detail: string): Fault =>
+    cause instanceof Fault
+        ? cause
+        : new Fault('unavailable', { summary: 'The transfer broke off', detail, fix: 'Run it again.', cause })
 
 async function upload(context: VerbContext, io: Io, target: Target): Promise<View> {
     const { options, args } = context
@@ -130,61 +149,125 @@ async function upload(context: VerbContext, io: Io, target: Target): Promise<Vie
             detail: path,
             fix: 'Give the path of an image or ISO.',
         })
-    const to = splitVolume(args.volume ?? `default/${basename(path)}`)
-    if (context.dryRun) {
-        const sentence = `Send ${path} to ${to.pool}/${to.volume}`
-        return {
-            kind: 'plan',
-            sentences: [{ text: sentence, destroys: '' }],
-            findings: [],
-            json: { plan: [{ sentence }] },
-        }
-    }
+    const to = args.volume === undefined ? { pool: '', volume: basename(path) } : splitVolume(args.volume)
+    const overwrite = options.overwrite !== undefined
     const images = context.client(ImageService)
-    const checksum = options['no-checksum'] ? '' : `sha256:${await sha256Of(path)}`
-    const begun = await images.beginUpload({
-        pool: to.pool,
-        name: to.volume,
-        sizeBytes: BigInt(facts.size),
-        format: options.format ?? '',
-        keepAs: options['keep-as'] ?? '',
-        checksum,
-        overwrite: options.overwrite !== undefined,
-    })
-    const file = await open(path)
-    try {
-        for (let at = 0; at < facts.size; ) {
-            const piece = Buffer.alloc(Math.min(PIECE_BYTES, facts.size - at))
-            await file.read(piece, 0, piece.length, at)
-            const headers = {
-                'content-range': `bytes ${at}-${at + piece.length - 1}/${facts.size}`,
-                'content-type': 'application/octet-stream',
-            }
-            const response = await exchange(target, {
-                method: 'PUT',
-                path: begun.path,
-                headers,
-                body: piece,
-                signal: context.signal,
+    // Without a question to ask or a plan to show the node's own checks are enough.
+    const place =
+        context.dryRun || overwrite ? await placeOf(images, to, { needBytes: facts.size, overwrite }) : undefined
+    return carryOutAtOnce(context, {
+        sentence: `Send ${path} (${formatBytes(facts.size)}) to ${place?.words}${place?.there ? ', in place of the volume that is there' : ''}`,
+        destroys: place?.there ? `volume:${place.words}` : undefined,
+        question: place?.there ? `This destroys volume:${place.words}.` : undefined,
+        typed: place?.words,
+        async work() {
+            const sum = options['no-checksum'] ? '' : await sha256Of(io, path, facts.size)
+            const begun = await images.beginUpload({
+                pool: to.pool,
+                name: to.volume,
+                sizeBytes: BigInt(facts.size),
+                format: options.format ?? '',
+                keepAs: options['keep-as'] ?? '',
+                checksum: sum && `sha256:${sum}`,
+                overwrite,
             })
-            response.resume()
-            at += piece.length
-            if (io.stderr.isTTY)
-                io.stderr.write(`\r\u001b[KSending ${to.volume} ${Math.floor((at / facts.size) * 100)}% …`)
-        }
-    } catch (thrown) {
-        await images.cancelUpload({ upload: begun.upload }).catch(() => undefined)
-        throw thrown
-    } finally {
-        await file.close()
-    }
-    await context.follow(begun.task)
-    return said(`${to.pool}/${to.volume} is there.`)
+            await sendOrCancel(context, begun, () =>
+                send(io, target, { path, name: to.volume, to: begun.path, sizeBytes: facts.size }),
+            )
+            if (!(await context.follow(begun.task))) return { kind: 'text', text: '', json: { task: begun.task } }
+            const { task } = await context.client(TaskService).get({ id: begun.task })
+            return said(`${task?.onId} is there.`)
+        },
+    })
 }
 
-async function sha256Of(path: string): Promise<string> {
-    const hash = createHash('sha256')
-    const file = await open(path)
-    for await (const chunk of file.createReadStream()) hash.update(chunk)
-    return hash.digest('hex')
+/** What was sent of an upload that ends before its end is of no use: the node is told to forget it. */
+async function sendOrCancel(
+    context: VerbContext,
+    begun: { upload: string; task: string },
+    work: () => Promise<void>,
+): Promise<void> {
+    try {
+        await work()
+    } catch (thrown) {
+        const fault = faultOf(thrown)
+        let fix = 'Nothing of it is kept on the node.'
+        try {
+            await context.client(ImageService).cancelUpload({ upload: begun.upload })
+        } catch {
+            // It may be the upload's own task that failed, and that has ended by itself.
+            fix = `The node could not be told. See what became of it: debvisor task show ${begun.task}`
+        }
+        const { code, summary, detail, at } = fault
+        throw new Fault(code, { summary, detail, at, fix: fault.fix ? `${fault.fix} ${fix}` : fix, cause: thrown })
+    }
+}
+
+interface Sending {
+    /** The file here. */
+    path: string
+    name: string
+    /** Where the node takes its bytes. */
+    to: string
+    sizeBytes: number
+}
+
+function send(io: Io, target: Target, { path, name, to, sizeBytes }: Sending): Promise<void> {
+    return interruptible({ summary: 'The upload was cancelled', detail: name, fix: '' }, async signal => {
+        const file = await open(path)
+        const tell = telling(io, `Sending ${name}`, sizeBytes)
+        try {
+            for (let at = 0; at < sizeBytes; ) {
+                const body = await pieceOf(file, at, Math.min(PIECE_BYTES, sizeBytes - at))
+                const headers = {
+                    'content-range': `bytes ${at}-${at + body.length - 1}/${sizeBytes}`,
+                    'content-type': 'application/octet-stream',
+                }
+                const response = await exchange(target, { method: 'PUT', path: to, headers, body, signal })
+                response.resume()
+                at += body.length
+                tell.at(at)
+            }
+        } catch (cause) {
+            throw broken(cause, name)
+        } finally {
+            tell.clear()
+            await file.close()
+        }
+    })
+}
+
+/** So many bytes from there on, however few the system gives at a time. @throws Fault `conflict` where the file ends before */
+export async function pieceOf(file: Pick<FileHandle, 'read'>, at: number, length: number): Promise<Buffer> {
+    const piece = Buffer.alloc(length)
+    for (let got = 0; got < length; ) {
+        const { bytesRead } = await file.read(piece, got, length - got, at + got)
+        if (bytesRead === 0)
+            throw new Fault('conflict', {
+                summary: 'The file changed while it was sent',
+                detail: `it ends at ${at + got} bytes now`,
+                fix: 'Run it again when nothing writes to it.',
+            })
+        got += bytesRead
+    }
+    return piece
+}
+
+function sha256Of(io: Io, path: string, sizeBytes: number): Promise<string> {
+    const cancelled = { summary: 'The upload was cancelled', detail: path, fix: 'Nothing was sent.' }
+    return interruptible(cancelled, async signal => {
+        const hash = createHash('sha256')
+        const tell = telling(io, `Checksum of ${path}`, sizeBytes)
+        let bytes = 0
+        try {
+            for await (const chunk of createReadStream(path, { signal, highWaterMark: 1024 * 1024 })) {
+                hash.update(chunk)
+                bytes += chunk.length
+                tell.at(bytes)
+            }
+        } finally {
+            tell.clear()
+        }
+        return hash.digest('hex')
+    })
 }

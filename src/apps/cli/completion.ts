@@ -6,27 +6,32 @@ import { ImageService } from '../../gen/proto/capabilities/image/image_pb.js'
 import { NetworkService } from '../../gen/proto/capabilities/network/network_pb.js'
 import { TaskService } from '../../gen/proto/capabilities/task/task_pb.js'
 import { VmService } from '../../gen/proto/capabilities/vm/vm_pb.js'
+import { bash, fish, zsh } from './completion-scripts.ts'
 import { manPage } from './man.ts'
-import { optionsOf } from './parse.ts'
 
 type Ask = Parameters<Verb['run']>[0]
 
-const NAMES: Record<Exclude<Completion, 'file' | 'snapshot'>, (ask: Ask) => Promise<string[]>> = {
+/** `before` is what stands on the line before the word: of a snapshot and of a disk, first the VM. */
+const NAMES: Record<Exclude<Completion, 'file'>, (ask: Ask, before: readonly string[]) => Promise<string[]>> = {
     vm: async ask => (await ask.client(VmService).list({})).vms.map(vm => vm.name),
+    disk: async (ask, [vm]) => ((await ask.client(VmService).get({ vm })).detail?.disks ?? []).map(disk => disk.target),
+    snapshot: async (ask, [vm]) => (await ask.client(VmService).listSnapshots({ vm })).snapshots.map(s => s.name),
     pool: async ask => (await ask.client(ImageService).listPools({})).pools.map(pool => pool.name),
     volume: async ask => (await ask.client(ImageService).listVolumes({})).volumes.map(v => `${v.pool}/${v.name}`),
     network: async ask => (await ask.client(NetworkService).list({})).networks.map(network => network.name),
     task: async ask => (await ask.client(TaskService).list({})).tasks.map(task => task.id),
     user: async ask => (await ask.client(IdentityService).listUsers({})).users.map(user => user.name),
     token: async ask => (await ask.client(IdentityService).listTokens({})).tokens.map(token => token.id),
+    grant: async ask => (await ask.client(IdentityService).listGrants({})).grants.map(grant => grant.id),
+    session: async ask => (await ask.client(IdentityService).listSessions({})).sessions.map(session => session.id),
 }
 
-/** `completion`, `man` and the hidden `complete` that the script calls. */
+/** `completion`, `man` and the hidden `complete` that the scripts call. */
 export const completionVerbs = (all: () => readonly Verb[]): Verb[] => [
     {
         words: ['completion'],
         summary: 'print the completion script of a shell',
-        arguments: [{ name: 'shell', summary: 'bash, zsh or fish' }],
+        arguments: [{ name: 'shell', summary: 'the shell', choices: ['bash', 'zsh', 'fish'] }],
         examples: [
             {
                 line: 'debvisor completion bash > /etc/bash_completion.d/debvisor',
@@ -34,14 +39,7 @@ export const completionVerbs = (all: () => readonly Verb[]): Verb[] => [
             },
         ],
         async run({ args }) {
-            const script = { bash, zsh, fish }[args.shell as 'bash']
-            if (!script)
-                throw new Fault('invalid', {
-                    summary: 'There is no completion for that shell',
-                    detail: args.shell,
-                    fix: 'Use bash, zsh or fish.',
-                })
-            const text = script(all())
+            const text = { bash, zsh, fish }[args.shell as 'bash'](all())
             return { kind: 'text', text, json: text }
         },
     },
@@ -57,94 +55,20 @@ export const completionVerbs = (all: () => readonly Verb[]): Verb[] => [
     },
     {
         words: ['complete'],
-        summary: 'names of one kind, a line each (for completion scripts)',
-        arguments: [{ name: 'kind', summary: Object.keys(NAMES).join(', ') }],
+        summary: 'names of one kind, a line each',
+        hidden: true,
+        arguments: [
+            { name: 'kind', summary: Object.keys(NAMES).join(', ') },
+            { name: 'before', summary: 'the arguments that stand before it', optional: true, repeats: true },
+        ],
         async run(context) {
-            const names = await NAMES[context.args.kind as keyof typeof NAMES]?.(context)
-            const text = (names ?? []).join('\n')
-            return { kind: 'text', text, json: names ?? [] }
+            const { kind } = context.args
+            if (!kind || !Object.hasOwn(NAMES, kind))
+                throw new Fault('invalid', { summary: 'There is no such kind of name', detail: kind })
+            const names = await NAMES[kind as keyof typeof NAMES](context, context.lists.before ?? [])
+            // A line each, and nothing that talks to the terminal.
+            const clean = names.filter(name => !/\p{Cc}/u.test(name))
+            return { kind: 'text', text: clean.map(name => `${name}\n`).join(''), json: clean }
         },
     },
 ]
-
-interface Node {
-    path: string
-    words: string[]
-    options: string[]
-    kinds: Completion[]
-}
-
-function nodes(verbs: readonly Verb[]): Node[] {
-    const tree = new Map<string, Node>()
-    const at = (path: string) => {
-        if (!tree.has(path)) tree.set(path, { path, words: [], options: [], kinds: [] })
-        return tree.get(path)!
-    }
-    for (const verb of verbs) {
-        const [noun, ...rest] = verb.words
-        const word = rest.join('-')
-        if (!at('').words.includes(noun)) at('').words.push(noun)
-        if (word) at(noun).words.push(word)
-        const own = at(word ? `${noun} ${word}` : noun)
-        own.options = optionsOf(verb).map(o => `--${o.name}`)
-        own.kinds = (verb.arguments ?? []).flatMap(a => a.complete ?? [])
-    }
-    return [...tree.values()]
-}
-
-const bash = (verbs: readonly Verb[]) => `# Completion of debvisor for bash; made by: debvisor completion bash
-_debvisor() {
-    local word="\${COMP_WORDS[COMP_CWORD]}" path="" i
-    for ((i = 1; i < COMP_CWORD && i < 3; i++)); do
-        [[ "\${COMP_WORDS[i]}" == -* ]] && break
-        path="\${path:+$path }\${COMP_WORDS[i]}"
-    done
-    local words="" options="" kinds=""
-    case "$path" in
-${nodes(verbs)
-    .map(
-        n =>
-            `        ${JSON.stringify(n.path)}) words="${n.words.join(' ')}"; options="${n.options.join(' ')}"; kinds="${n.kinds.join(' ')}" ;;`,
-    )
-    .join('\n')}
-    esac
-    if [[ "$word" == -* ]]; then
-        COMPREPLY=($(compgen -W "$options" -- "$word"))
-        return
-    fi
-    local kind
-    for kind in $kinds; do
-        case "$kind" in
-            file) COMPREPLY+=($(compgen -f -- "$word")) ;;
-            *) words="$words $(debvisor complete "$kind" 2>/dev/null)" ;;
-        esac
-    done
-    COMPREPLY+=($(compgen -W "$words" -- "$word"))
-}
-complete -F _debvisor debvisor
-`
-
-const zsh = (verbs: readonly Verb[]) =>
-    `#compdef debvisor\nautoload -U +X bashcompinit && bashcompinit\n${bash(verbs).replace('for bash; made by: debvisor completion bash', 'for zsh; made by: debvisor completion zsh')}`
-
-const fish = (verbs: readonly Verb[]) =>
-    [
-        '# Completion of debvisor for fish; made by: debvisor completion fish',
-        'complete -c debvisor -f',
-        ...nodes(verbs).flatMap(n => {
-            const path = n.path ? n.path.split(' ') : []
-            const when = path.length
-                ? `-n '__fish_seen_subcommand_from ${path.at(-1)}${path.length > 1 ? `; and __fish_seen_subcommand_from ${path[0]}` : ''}'`
-                : "-n '__fish_use_subcommand'"
-            return [
-                ...n.words.map(word => `complete -c debvisor ${when} -a ${word}`),
-                ...n.options.map(option => `complete -c debvisor ${when} -l ${option.slice(2)}`),
-                ...n.kinds.map(kind =>
-                    kind === 'file'
-                        ? `complete -c debvisor ${when} -F`
-                        : `complete -c debvisor ${when} -a '(debvisor complete ${kind} 2>/dev/null)'`,
-                ),
-            ]
-        }),
-        '',
-    ].join('\n')

@@ -31,31 +31,44 @@ export const loginFile = (env: Record<string, string | undefined>): string =>
 /** A node by its own socket, or by HTTPS. */
 export type Target = { socket: string } | Login
 
-/** --socket, --server, DEBVISOR_SOCKET, the login that was remembered, then the node's own socket. */
+/** What is given on the line wins: --socket, or --server and --token-file; then DEBVISOR_SOCKET, the login, the node's own socket. */
 export function targetFor(where: Where, env: Record<string, string | undefined>): Target {
-    const socket = where.socket ?? (where.server ? undefined : env.DEBVISOR_SOCKET)
-    if (socket) return { socket }
+    if (where.socket !== undefined) {
+        if (where.server === undefined && where.tokenFile === undefined) return { socket: where.socket }
+        throw new Fault('invalid', {
+            summary: 'A node is reached by its socket or by HTTPS',
+            fix: 'Give --socket, or --server and --token-file.',
+            at: '--socket',
+        })
+    }
+    const given = where.server !== undefined || where.tokenFile !== undefined
+    if (!given && env.DEBVISOR_SOCKET) return { socket: env.DEBVISOR_SOCKET }
     const saved = readLogin(env)
-    if (!where.server && !where.tokenFile) return saved ?? { socket: DEFAULT_SOCKET }
-    const server = where.server ?? saved?.server
+    if (!given) return saved ?? { socket: DEFAULT_SOCKET }
+    const server = where.server === undefined ? saved?.server : serverOf(where.server, '--server')
     if (!server)
         throw new Fault('invalid', {
             summary: 'There is no server to go with the token',
             fix: 'Give --server https://…',
         })
-    if (!server.startsWith('https://')) {
-        throw new Fault('invalid', {
-            summary: 'A token is sent over HTTPS only',
-            detail: server,
-            fix: 'Give --server https://…',
-        })
-    }
     const same = saved?.server === server ? saved : undefined
     return {
         server,
         token: where.tokenFile ? readToken(where.tokenFile) : (same?.token ?? ''),
         certificate: same?.certificate,
     }
+}
+
+/** 'https://node1:8443' of what a person writes as the address of a node. @throws Fault `invalid` for all but https */
+export function serverOf(text: string, at: string): string {
+    const url = URL.canParse(text) ? new URL(text) : undefined
+    if (url?.protocol === 'https:' && url.hostname) return url.origin
+    throw new Fault('invalid', {
+        summary: 'That is not the HTTPS address of a node',
+        detail: JSON.stringify(text.slice(0, 100)),
+        fix: 'Write it like https://node1:8443.',
+        at,
+    })
 }
 
 /** The calls of a node. @throws Fault `unavailable` when its socket is not there */

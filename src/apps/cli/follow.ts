@@ -4,13 +4,14 @@ import { Fault, type FaultCode } from '../../base/fault.ts'
 import type { Finding } from '../../base/finding.ts'
 import { State, type Task, type TaskService } from '../../gen/proto/capabilities/task/task_pb.js'
 import type { Io } from './io.ts'
+import { faultOf } from './problem.ts'
 import { harmless } from './views.ts'
 
 /**
  * Follows the task until it ends. The first Ctrl-C cancels it where it can be; the second, or the first where it
- * cannot, leaves it running and says how to follow it. Throws the task's problem when it did not end well.
+ * cannot, leaves it running and says how to follow it; then false. Throws the task's problem when it did not end well.
  */
-export async function follow(io: Io, tasks: Client<typeof TaskService>, id: string): Promise<void> {
+export async function follow(io: Io, tasks: Client<typeof TaskService>, id: string): Promise<boolean> {
     const leave = new AbortController()
     let last: Task | undefined
     let asked = false
@@ -30,16 +31,27 @@ export async function follow(io: Io, tasks: Client<typeof TaskService>, id: stri
             line(io, task)
         }
     } catch (thrown) {
-        if (!leave.signal.aborted) throw thrown
+        if (!leave.signal.aborted) throw lostSight(thrown, id)
         clear(io)
-        io.stderr.write(`It goes on. Follow it with: debvisor task follow ${id}\n`)
-        return
+        io.stderr.write(`${goesOn(id)}\n`)
+        return false
     } finally {
         process.off('SIGINT', onInterrupt)
         clear(io)
     }
     end(io, last, id)
+    return true
 }
+
+/** The node went away, not the task: it says how to look again. */
+function lostSight(thrown: unknown, id: string): Fault {
+    const fault = faultOf(thrown)
+    if (fault.code !== 'unavailable') return fault
+    const { summary, detail } = fault
+    return new Fault('unknown', { summary, detail, fix: `How it goes on: debvisor task follow ${id}`, cause: thrown })
+}
+
+export const goesOn = (id: string) => `The task goes on. Follow it with: debvisor task follow ${id}`
 
 function end(io: Io, task: Task | undefined, id: string): void {
     if (task?.state === State.DONE) {

@@ -1,6 +1,6 @@
 // The terminal: what the command line may write to, read from and ask; handed in, so that tests can stand in for it.
 import { readFile as read } from 'node:fs/promises'
-import { createInterface } from 'node:readline/promises'
+import { createInterface } from 'node:readline'
 import type { Readable, Writable } from 'node:stream'
 import { Fault } from '../../base/fault.ts'
 
@@ -14,11 +14,11 @@ export interface Io {
 /** Marks a refusal for want of consent: it ends with exit code 3. */
 export const CONSENT = 'consent'
 
-const wantOfConsent = (question: string) =>
+const wantOfConsent = (question: string, summary = 'This needs your consent') =>
     new Fault('precondition', {
-        summary: 'This needs your consent',
+        summary,
         detail: question,
-        fix: 'Run it in a terminal and answer, or give --yes.',
+        fix: 'Nothing was changed. Run it in a terminal and answer, or give --yes.',
         at: CONSENT,
     })
 
@@ -27,25 +27,35 @@ export async function confirm(io: Io, question: string, typed?: string): Promise
     if (!io.stdin.isTTY || !io.stderr.isTTY) throw wantOfConsent(question)
     const lines = createInterface({ input: io.stdin, output: io.stderr })
     try {
-        const answer = await lines.question(
-            typed ? `${question} Type ${typed} to go on: ` : `${question} Go on? [y/N] `,
-        )
+        const answer = await new Promise<string>((resolve, reject) => {
+            // Ctrl-C and Ctrl-D: readline would leave the question without an answer for ever.
+            const left = () => {
+                // The cursor stands behind the question.
+                io.stderr.write('\n')
+                reject(wantOfConsent(question, 'You did not agree'))
+            }
+            lines.once('SIGINT', left)
+            lines.once('close', left)
+            lines.question(typed ? `${question} Type ${typed} to go on: ` : `${question} Go on? [y/N] `, resolve)
+        })
         const agreed = typed ? answer.trim() === typed : /^y(es)?$/i.test(answer.trim())
-        if (!agreed) throw wantOfConsent(question)
+        if (!agreed) throw wantOfConsent(question, 'You did not agree')
     } finally {
+        lines.removeAllListeners('close')
         lines.close()
     }
 }
 
-/** A secret without echo; from a pipe, its first line. */
+/** A secret without echo; from a pipe, its next line. @throws Fault `cancelled` for Ctrl-C, `invalid` at the pipe's end */
 export async function secret(io: Io, prompt: string): Promise<string> {
     if (!io.stdin.isTTY) {
-        let text = ''
-        for await (const chunk of io.stdin) {
-            text += chunk
-            if (text.includes('\n')) break
-        }
-        return text.split('\n')[0]!.replace(/\r$/, '')
+        const line = await pipeOf(io.stdin).line()
+        if (line !== undefined) return line
+        throw new Fault('invalid', {
+            summary: 'Standard input ended before this was read from it',
+            detail: prompt,
+            fix: 'Write each secret that is asked for as a line of its own, or run it in a terminal.',
+        })
     }
     io.stderr.write(`${prompt}: `)
     io.stdin.setRawMode?.(true)
@@ -53,19 +63,31 @@ export async function secret(io: Io, prompt: string): Promise<string> {
     try {
         return await new Promise((resolve, reject) => {
             let text = ''
+            const left = () =>
+                finish(() =>
+                    reject(
+                        new Fault('cancelled', {
+                            summary: 'You left the question',
+                            detail: prompt,
+                            fix: 'Nothing was changed.',
+                        }),
+                    ),
+                )
             const onData = (data: Buffer) => {
                 for (const char of data.toString('utf8')) {
                     if (char === '\r' || char === '\n') return finish(() => resolve(text))
-                    if (char === '\u0003') return finish(() => reject(wantOfConsent(prompt)))
+                    if (char === '\u0003' || (char === '\u0004' && text === '')) return left()
                     if (char === '\u007f' || char === '\b') text = [...text].slice(0, -1).join('')
                     else if (char >= ' ') text += char
                 }
             }
             const finish = (settle: () => void) => {
                 io.stdin.off('data', onData)
+                io.stdin.off('end', left)
                 settle()
             }
             io.stdin.on('data', onData)
+            io.stdin.once('end', left)
         })
     } finally {
         io.stdin.setRawMode?.(false)
@@ -74,13 +96,51 @@ export async function secret(io: Io, prompt: string): Promise<string> {
     }
 }
 
+interface Pipe {
+    /** The next line without its end; undefined behind the last. */
+    line(): Promise<string | undefined>
+    /** All that is left. */
+    rest(): Promise<string>
+}
+
+/** One reader for each pipe: what comes behind a line is kept for who asks next. */
+const pipes = new WeakMap<Readable, Pipe>()
+
+function pipeOf(stdin: Readable): Pipe {
+    const known = pipes.get(stdin)
+    if (known) return known
+    const chunks = stdin[Symbol.asyncIterator]()
+    const decoder = new TextDecoder()
+    let text = ''
+    let ended = false
+    const more = async () => {
+        const { done, value } = await chunks.next()
+        ended = done === true
+        text += done ? decoder.decode() : decoder.decode(value, { stream: true })
+    }
+    const pipe: Pipe = {
+        async line() {
+            while (!ended && !text.includes('\n')) await more()
+            if (text === '') return undefined
+            const end = text.includes('\n') ? text.indexOf('\n') : text.length
+            const line = text.slice(0, end).replace(/\r$/, '')
+            text = text.slice(end + 1)
+            return line
+        },
+        async rest() {
+            while (!ended) await more()
+            const all = text
+            text = ''
+            return all
+        },
+    }
+    pipes.set(stdin, pipe)
+    return pipe
+}
+
 /** The text of a file, or of standard input for '-'. @throws Fault `not-found` */
 export async function readFile(io: Io, path: string): Promise<string> {
-    if (path === '-') {
-        let text = ''
-        for await (const chunk of io.stdin) text += chunk
-        return text
-    }
+    if (path === '-') return pipeOf(io.stdin).rest()
     try {
         return await read(path, 'utf8')
     } catch (cause) {

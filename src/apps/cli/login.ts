@@ -1,20 +1,69 @@
-// `debvisor login`: shows the node's certificate, asks for the password once, and keeps a token instead of it.
+// `debvisor login` and what else needs the password itself: it is asked for, used once, and a token is kept instead of it.
 import { hostname, userInfo } from 'node:os'
-import { createClient } from '@connectrpc/connect'
+import { type Client, createClient } from '@connectrpc/connect'
 import { createConnectTransport } from '@connectrpc/connect-node'
 import { Fault } from '../../base/fault.ts'
-import type { Verb } from '../../capabilities/verb.ts'
+import { carryOutAtOnce, said } from '../../capabilities/change.ts'
+import type { Verb, VerbContext } from '../../capabilities/verb.ts'
 import { IdentityService } from '../../gen/proto/capabilities/identity/identity_pb.js'
-import { forgetLogin, loginFile, overTls, readLogin, showCertificate, writeLogin } from './connect.ts'
+import {
+    forgetLogin,
+    loginFile,
+    overTls,
+    readLogin,
+    serverOf,
+    showCertificate,
+    type Target,
+    writeLogin,
+} from './connect.ts'
 import type { Io } from './io.ts'
 
-export const loginVerbs = (io: Io): Verb[] => [
+interface Address {
+    server: string
+    certificate?: string
+}
+
+/** A session with that password, which ends when the work has ended. @throws Fault `unauthenticated` */
+async function withSession<T>(
+    { server, certificate }: Address,
+    { user, password }: { user: string; password: string },
+    work: (identity: Client<typeof IdentityService>) => Promise<T>,
+): Promise<T> {
+    let cookie = ''
+    await createClient(IdentityService, overTls({ server, token: '', certificate })).login(
+        { user, password },
+        { onHeader: headers => (cookie = headers.get('set-cookie')?.split(';')[0] ?? '') },
+    )
+    const session = createClient(
+        IdentityService,
+        createConnectTransport({
+            baseUrl: server,
+            httpVersion: '1.1',
+            nodeOptions: certificate ? { ca: certificate, checkServerIdentity: () => undefined } : {},
+            interceptors: [
+                next => request => {
+                    request.header.set('cookie', cookie)
+                    return next(request)
+                },
+            ],
+        }),
+    )
+    try {
+        return await work(session)
+    } finally {
+        // It ends by itself where this does not reach the node.
+        await session.logout({}).catch(() => undefined)
+    }
+}
+
+export const loginVerbs = (io: Io, target: (options: VerbContext['options']) => Target): Verb[] => [
     {
         words: ['login'],
         summary: 'log in to a node from this machine',
         description:
             'Asks for your password once and keeps an API token for 90 days in a file that only you can read. Where the ' +
-            "node's certificate is its own, its fingerprint is shown first: compare it with the one on the node's console.",
+            "node's certificate is its own, its fingerprint is shown first: compare it with the one on the node's console. " +
+            'On the node it makes a token; here it changes that file alone.',
         arguments: [{ name: 'server', summary: 'address of the node, such as https://node1:8443' }],
         options: [
             { name: 'user', short: 'u', value: 'NAME', summary: 'your name on the node' },
@@ -27,7 +76,7 @@ export const loginVerbs = (io: Io): Verb[] => [
             },
         ],
         async run(context) {
-            const server = new URL(context.args.server!).origin
+            const server = serverOf(context.args.server!, 'server')
             const shown = await showCertificate(server)
             if (!shown.trusted) {
                 io.stderr.write(
@@ -38,28 +87,9 @@ export const loginVerbs = (io: Io): Verb[] => [
             const certificate = shown.trusted ? undefined : shown.pem
             const user = context.options.user ?? userInfo().username
             const password = await context.secret(`Password of ${user}`)
-            const session = createClient(IdentityService, overTls({ server, token: '', certificate }))
-            let cookie = ''
-            await session.login(
-                { user, password },
-                { onHeader: headers => (cookie = headers.get('set-cookie')?.split(';')[0] ?? '') },
+            const made = await withSession({ server, certificate }, { user, password }, identity =>
+                identity.createToken({ name: `cli on ${hostname()}`, days: 90 }),
             )
-            const withCookie = createClient(
-                IdentityService,
-                createConnectTransport({
-                    baseUrl: server,
-                    httpVersion: '1.1',
-                    nodeOptions: certificate ? { ca: certificate, checkServerIdentity: () => undefined } : {},
-                    interceptors: [
-                        next => request => {
-                            request.header.set('cookie', cookie)
-                            return next(request)
-                        },
-                    ],
-                }),
-            )
-            const made = await withCookie.createToken({ name: `cli on ${hostname()}`, days: 90 })
-            await withCookie.logout({})
             writeLogin(io.env, { server, token: made.secret, certificate })
             return {
                 kind: 'text',
@@ -69,8 +99,44 @@ export const loginVerbs = (io: Io): Verb[] => [
         },
     },
     {
+        words: ['user', 'password'],
+        summary: 'change your own password',
+        description:
+            'Asks for the present password and for the new one, or reads them as two lines from a pipe; your other sessions ' +
+            'end. It goes to the node by HTTPS, as it needs a login of its own. Root of the node and administrators set ' +
+            'a password with: debvisor user set NAME --password',
+        options: [
+            { name: 'user', short: 'u', value: 'NAME', summary: 'your name on the node; otherwise that of the login' },
+        ],
+        changes: true,
+        examples: [{ line: 'debvisor user password', note: 'After a login; with --server where there was none.' }],
+        async run(context) {
+            const at = target(context.options)
+            if ('socket' in at) {
+                throw new Fault('precondition', {
+                    summary: 'A password is changed by its owner, over HTTPS',
+                    detail: 'this is the local socket, where you are root',
+                    fix: 'Set it: debvisor user set NAME --password. Or change your own: debvisor user password --server https://NODE:8443 --user NAME',
+                })
+            }
+            const user = context.options.user ?? (await context.client(IdentityService).whoAmI({})).user?.name ?? ''
+            return carryOutAtOnce(context, {
+                sentence: `Change the password of ${user}, and end their other sessions`,
+                async work() {
+                    const oldPassword = await context.secret(`Present password of ${user}`)
+                    const newPassword = await context.secret('New password (at least 12 characters)')
+                    await withSession(at, { user, password: oldPassword }, identity =>
+                        identity.changePassword({ oldPassword, newPassword }),
+                    )
+                    return said('Your password is changed; your other sessions are ended.')
+                },
+            })
+        },
+    },
+    {
         words: ['whoami'],
         summary: 'who you are on the node, and what you may do',
+        examples: [{ line: 'debvisor whoami --json', note: 'For a script that checks its rights first.' }],
         async run(context) {
             const me = await context.client(IdentityService).whoAmI({})
             const grants = me.grants.map(g => `${g.role} on ${g.vm ? `VM ${g.vm}` : `tag ${g.tag}`}`)
@@ -94,7 +160,9 @@ export const loginVerbs = (io: Io): Verb[] => [
     },
     {
         words: ['logout'],
-        summary: 'forget the login of this machine and revoke its token',
+        summary: 'forget the login of this machine and delete its token',
+        description: 'Deletes the token that login made on the node, and the file that keeps it here.',
+        examples: [{ line: 'debvisor logout', note: 'Then log in to another node: debvisor login https://node2:8443' }],
         async run() {
             const saved = readLogin(io.env)
             if (!saved)

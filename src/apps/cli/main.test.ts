@@ -1,128 +1,26 @@
 // The command line as a person and a script meet it: words in, text or JSON out, and an exit code.
 
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
-import { createServer, type Server } from 'node:http'
-import { tmpdir } from 'node:os'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { PassThrough } from 'node:stream'
-import { connectNodeAdapter } from '@connectrpc/connect-node'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { Fault } from '../../base/fault.ts'
-import { verbs } from '../../capabilities/table.verbs.ts'
-import { TaskService, State as TaskState } from '../../gen/proto/capabilities/task/task_pb.js'
-import { State, VmService } from '../../gen/proto/capabilities/vm/vm_pb.js'
+import { topics, verbs } from '../../capabilities/table.verbs.ts'
+import { State } from '../../gen/proto/capabilities/vm/vm_pb.js'
 import { connectError } from '../rpcd/errors.ts'
-import { main } from './main.ts'
+import { allVerbs } from './main.ts'
+import { program } from './parse.ts'
+import { type FakeNode, fakeNode } from './testing/fake-node.ts'
 import { displayWidth, harmless } from './views.ts'
 
-let folder: string
-let server: Server
-const calls: [string, object][] = []
-
+let node: FakeNode
 beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'cli-'))
-    const handler = connectNodeAdapter({
-        interceptors: [
-            next => async request => {
-                try {
-                    return await next(request)
-                } catch (thrown) {
-                    throw connectError(thrown)
-                }
-            },
-        ],
-        routes(router) {
-            router.service(VmService, {
-                list(request) {
-                    calls.push(['list', request])
-                    return {
-                        vms: [
-                            {
-                                name: 'web1',
-                                state: State.RUNNING,
-                                vcpus: 2,
-                                memoryBytes: 2147483648n,
-                                cpu: 0.42,
-                                networks: ['default'],
-                                uuid: 'u-1',
-                            },
-                            { name: 'evil\u001b[2J', state: State.STOPPED, vcpus: 1, memoryBytes: 536870912n },
-                        ],
-                    }
-                },
-                start(request) {
-                    calls.push(['start', request])
-                    if (request.vm === 'gone')
-                        throw new Fault('not-found', {
-                            summary: 'There is no such VM',
-                            detail: 'gone',
-                            fix: 'List them with: debvisor vm list',
-                        })
-                    return request.dryRun
-                        ? { plan: [{ sentence: `Start ${request.vm}` }] }
-                        : { task: request.vm === 'bad' ? 't-bad' : 't-1' }
-                },
-                delete(request) {
-                    calls.push(['delete', request])
-                    const plan = [
-                        { sentence: 'Delete web1' },
-                        { sentence: 'Delete its disk', destroys: 'disk:default/web1.qcow2' },
-                    ]
-                    return request.dryRun ? { plan } : { plan, task: 't-1' }
-                },
-                async *watch() {
-                    yield { vms: [{ name: 'web1', uuid: 'u-1', state: State.RUNNING }], synced: true }
-                },
-            })
-            router.service(TaskService, {
-                async *watch({ id }) {
-                    yield { task: { id, title: 'Start web1', state: TaskState.RUNNING, progress: 0.5 } }
-                    if (id === 't-bad') {
-                        const problem = {
-                            code: 'precondition',
-                            summary: 'The VM has no disk',
-                            detail: 'bad',
-                            fix: 'Add one.',
-                        }
-                        yield { task: { id, title: 'Start bad', state: TaskState.FAILED, problem } }
-                    } else yield { task: { id, title: 'Start web1', state: TaskState.DONE, progress: 1 } }
-                },
-            })
-        },
-    })
-    server = createServer(handler)
-    await new Promise<void>(resolve => server.listen(join(folder, 's'), resolve))
+    node = await fakeNode(connectError)
 })
-afterAll(async () => {
-    server.closeAllConnections()
-    server.close()
-    await rm(folder, { recursive: true })
-})
+afterAll(() => node.close())
 beforeEach(() => {
-    calls.length = 0
+    node.calls.length = 0
 })
-
-async function run(line: string, answer?: string) {
-    const stream = () => {
-        const s = new PassThrough()
-        let text = ''
-        s.on('data', chunk => {
-            text += chunk
-        })
-        return { s, text: () => text }
-    }
-    const [out, err] = [stream(), stream()]
-    const stdin = Object.assign(new PassThrough(), answer === undefined ? {} : { isTTY: true })
-    if (answer !== undefined) stdin.end(`${answer}\n`)
-    const stderr = Object.assign(err.s, answer === undefined ? {} : { isTTY: true })
-    const code = await main(line.split(' '), {
-        stdin,
-        stdout: out.s,
-        stderr,
-        env: { DEBVISOR_SOCKET: join(folder, 's') },
-    })
-    return { code, out: out.text(), err: err.text() }
-}
+const run = (line: string, answer?: string) => node.run(line, answer === undefined ? {} : { terminal: `${answer}\n` })
 
 describe('looking', () => {
     it('shows a table for people', async () => {
@@ -143,7 +41,7 @@ describe('looking', () => {
 
     it('passes filters on', async () => {
         await run('vm list --state running --tag prod')
-        expect(calls[0]).toMatchObject(['list', { states: [State.RUNNING], tag: 'prod' }])
+        expect(node.calls[0]).toMatchObject(['list', { states: [State.RUNNING], tag: 'prod' }])
     })
 
     it('watches until the stream ends', async () => {
@@ -176,7 +74,7 @@ describe('changing', () => {
     it('--dry-run shows the plan and changes nothing', async () => {
         const { code, out } = await run('vm start web1 --dry-run')
         expect([code, out]).toEqual([0, 'Would be done:\n  · Start web1\n'])
-        expect(calls.every(([, request]) => (request as { dryRun?: boolean }).dryRun)).toBe(true)
+        expect(node.calls.every(([, request]) => (request as { dryRun?: boolean }).dryRun)).toBe(true)
     })
 
     it('--check ends with 2 when there is something to do', async () => {
@@ -194,7 +92,7 @@ describe('consent', () => {
         expect(code).toBe(3)
         expect(err).toContain('destroys disk:default/web1.qcow2')
         expect(out + err).toContain('--yes')
-        expect(calls.filter(([, r]) => !(r as { dryRun: boolean }).dryRun)).toEqual([])
+        expect(node.calls.filter(([, r]) => !(r as { dryRun: boolean }).dryRun)).toEqual([])
     })
 
     it('the name has to be typed', async () => {
@@ -224,9 +122,9 @@ describe('a wrong command line', () => {
         'vm create x --size 10apples',
         'vm create x --size 1G --vcpus -1',
         'vm create x --size 1G --vcpus 1.5',
-    ])('%s calls nobody', async line => {
+    ])('%s node.calls nobody', async line => {
         const { code, err } = await run(line)
-        expect([code, calls]).toEqual([1, []])
+        expect([code, node.calls]).toEqual([1, []])
         expect(err.split('\n').length).toBeGreaterThanOrEqual(2)
     })
 
@@ -237,14 +135,55 @@ describe('a wrong command line', () => {
     })
 })
 
+/** Of every file that has verbs; none of them is run. */
+const everyVerb = () =>
+    allVerbs({ stdin: new PassThrough(), stdout: new PassThrough(), stderr: new PassThrough(), env: {} })
+
 describe('what is made from the verbs', () => {
-    it('has help with examples for every verb', async () => {
-        for (const verb of verbs) {
-            const { code, out } = await run(`${[verb.words[0], verb.words.slice(1).join('-')].join(' ')} --help`)
-            expect(code).toBe(0)
+    it('has help with at least one example for every verb', async () => {
+        for (const verb of everyVerb().filter(v => !v.hidden)) {
+            const command = [verb.words[0], verb.words.slice(1).join('-')].filter(Boolean)
+            const { code, out } = await node.run([...command, '--help'])
+            expect([command, code]).toEqual([command, 0])
             expect(out).toContain('Usage: debvisor')
-            for (const example of verb.examples ?? []) expect(out).toContain(example.line)
+            expect([command, verb.examples?.length ?? 0]).not.toEqual([command, 0])
+            for (const example of verb.examples!) {
+                expect(out).toContain(example.line)
+                expect(example.line).toMatch(new RegExp(`^debvisor ${command.join(' ')}\\b`))
+            }
         }
+    })
+
+    it('has only examples that can be read as a command line', async () => {
+        for (const verb of everyVerb().filter(v => !v.hidden)) {
+            for (const { line } of verb.examples ?? []) {
+                const words = (line.split(/ [|>] /)[0] ?? '').split(' ').slice(1)
+                let found: string | undefined
+                const command = program(everyVerb(), topics, parsed => (found = parsed.verb.words.join(' ')), {
+                    out: () => undefined,
+                    err: () => undefined,
+                })
+                await command.parseAsync(words, { from: 'user' }).catch(() => undefined)
+                expect([line, found]).toEqual([line, verb.words.join(' ')])
+            }
+        }
+    })
+
+    it('has --watch on every list and show that has a stream', async () => {
+        const streamless = ['audit', 'node', 'user', 'token', 'grant', 'session']
+        const looking = everyVerb().filter(
+            v => ['list', 'show'].includes(v.words[1] ?? '') && !streamless.includes(v.words[0]),
+        )
+        expect(looking.filter(v => !v.watches).map(v => v.words.join(' '))).toEqual([])
+    })
+
+    it('lists every topic, exit codes in help, and the version of the package', async () => {
+        const { out } = await run('--help')
+        for (const noun of new Set(verbs.map(v => v.words[0]))) expect(out).toMatch(new RegExp(`^  ${noun} `, 'm'))
+        expect(out).toMatch(/^ {2}64 +the command line/m)
+        expect(out).not.toContain('complete ')
+        const { version } = JSON.parse(await readFile('package.json', 'utf8'))
+        expect((await run('--version')).out).toBe(`${version}\n`)
     })
 
     it('has no two verbs of one name, and no summary that ends in a full stop', () => {
@@ -260,7 +199,11 @@ describe('what is made from the verbs', () => {
     })
 
     it('completes names from the node', async () => {
-        expect((await run('complete vm')).out).toContain('web1')
+        // A name with control characters is offered to no shell.
+        expect((await run('complete vm')).out).toBe('web1\n')
+        expect((await run('complete snapshot -- web1')).out).toBe('clean\n')
+        expect((await run('complete disk -- web1')).out).toBe('vda\n')
+        expect((await run('complete toString')).code).toBe(1)
     })
 
     it('has a manual page with every option of a verb', async () => {
@@ -268,11 +211,13 @@ describe('what is made from the verbs', () => {
         expect(out).toMatch(/^\.TH DEBVISOR-VM 1/)
         expect(out).toContain('\\-\\-deadline')
         expect(out).toContain('\\-\\-dry\\-run')
+        expect((await run('man')).out).toMatch(/EXIT STATUS[\s\S]+\.B 64/)
+        expect((await run('man')).out).not.toMatch(/container|debvisor complete/)
     })
 })
 
 it('--log-file notes what was done and how it ended', async () => {
-    const file = join(folder, 'log')
+    const file = join(node.folder, 'log')
     await run(`vm start web1 --log-file ${file}`)
     await run(`vm start gone --log-file ${file}`)
     const lines = (await readFile(file, 'utf8')).trim().split('\n')

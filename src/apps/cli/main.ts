@@ -1,31 +1,44 @@
 // The command `debvisor`: parses, carries out one verb, shows its view, and ends with a code that programs can trust.
-import { appendFileSync } from 'node:fs'
+import { openSync, writeSync } from 'node:fs'
 import { pathToFileURL } from 'node:url'
 import { toJson } from '@bufbuild/protobuf'
-import { Code, ConnectError, createClient, type Transport } from '@connectrpc/connect'
+import { createClient, type Transport } from '@connectrpc/connect'
 import { CommanderError } from 'commander'
-import { asFault, Fault, type FaultCode } from '../../base/fault.ts'
-import type { Finding } from '../../base/finding.ts'
+import { Fault } from '../../base/fault.ts'
 import { topics, verbs } from '../../capabilities/table.verbs.ts'
 import type { Verb, VerbContext, View } from '../../capabilities/verb.ts'
-import { ProblemSchema } from '../../gen/proto/capabilities/debvisor_pb.js'
 import { TaskService } from '../../gen/proto/capabilities/task/task_pb.js'
 import { byteVerbs } from './bytes.ts'
 import { completionVerbs } from './completion.ts'
 import { type Target, targetFor, transportTo } from './connect.ts'
-import { follow } from './follow.ts'
+import { follow, goesOn } from './follow.ts'
 import { CONSENT, confirm, type Io, readFile, secret } from './io.ts'
 import { loginVerbs } from './login.ts'
 import { type Parsed, program } from './parse.ts'
-import { finding, harmless, type Look, render } from './views.ts'
+import { faultOf } from './problem.ts'
+import { provisionVerbs } from './provision.ts'
+import { screenVerbs } from './screen.ts'
+import { finding, harmless, type Look, render, rowsOf } from './views.ts'
 
-/** 0 done or nothing to do, 1 failed, 2 changes pending, 3 refused for want of consent; 64 for a bad command line. */
+/** All verbs: those of the capabilities, and those that are about this machine and its terminal. */
+export function allVerbs(io: Io): readonly Verb[] {
+    const target = (options: Parsed['options']): Target => targetFor(whereOf({ options }), io.env)
+    const all: readonly Verb[] = [
+        ...verbs,
+        ...byteVerbs(io, target),
+        ...screenVerbs(io, target),
+        ...loginVerbs(io, target),
+        ...provisionVerbs(io),
+        ...completionVerbs(() => all),
+    ]
+    return all
+}
+
+/** Carries out one command line. Answers its exit code, as `EXIT_CODES` has them. */
 export async function main(argv: readonly string[], io: Io): Promise<number> {
     let parsed: Parsed | undefined
-    const target = (options: Parsed['options']): Target => targetFor(whereOf({ options }), io.env)
-    const all: Verb[] = [...verbs, ...loginVerbs(io), ...byteVerbs(io, target), ...completionVerbs(() => all)]
     const command = program(
-        all,
+        allVerbs(io),
         topics,
         found => {
             parsed = found
@@ -40,12 +53,14 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
     }
     if (!parsed) return 0
     const look = lookOf(parsed, io)
-    const note = noteTo(parsed)
+    let note = (_end: string): void => undefined
     try {
-        const { pending, view } = await carry(parsed, io, look)
+        note = noteTo(parsed)
+        const { pending, view, left } = await carry(parsed, io, look)
         io.stdout.write(render(view, look))
-        note('done')
-        return parsed.options.check && pending(view) ? 2 : 0
+        note(left ? 'left; its task goes on' : 'done')
+        if (left) return 1
+        return (parsed.options.check || parsed.verb.verifies) && pending(view) ? 2 : 0
     } catch (thrown) {
         const fault = faultOf(thrown)
         note(`failed: ${fault.code}: ${fault.message}`)
@@ -64,12 +79,20 @@ function lookOf(parsed: Parsed, io: Io): Look {
     }
 }
 
-async function carry(parsed: Parsed, io: Io, look: Look): Promise<{ view: View; pending(view: View): boolean }> {
+interface Carried {
+    view: View
+    /** Its task was left before its end. */
+    left: boolean
+    pending(view: View): boolean
+}
+
+async function carry(parsed: Parsed, io: Io, look: Look): Promise<Carried> {
     const { options, args, lists } = parsed
     const where = whereOf(parsed)
     let transport: Transport | undefined
     const ending = new AbortController()
     let shown = 0
+    let left = false
     const context: VerbContext = {
         args,
         lists,
@@ -81,16 +104,19 @@ async function carry(parsed: Parsed, io: Io, look: Look): Promise<{ view: View; 
         json: (schema, message) => toJson(schema, message),
         async follow(task) {
             if (options['no-wait']) {
-                io.stderr.write(`Task ${task} has begun. Follow it with: debvisor task follow ${task}\n`)
-                return
+                io.stderr.write(`${goesOn(task)}\n`)
+                return false
             }
-            await follow(io, context.client(TaskService), task)
+            const ended = await follow(io, context.client(TaskService), task)
+            left = !ended
+            return ended
         },
         show(view) {
             // A table that changes in place: back to the top of what was shown before.
             if (look.width && !look.json && context.watch && shown > 0) io.stdout.write(`\u001b[${shown}A\u001b[J`)
-            const text = render(view, look)
-            shown = text.split('\n').length - 1
+            // As JSON a line for each.
+            const text = render(view, context.watch && look.json ? { ...look, width: 0 } : look)
+            shown = rowsOf(text, look.width)
             io.stdout.write(text)
         },
         async confirm(question, typed) {
@@ -106,9 +132,12 @@ async function carry(parsed: Parsed, io: Io, look: Look): Promise<{ view: View; 
     if (context.watch) process.once('SIGINT', stop)
     try {
         const view = await parsed.verb.run(context)
-        return { view, pending: v => v.kind === 'plan' && v.sentences.length > 0 }
+        return {
+            ...{ view, left },
+            pending: v => (v.kind === 'plan' ? v.sentences.length > 0 : v.kind === 'text' && v.pending === true),
+        }
     } catch (thrown) {
-        if (ending.signal.aborted) return { view: { kind: 'nothing' }, pending: () => false }
+        if (ending.signal.aborted) return { view: { kind: 'nothing' }, left, pending: () => false }
         throw thrown
     } finally {
         process.off('SIGINT', stop)
@@ -120,26 +149,6 @@ const whereOf = ({ options }: Pick<Parsed, 'options'>) => ({
     server: options.server,
     tokenFile: options['token-file'],
 })
-
-/** The Fault that a server sent, or what the connection's own trouble means. */
-export function faultOf(thrown: unknown): Fault {
-    if (!(thrown instanceof ConnectError)) return asFault(thrown)
-    const problem = thrown.findDetails(ProblemSchema)[0]
-    if (problem) {
-        const { summary, detail, fix, at } = problem
-        const findings = problem.findings.map(f => ({ ...f, severity: f.severity as Finding['severity'] }))
-        return new Fault(problem.code as FaultCode, { summary, detail, fix, at, findings, cause: thrown })
-    }
-    if (thrown.code === Code.Unavailable || thrown.code === Code.Unknown || thrown.code === Code.Internal) {
-        return new Fault('unavailable', {
-            summary: 'The node cannot be reached',
-            detail: thrown.rawMessage,
-            fix: 'See whether debvisor-rpcd runs there, and whether the address and certificate are right.',
-            cause: thrown,
-        })
-    }
-    return new Fault('invalid', { summary: 'The call was refused', detail: thrown.rawMessage, cause: thrown })
-}
 
 function report(fault: Fault, io: Io, look: Look, thrown: unknown, verbose: boolean): void {
     if (look.json) {
@@ -154,11 +163,22 @@ function report(fault: Fault, io: Io, look: Look, thrown: unknown, verbose: bool
     if (verbose && thrown instanceof Error) io.stderr.write(`${thrown.stack}\n`)
 }
 
+/** Opens the log before anything is done: what cannot be noted is not begun. @throws Fault `invalid` */
 function noteTo(parsed: Parsed): (end: string) => void {
-    const file = parsed.options['log-file']
-    return end => {
-        if (!file) return
-        appendFileSync(file, `${new Date().toISOString()} debvisor ${parsed.verb.words.join(' ')}: ${end}\n`)
+    const path = parsed.options['log-file']
+    if (path === undefined) return () => undefined
+    const line = (text: string) => `${new Date().toISOString()} debvisor ${parsed.verb.words.join(' ')}: ${text}\n`
+    try {
+        const file = openSync(path, 'a', 0o600)
+        return end => void writeSync(file, line(end))
+    } catch (cause) {
+        throw new Fault('invalid', {
+            summary: 'The log file cannot be written',
+            detail: path,
+            fix: 'Name a file in a folder that is there and that you may write to.',
+            at: '--log-file',
+            cause,
+        })
     }
 }
 

@@ -1,7 +1,7 @@
 // Manual pages from the same data as help, in roff.
 import { Fault } from '../../base/fault.ts'
 import type { Option, Verb } from '../../capabilities/verb.ts'
-import { CHANGE_OPTIONS, GLOBAL_OPTIONS, WATCH_OPTIONS } from './parse.ts'
+import { CHANGE_OPTIONS, EXIT_CODES, GLOBAL_OPTIONS, WATCH_OPTIONS } from './parse.ts'
 
 const esc = (text: string) =>
     text
@@ -10,7 +10,8 @@ const esc = (text: string) =>
         .replace(/^([.'])/gm, '\\&$1')
 
 /** debvisor(1), or debvisor-<noun>(1) for the verbs of one noun. @throws Fault `not-found` for no such command */
-export function manPage(verbs: readonly Verb[], noun?: string): string {
+export function manPage(all: readonly Verb[], noun?: string): string {
+    const verbs = all.filter(v => !v.hidden)
     const shown = noun ? verbs.filter(v => v.words[0] === noun) : verbs
     if (shown.length === 0) {
         throw new Fault('not-found', {
@@ -23,7 +24,7 @@ export function manPage(verbs: readonly Verb[], noun?: string): string {
     const lines = [
         `.TH ${name.toUpperCase()} 1 "" DebVisor "DebVisor manual"`,
         '.SH NAME',
-        `${esc(name)} \\- ${noun ? `commands on ${esc(noun)}` : 'run virtual machines and containers on a node'}`,
+        `${esc(name)} \\- ${noun ? `commands on ${esc(noun)}` : 'run virtual machines on a node'}`,
         '.SH SYNOPSIS',
         ...shown.flatMap(v => ['.br', synopsis(v)]),
     ]
@@ -44,17 +45,15 @@ export function manPage(verbs: readonly Verb[], noun?: string): string {
         '.SS Of commands that can watch',
         ...WATCH_OPTIONS.flatMap(optionText),
         '.SH EXIT STATUS',
-        ...[
-            ['0', 'done, or nothing to do'],
-            ['1', 'failed'],
-            ['2', 'changes are pending (\\-\\-check)'],
-            ['3', 'refused for want of consent'],
-            ['64', 'the command line is wrong'],
-        ].flatMap(([code, text]) => ['.TP', `.B ${code}`, text!]),
+        ...EXIT_CODES.flatMap(([code, text]) => ['.TP', `.B ${code}`, esc(text)]),
         '.SH ENVIRONMENT',
         '.TP',
         '.B DEBVISOR_SOCKET',
-        'Path of the local socket of debvisor\\-rpcd.',
+        'Path of the local socket of debvisor\\-rpcd, where no option says how to reach the node.',
+        '.SH FILES',
+        '.TP',
+        '.I ~/.config/debvisor/login.json',
+        'What debvisor login keeps: the address of the node, a token, and the certificate that was accepted.',
     )
     return `${lines.join('\n')}\n`
 }
@@ -72,7 +71,11 @@ const verbText = (verb: Verb): string[] => [
     `.SS ${esc(verb.words.join(' '))}`,
     esc(`${verb.summary[0]!.toUpperCase()}${verb.summary.slice(1)}.`),
     ...(verb.description ? ['.PP', esc(verb.description)] : []),
-    ...(verb.arguments ?? []).flatMap(a => ['.TP', `.I ${esc(a.name)}`, esc(a.summary)]),
+    ...(verb.arguments ?? []).flatMap(a => [
+        '.TP',
+        `.I ${esc(a.name)}`,
+        esc(a.summary + (a.choices ? ` (${a.choices.join(', ')})` : '')),
+    ]),
     ...(verb.options ?? []).flatMap(optionText),
     ...(verb.examples ?? []).flatMap(e => ['.PP', '.EX', esc(e.line), '.EE', esc(e.note)]),
 ]

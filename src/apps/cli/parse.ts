@@ -10,6 +10,17 @@ export interface Parsed {
     options: Record<string, string | undefined>
 }
 
+/** The same as in package.json; a test compares. */
+export const VERSION = '0.1.0'
+
+export const EXIT_CODES: readonly (readonly [number, string])[] = [
+    [0, 'done, or nothing to do'],
+    [1, 'failed, or refused (a wrong size or name too), or left before it had ended'],
+    [2, 'changes are pending (--check)'],
+    [3, 'refused for want of consent'],
+    [64, 'the command line cannot be read: an unknown command or option, something missing, or none of the choices'],
+]
+
 export const GLOBAL_OPTIONS: Option[] = [
     { name: 'json', summary: 'print data for programs instead of text' },
     { name: 'wide', summary: 'show all columns' },
@@ -48,18 +59,22 @@ export function program(
     write: { out(text: string): void; err(text: string): void },
 ): Command {
     const root = new Command('debvisor')
-        .description('Run virtual machines and containers on this node.')
-        .version(process.env.npm_package_version ?? '0.1.0', '--version', 'print the version')
+        .description('Run virtual machines on this node.')
+        .version(VERSION, '--version', 'print the version')
         .helpCommand('help [command]', 'explain a command')
         .showSuggestionAfterError()
         .showHelpAfterError('(debvisor --help lists the commands)')
         .exitOverride()
         .configureOutput({ writeOut: write.out, writeErr: write.err })
+        .addHelpText(
+            'after',
+            `\nExit codes:\n${EXIT_CODES.map(([code, text]) => `  ${code}`.padEnd(6) + text).join('\n')}`,
+        )
     const groups = new Map<string, Command>()
     for (const verb of verbs) {
         const [noun, ...rest] = verb.words
         if (rest.length === 0) {
-            build(root.command(noun), verb, onVerb)
+            build(root.command(noun, { hidden: verb.hidden === true }), verb, onVerb)
             continue
         }
         let group = groups.get(noun)
@@ -82,7 +97,9 @@ function build(command: Command, verb: Verb, onVerb: (parsed: Parsed) => void): 
         .description([`${sentence(verb.summary)}`, verb.description].filter(Boolean).join('\n\n'))
     for (const argument of verb.arguments ?? []) {
         const name = argument.repeats ? `${argument.name}...` : argument.name
-        command.addArgument(new CommanderArgument(argument.optional ? `[${name}]` : `<${name}>`, argument.summary))
+        const made = new CommanderArgument(argument.optional ? `[${name}]` : `<${name}>`, argument.summary)
+        if (argument.choices) made.choices(argument.choices)
+        command.addArgument(made)
     }
     for (const option of optionsOf(verb)) {
         const flag = `${option.short ? `-${option.short}, ` : ''}--${option.name}${option.value ? ` <${option.value}>` : ''}`

@@ -22,7 +22,7 @@ export const harmless = (text: string): string =>
 
 /** The text of a view, ending in a newline; empty for nothing. */
 export function render(view: View, look: Look): string {
-    if (view.kind === 'nothing') return look.json ? '{}\n' : ''
+    if (view.kind === 'nothing') return ''
     if (look.json) return `${JSON.stringify(view.json, null, look.width ? 2 : 0)}\n`
     switch (view.kind) {
         case 'table':
@@ -84,6 +84,14 @@ export function finding({ severity, summary, detail, fix, at }: ViewFinding, loo
     const said = `${paint(look, colour, `${severity}:`)} ${harmless(where + summary)}${detail ? ` (${harmless(detail)})` : ''}`
     return fix ? `${said}\n    ${harmless(fix)}` : said
 }
+
+/** Rows that a text takes on a terminal of that many columns, where long lines go on in the next row. */
+export const rowsOf = (text: string, columns: number): number =>
+    text
+        .split('\n')
+        .slice(0, -1)
+        .map(line => Math.max(1, columns ? Math.ceil(displayWidth(line.replace(/\u001b\[\d+m/g, '')) / columns) : 1))
+        .reduce((sum, rows) => sum + rows, 0)
 
 /** Columns that a text takes: wide East Asian characters and emoji take two, combining marks none. */
 export function displayWidth(text: string): number {

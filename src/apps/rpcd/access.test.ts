@@ -8,11 +8,10 @@ import type { AuditSink } from '../../capabilities/audit/audit.ts'
 import { type Caller, callerKey, type Guarded } from '../../capabilities/caller.ts'
 import { services } from '../../capabilities/table.node.ts'
 import { type Access, BegunSchema, ProblemSchema } from '../../gen/proto/capabilities/debvisor_pb.js'
+import { ImageService } from '../../gen/proto/capabilities/image/image_pb.js'
 import { GetResponseSchema, ListResponseSchema, VmService } from '../../gen/proto/capabilities/vm/vm_pb.js'
-import type { Log } from '../../ports/ports.ts'
+import { fakeClock, fakeLog } from '../../ports/fake.ts'
 import { accessInterceptor, accessOf } from './access.ts'
-
-const silent: Log = { info() {}, warn() {}, error() {}, debug() {}, child: () => silent }
 
 function callerWith(
     permissions: string[],
@@ -35,6 +34,11 @@ function callerWith(
 }
 
 function world(caller: Caller | undefined, audit: Partial<AuditSink> = {}) {
+    const clock = fakeClock()
+    const stream: { thrown?: unknown; object: Guarded & { name: string } } = {
+        object: { id: 'u-1', name: 'web1', tags: [] },
+    }
+    const log = fakeLog()
     const records: unknown[] = []
     const sink: AuditSink = {
         async intent(words) {
@@ -43,6 +47,9 @@ function world(caller: Caller | undefined, audit: Partial<AuditSink> = {}) {
         },
         async close(number, result) {
             records.push({ close: number, ...result })
+        },
+        async begun(number, task, object) {
+            records.push({ begun: number, task, object })
         },
         async event(words) {
             records.push({ event: words })
@@ -53,11 +60,16 @@ function world(caller: Caller | undefined, audit: Partial<AuditSink> = {}) {
     const reached: string[] = []
     const interceptor = accessInterceptor({
         audit: sink,
-        log: silent,
-        resolve: async (_kind, ref) => (ref === 'web1' ? { id: 'u-1', name: 'web1', tags: [] } : undefined),
+        clock,
+        log,
+        resolve: async (_kind, ref) => (['web1', 'u-1'].includes(ref) ? stream.object : undefined),
     })
     const transport = createRouterTransport(
-        router =>
+        router => {
+            router.service(ImageService, {
+                deleteVolume: () => create(BegunSchema),
+                stopPool: () => create(BegunSchema),
+            })
             router.service(VmService, {
                 get: () => create(GetResponseSchema),
                 list: () => create(ListResponseSchema),
@@ -69,14 +81,21 @@ function world(caller: Caller | undefined, audit: Partial<AuditSink> = {}) {
                     reached.push('stop')
                     return create(BegunSchema, { task: 't2' })
                 },
+                create: () => create(BegunSchema, { task: 't3', object: 'u-3' }),
                 rename() {
                     throw new Fault('exists', { summary: 'That name is taken', detail: 'web2', fix: 'Choose another.' })
                 },
-                async *watchFigures() {
+                async *watchFigures(_request, context) {
                     yield {}
                     reached.push('watch')
+                    if (stream.thrown) throw stream.thrown
+                    await new Promise(resolve => context.signal.addEventListener('abort', resolve))
+                    reached.push('left')
+                    // What a lost connection does to a handler that is in the middle of something.
+                    throw new Error('cut off')
                 },
-            }),
+            })
+        },
         {
             router: {
                 interceptors: [
@@ -89,7 +108,15 @@ function world(caller: Caller | undefined, audit: Partial<AuditSink> = {}) {
             },
         },
     )
-    return { vm: createClient(VmService, transport), records, reached }
+    return {
+        vm: createClient(VmService, transport),
+        images: createClient(ImageService, transport),
+        records,
+        reached,
+        clock,
+        log,
+        stream,
+    }
 }
 
 const refused = async (call: Promise<unknown>): Promise<ConnectError> => {
@@ -181,13 +208,91 @@ describe('the gate', () => {
     })
 })
 
+describe('a stream', () => {
+    const follow = async (vm: ReturnType<typeof world>['vm'], signal?: AbortSignal) => {
+        for await (const _ of vm.watchFigures({ vm: 'web1' }, { signal }));
+    }
+
+    it('that fails later says why and what to do, like a call', async () => {
+        const { vm, stream, log } = world(callerWith(['vm.view']))
+        stream.thrown = new Fault('conflict', { summary: 'It is in use', detail: 'by bob', fix: 'Wait.' })
+        const error = await refused(follow(vm))
+        expect(error.code).toBe(Code.Aborted)
+        expect(error.findDetails(ProblemSchema)[0]).toMatchObject({ code: 'conflict', detail: 'by bob', fix: 'Wait.' })
+        expect(log.lines).toEqual([])
+    })
+
+    it('that fails unexpectedly is logged, and its words stay here', async () => {
+        const { vm, stream, log } = world(callerWith(['vm.view']))
+        stream.thrown = new TypeError('secret is not a function')
+        const error = await refused(follow(vm))
+        expect([error.code, error.message.includes('secret')]).toEqual([Code.Internal, false])
+        expect(log.lines).toMatchObject([{ level: 'error', facts: { method: 'WatchFigures', err: stream.thrown } }])
+    })
+
+    it('ends within 15 s when the right to it is lost, by role, grant or tag of the VM', async () => {
+        const permissions = ['vm.view']
+        const caller = callerWith(permissions)
+        const may = caller.may
+        // As identity does it: a grant on the tag 'web'.
+        caller.may = (permission, object) => may(permission, object) || object?.tags?.includes('web') === true
+        caller.need = (permission, object) => expect(caller.may(permission, object)).toBe(true)
+        for (const lose of ['role', 'tag'] as const) {
+            const { vm, stream, clock, reached } = world(caller)
+            if (lose === 'tag') stream.object = { ...stream.object, tags: ['web'] }
+            const end = refused(follow(vm))
+            await expect.poll(() => reached).toEqual(['watch'])
+            await clock.advance(60_000)
+            expect(reached).toEqual(['watch'])
+            permissions.length = 0
+            stream.object = { ...stream.object, tags: [] }
+            await clock.advance(15_000)
+            expect((await end).code).toBe(Code.PermissionDenied)
+            await expect.poll(() => reached).toEqual(['watch', 'left'])
+        }
+    })
+
+    it('that its caller leaves is no failure', async () => {
+        const { vm, reached, log } = world(callerWith(['vm.view']))
+        const leave = new AbortController()
+        const end = refused(follow(vm, leave.signal))
+        await expect.poll(() => reached).toEqual(['watch'])
+        leave.abort()
+        await end
+        await expect.poll(() => reached).toEqual(['watch', 'left'])
+        expect(log.lines).toEqual([])
+    })
+})
+
 describe('the record', () => {
     it('has intent before effect and the task in the result', async () => {
         const { vm, records } = world(callerWith(['vm.power']))
         await vm.start({ vm: 'web1' })
         expect(records).toMatchObject([
-            { intent: { who: 'ann', from: '192.0.2.7', what: 'vm.Start', onId: 'u-1', onName: 'web1' } },
-            { close: 7, result: 'done', task: 't1' },
+            {
+                intent: {
+                    who: 'ann',
+                    from: '192.0.2.7',
+                    via: 'session s1',
+                    what: 'vm.Start',
+                    onId: 'u-1',
+                    onName: 'web1',
+                },
+            },
+            { begun: 7, task: 't1' },
+        ])
+    })
+
+    it('names what a call is about by the words of its request, and what it made', async () => {
+        const { vm, images, records } = world(callerWith(['vm.create', 'image.delete', 'image.pools']))
+        await vm.create({ name: 'new' })
+        await images.deleteVolume({ pool: 'default', volume: 'old.qcow2' })
+        await images.stopPool({ pool: 'tank' })
+        expect(records.filter(record => !('close' in (record as object)))).toMatchObject([
+            { intent: { what: 'vm.Create', onName: 'new' } },
+            { begun: 7, task: 't3', object: 'u-3' },
+            { intent: { what: 'image.DeleteVolume', onName: 'default/old.qcow2' } },
+            { intent: { what: 'image.StopPool', onName: 'tank' } },
         ])
     })
 

@@ -1,20 +1,22 @@
 // The one gate before every handler: the method's permission (none: refused), the audit record, and faults made words.
 import { type DescMethod, getOption, hasOption, toJson } from '@bufbuild/protobuf'
 import { MethodOptions_IdempotencyLevel } from '@bufbuild/protobuf/wkt'
-import type { Interceptor, StreamRequest, UnaryRequest } from '@connectrpc/connect'
+import { Code, ConnectError, type Interceptor, type StreamRequest, type UnaryRequest } from '@connectrpc/connect'
 import { asFault, Fault } from '../../base/fault.ts'
 import { redact } from '../../base/redact.ts'
-import type { AuditSink } from '../../capabilities/audit/audit.ts'
+import { type AuditSink, viaWords } from '../../capabilities/audit/audit.ts'
 import { type Caller, callerKey, type Guarded } from '../../capabilities/caller.ts'
 import { type Access, access as accessOption } from '../../gen/proto/capabilities/debvisor_pb.js'
-import type { Log } from '../../ports/ports.ts'
+import type { Clock, Log } from '../../ports/ports.ts'
 import { connectError } from './errors.ts'
 import { notLoggedIn } from './listen.ts'
+import { guardStream } from './stream.ts'
 
 export interface AccessDeps {
     audit: AuditSink
     /** The object that a reference in a request names, by the field's name (`vm`); undefined when there is none. */
     resolve(kind: string, ref: string): Promise<(Guarded & { name: string }) | undefined>
+    clock: Clock
     log: Log
 }
 
@@ -29,21 +31,41 @@ export function accessInterceptor(deps: AccessDeps): Interceptor {
     return next => async request => {
         const caller = request.contextValues.get(callerKey)
         const rule = accessOf(request.method)
+        /** Says what went wrong where it is to be said, and answers what the caller hears. */
+        const failed = (thrown: unknown): ConnectError => {
+            // A caller who has left hears nothing, and what that broke is no failure of ours.
+            const isOurs =
+                thrown instanceof ConnectError ? thrown.code === Code.Internal : asFault(thrown).code === 'internal'
+            if (isOurs && !request.signal.aborted)
+                deps.log.error('a call failed unexpectedly', { method: request.method.name, err: thrown })
+            return connectError(thrown)
+        }
         try {
             const [message, through] = await firstMessage(request)
             const object = await gate(deps, rule, caller, message)
             // The handler gets what the gate looked at, not a name that may mean another by now.
             if (rule?.on && object) message[rule.on] = object.id
-            if (!changes(request.method) || !rule || rule.open || message.dryRun === true) return await next(through)
-            return await audited(deps, rule, caller, { method: request.method, message, object }, () => next(through))
+            const pass = () => next(through)
+            const response =
+                !changes(request.method) || !rule || rule.open || message.dryRun === true
+                    ? await pass()
+                    : await audited(deps, rule, caller, { method: request.method, message, object }, pass)
+            if (!response.stream || !rule) return response
+            const may = () => stillMay(deps, rule, caller, object)
+            return { ...response, message: guardStream<never>(response.message as never, { ...deps, may, failed }) }
         } catch (thrown) {
-            const fault = asFault(thrown)
-            if (fault.code === 'denied') await deny(rule, caller, request.method)
-            if (fault.code === 'internal')
-                deps.log.error('a call failed unexpectedly', { method: request.method.name, err: thrown })
-            throw connectError(thrown)
+            if (!(thrown instanceof ConnectError) && asFault(thrown).code === 'denied')
+                await deny(rule, caller, request.method)
+            throw failed(thrown)
         }
     }
+}
+
+/** The gate's question again, while a stream goes on: of the object as it is now. Filtered handlers ask themselves. */
+async function stillMay(deps: AccessDeps, rule: Access, caller: Caller, before: Guarded | undefined): Promise<boolean> {
+    if (rule.open || rule.local || rule.self || rule.filtered) return true
+    const object = before && rule.on ? ((await deps.resolve(rule.on, before.id)) ?? before) : undefined
+    return caller.may(rule.permission, object)
 }
 
 type Plain = Record<string, unknown>
@@ -117,9 +139,9 @@ async function audited<T>(
     const words = {
         who: caller.user,
         from: caller.from,
+        via: viaWords(caller),
         what: `${call.method.parent.typeName.split('.').at(-3)}.${call.method.name}`,
-        onId: call.object?.id ?? '',
-        onName: call.object?.name ?? String(call.message.name ?? ''),
+        ...(call.object ? { onId: call.object.id, onName: call.object.name } : objectOf(call.message)),
         detail: call.method.methodKind === 'unary' ? requestWords(call) : undefined,
     }
     let intent: number | undefined
@@ -129,24 +151,36 @@ async function audited<T>(
         if (!rule.stops) throw thrown
         deps.log.error('a stopping call goes on without its audit record', { what: words.what, who: words.who })
     }
-    const close = async (result: 'done' | 'failed', detail?: unknown, task?: string) => {
+    const say = async (record: (number: number) => Promise<void>) => {
         if (intent === undefined) return
-        await deps.audit
-            .close(intent, { result, detail, task })
-            .catch(thrown =>
-                deps.log.error('the result of a call could not be recorded', { what: words.what, err: thrown }),
-            )
+        await record(intent).catch(thrown =>
+            deps.log.error('the result of a call could not be recorded', { what: words.what, err: thrown }),
+        )
     }
     try {
         const response = await effect()
-        const task = (response as { message?: { task?: unknown } }).message?.task
-        await close('done', undefined, typeof task === 'string' ? task : undefined)
+        const { task, object } = (response as { message?: { task?: unknown; object?: unknown } }).message ?? {}
+        const made = typeof object === 'string' ? object : undefined
+        await say(number =>
+            typeof task === 'string' && task !== ''
+                ? deps.audit.begun(number, task, made)
+                : deps.audit.close(number, { result: 'done' }),
+        )
         return response
     } catch (thrown) {
         const { code, summary, detail, at } = asFault(thrown)
-        await close('failed', { code, summary, detail, at })
+        await say(number => deps.audit.close(number, { result: 'failed', detail: { code, summary, detail, at } }))
         throw thrown
     }
+}
+
+/** What a request without a VM is about, by the words that it has for it. */
+function objectOf(message: Plain): { onId: string; onName: string } {
+    const word = (...fields: string[]) =>
+        fields.map(field => message[field]).find((value): value is string => typeof value === 'string' && value !== '')
+    const [pool, thing] = [word('pool'), word('volume', 'name')]
+    const onName = pool && thing ? `${pool}/${thing}` : (thing ?? pool ?? word('network', 'user', 'vm', 'tag') ?? '')
+    return { onId: word('id', 'upload') ?? '', onName }
 }
 
 const requestWords = (call: Call) => redact(toJson(call.method.input, call.message as never))
@@ -170,7 +204,7 @@ function denials(deps: AccessDeps) {
         last.set(key, { atMs: nowMs, since: 0 })
         const detail = { method: method.name, ...(before?.since ? { since: `${before.since} more before` } : {}) }
         await deps.audit
-            .event({ who: caller.user, from: caller.from, what, detail, result: 'denied' })
+            .event({ who: caller.user, from: caller.from, via: viaWords(caller), what, detail, result: 'denied' })
             .catch(thrown => deps.log.error('a denial could not be recorded', { what, err: thrown }))
     }
 }

@@ -1,8 +1,10 @@
-// The folders of the daemon, each with the mode its content needs.
-import type { System } from '../../ports/ports.ts'
+// The folders of the daemon, each with the owner and mode its content needs.
+import type { Log, System } from '../../ports/ports.ts'
 
 /** Debian's QEMU runs as this user when libvirt's system daemon starts it. */
 const QEMU_USER = 'libvirt-qemu'
+/** QEMU makes sockets in it; by the setgid bit they are of our group, and QEMU's umask lets that in. */
+const VNC_MODE = 0o2750
 
 export interface Folders {
     tasks: string
@@ -13,7 +15,8 @@ export interface Folders {
 }
 
 /** Makes what is missing below the state folder. QEMU must be able to pass through it to reach its sockets. */
-export async function makeFolders(stateFolder: string, system: System): Promise<Folders> {
+export async function makeFolders(stateFolder: string, deps: { system: System; log: Log }): Promise<Folders> {
+    const { system } = deps
     const folders = {
         tasks: `${stateFolder}/tasks`,
         identity: `${stateFolder}/identity`,
@@ -22,15 +25,33 @@ export async function makeFolders(stateFolder: string, system: System): Promise<
     }
     await system.makeDirectory(stateFolder, 0o711)
     for (const folder of [folders.tasks, folders.identity, folders.staging]) await system.makeDirectory(folder, 0o700)
-    await system.makeDirectory(folders.vnc, 0o750)
-    if (process.getuid?.() === 0) {
-        const qemu = await userNamed(QEMU_USER, system)
-        if (qemu) {
-            await system.chown(folders.vnc, qemu.uid, qemu.gid)
-            await system.chmod(folders.vnc, 0o2770)
-        }
-    }
+    await makeVncFolder(folders.vnc, deps)
     return folders
+}
+
+/**
+ * QEMU's folder, of our group: made by root alone. An ordinary user takes what root has made, and says what is missing
+ * where it was not; displays then work only for a QEMU of the same user.
+ */
+async function makeVncFolder(path: string, { system, log }: { system: System; log: Log }): Promise<void> {
+    const self = system.self()
+    const [qemu, seen] = await Promise.all([userNamed(QEMU_USER, system), system.look(path)])
+    if (self.uid !== 0) {
+        // Another's: its mode is theirs to choose.
+        if (seen && seen.uid !== self.uid) return
+        await system.makeDirectory(path, 0o750)
+        if (!qemu) return
+        return log.warn('QEMU cannot make the sockets of displays in its folder', {
+            fix: `As root: install -d -o ${QEMU_USER} -g ${self.gid} -m 2750 ${path}`,
+        })
+    }
+    if (!qemu) return system.makeDirectory(path, 0o750)
+    // The group that somebody has given it already is that of the daemon that is to run there.
+    const gid = seen?.uid === qemu.uid && seen.gid !== qemu.gid ? seen.gid : self.gid
+    if (seen?.uid === qemu.uid && seen.gid === gid && seen.mode === VNC_MODE) return
+    if (!seen) await system.makeDirectory(path, 0o750)
+    await system.chown(path, qemu.uid, gid)
+    await system.chmod(path, VNC_MODE)
 }
 
 async function userNamed(name: string, system: System): Promise<{ uid: number; gid: number } | undefined> {

@@ -14,6 +14,7 @@ import WebSocket, { WebSocketServer } from 'ws'
 import type { Caller } from '../../capabilities/caller.ts'
 import { services } from '../../capabilities/table.node.ts'
 import { ServerReflection } from '../../gen/proto/apps/rpcd/reflection_pb.js'
+import { IdentityService } from '../../gen/proto/capabilities/identity/identity_pb.js'
 import { ListResponseSchema, VmService } from '../../gen/proto/capabilities/vm/vm_pb.js'
 import { pinoLog, realClock, realSystem } from '../../ports/real.ts'
 import { certificateIn } from './certificate.ts'
@@ -57,6 +58,12 @@ beforeAll(async () => {
                 async *watch(_request, context) {
                     yield { vms: [{ name: 'web1' }], synced: true }
                     await new Promise(resolve => context.signal.addEventListener('abort', resolve))
+                },
+            })
+            router.service(IdentityService, {
+                login: request => {
+                    seen.push(`login of ${request.user.length}`)
+                    return {}
                 },
             })
             reflection(router, services)
@@ -154,6 +161,7 @@ function request(path: string, how: https.RequestOptions = {}, body?: string | B
     })
 }
 
+const LOGIN = '/debvisor.identity.v1.IdentityService/Login'
 const LIST = '/debvisor.vm.v1.VmService/List'
 const json = { method: 'POST', headers: { 'content-type': 'application/json' } }
 
@@ -226,11 +234,40 @@ describe('plain HTTP', () => {
         const stranger = { ...json, headers: { ...json.headers, 'x-stranger': '1' } }
         const refused = await request(LIST, stranger, '{}')
         expect([refused.status, JSON.parse(refused.body)]).toMatchObject([401, { code: 'unauthenticated' }])
-        const login = '/debvisor.identity.v1.IdentityService/Login'
-        // No identity is served here: the panel's files say that it was let through to where it would be.
-        expect((await request(login, stranger, '{}')).status).toBe(405)
-        const large = await request(login, stranger, 'x'.repeat(70_000)).catch(() => ({ status: 507 }))
+        expect((await request(LOGIN, stranger, '{}')).status).toBe(200)
+        const large = await request(LOGIN, stranger, 'x'.repeat(70_000)).catch(() => ({ status: 507 }))
         expect(large.status).toBe(507)
+    })
+
+    it('counts what a stranger sends without saying how much it is', async () => {
+        const headers = { ...json.headers, 'x-stranger': '1', 'transfer-encoding': 'chunked' }
+        const of = (length: number) => JSON.stringify({ user: 'x'.repeat(length) })
+        expect((await request(LOGIN, { method: 'POST', headers }, of(1000))).status).toBe(200)
+        const calls = seen.length
+        const large = await request(LOGIN, { method: 'POST', headers }, of(100_000)).catch(() => undefined)
+        if (large) expect(JSON.parse(large.body).code).toBe('resource_exhausted')
+        expect(seen.length).toBe(calls)
+    })
+
+    it('has room for logins from elsewhere while one address sends eight slowly, and cuts those off', async () => {
+        const headers = { ...json.headers, 'x-stranger': '1' }
+        const slow = Array.from({ length: 8 }, () => {
+            const sent = https.request(`${tls.url}${LOGIN}`, {
+                ...{ ca: pem, agent: false, method: 'POST', headers: { ...headers, 'content-length': 100 } },
+            })
+            sent.flushHeaders()
+            const end = new Promise<number | string>(resolve => {
+                sent.on('response', answer => resolve(answer.resume().statusCode!))
+                sent.on('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? ''))
+            })
+            return { began: performance.now(), end }
+        })
+        const here = { method: 'POST', headers }
+        await expect.poll(async () => (await request(LOGIN, here, '{}')).status).toBe(507)
+        expect((await request(LOGIN, { ...here, localAddress: '127.0.0.2' }, '{}')).status).toBe(200)
+        expect(await Promise.all(slow.map(one => one.end))).toEqual(Array(8).fill(408))
+        expect(performance.now() - slow[0]!.began).toBeLessThan(9_000)
+        await expect.poll(async () => (await request(LOGIN, here, '{}')).status).toBe(200)
     })
 
     it('refuses a call with a cookie from another site', async () => {
@@ -354,4 +391,23 @@ it('an address that is taken is a fault with a fix', async () => {
         code: 'unavailable',
         fix: expect.stringContaining('--listen'),
     })
+})
+
+it('shows another certificate to new connections once it is told to, as before one runs out', async () => {
+    const system = realSystem()
+    const made = (name: string) => certificateIn(`${folder}/${name}`, { system, clock: realClock(), log })
+    const [first, second] = [await made('first'), await made('second')]
+    const listener = await listenTls('127.0.0.1:0', first, handler)
+    const { hostname, port } = new URL(listener.url)
+    const shown = () =>
+        new Promise<string>((resolve, reject) => {
+            const socket = tlsConnect({ host: hostname, port: Number(port), rejectUnauthorized: false }, () => {
+                resolve(socket.getPeerX509Certificate()!.fingerprint256)
+                socket.destroy()
+            }).on('error', reject)
+        })
+    expect(await shown()).toBe(first.fingerprint)
+    listener.show(second)
+    expect(await shown()).toBe(second.fingerprint)
+    await listener.close()
 })

@@ -8,9 +8,10 @@ import { compressionGzip, connectNodeAdapter } from '@connectrpc/connect-node'
 import { Fault } from '../../base/fault.ts'
 import { type Caller, callerKey } from '../../capabilities/caller.ts'
 import type { Route } from '../../capabilities/capability.ts'
+import { addressGroup } from '../../capabilities/identity/attempts.ts'
 import type { Log } from '../../ports/ports.ts'
 import type { Certificate } from './certificate.ts'
-import { closer, guardConnections, limitBody } from './connections.ts'
+import { closer, guardConnections, hangUp, limitBody, limitStranger } from './connections.ts'
 import { httpProblem } from './errors.ts'
 import { SECURITY_HEADERS } from './static.ts'
 import { explainUnreadable } from './unreadable.ts'
@@ -19,8 +20,10 @@ import { explainUnreadable } from './unreadable.ts'
 const MESSAGE_MAX_BYTES = 2 * 1024 * 1024
 /** What a caller whose session has ended may still get. */
 const LAST_WORDS_MS = 1000
-/** Calls of people who are not logged in (logging in) that may be read at once, and how large they may be. */
-const STRANGERS_MAX = 64
+const TLS_LEAST = 'TLSv1.2'
+/** Calls of people who are not logged in (logging in) that may be under way at once, in all and from one address. */
+const STRANGERS_MAX = 512
+const STRANGERS_PER_ADDRESS = 8
 const STRANGER_MAX_BYTES = 64 * 1024
 
 export interface HandlerDeps {
@@ -34,6 +37,8 @@ export interface HandlerDeps {
     onEnd(caller: Caller, listener: () => void): () => void
     /** Paths of calls that one may make without being logged in. */
     openPaths: ReadonlySet<string>
+    /** Calls wait for it: the doors are open before the house is in order. */
+    ready?: Promise<void>
     log: Log
 }
 
@@ -45,32 +50,47 @@ export interface Handler {
 /** Calls by their content type, web routes by their prefix, the panel's files for the rest. */
 export function handlerOf(deps: HandlerDeps): Handler {
     const callers = new WeakMap<object, Caller>()
-    const rpc = connectNodeAdapter({
-        routes(router) {
-            deps.routes(router)
-            explainUnreadable(router)
-        },
-        interceptors: deps.interceptors,
-        readMaxBytes: MESSAGE_MAX_BYTES,
-        acceptCompression: [compressionGzip],
-        // A field that is misspelt is refused, not passed over: 'diskz' must not make a VM without a disk.
-        jsonOptions: { ignoreUnknownFields: false },
-        contextValues: request => createContextValues().set(callerKey, callers.get(request)!),
-        fallback: (request, response) => void run(request as IncomingMessage, response as ServerResponse),
-    })
-    let strangers = 0
+    const rpcOf = (readMaxBytes: number) =>
+        connectNodeAdapter({
+            routes(router) {
+                deps.routes(router)
+                explainUnreadable(router)
+            },
+            interceptors: deps.interceptors,
+            readMaxBytes,
+            acceptCompression: [compressionGzip],
+            // A field that is misspelt is refused, not passed over: 'diskz' must not make a VM without a disk.
+            jsonOptions: { ignoreUnknownFields: false },
+            contextValues: request => createContextValues().set(callerKey, callers.get(request)!),
+            fallback: (request, response) => void run(request as IncomingMessage, response as ServerResponse),
+        })
+    const rpc = rpcOf(MESSAGE_MAX_BYTES)
+    // What says nothing of its length is counted as it is read.
+    const strangersRpc = rpcOf(STRANGER_MAX_BYTES)
+    const strangers = new Map<string, number>()
+    let allStrangers = 0
     /** Before a byte of the body is read: a stranger may log in, and look at the panel's files. */
     const admitStranger = (request: IncomingMessage, response: ServerResponse) => {
+        limitStranger(request, response)
         if (request.method !== 'POST') return
         if (!deps.openPaths.has((request.url ?? '').split('?')[0]!)) throw notLoggedIn()
-        if (Number(request.headers['content-length'] ?? 0) > STRANGER_MAX_BYTES || strangers >= STRANGERS_MAX) {
+        const group = addressGroup(request.socket.remoteAddress ?? '')
+        const before = strangers.get(group) ?? 0
+        const isLarge = Number(request.headers['content-length'] ?? 0) > STRANGER_MAX_BYTES
+        if (isLarge || before >= STRANGERS_PER_ADDRESS || allStrangers >= STRANGERS_MAX) {
             throw new Fault('exhausted', {
                 summary: 'The login is too large, or too many are under way',
                 fix: 'Try again.',
             })
         }
-        strangers++
-        response.once('close', () => strangers--)
+        strangers.set(group, before + 1)
+        allStrangers++
+        response.once('close', () => {
+            allStrangers--
+            const left = strangers.get(group)! - 1
+            if (left > 0) strangers.set(group, left)
+            else strangers.delete(group)
+        })
     }
     const route = (request: IncomingMessage) => deps.webRoutes.find(r => request.url?.startsWith(r.prefix))
     const run = async (request: IncomingMessage, response: ServerResponse) => {
@@ -90,6 +110,7 @@ export function handlerOf(deps: HandlerDeps): Handler {
         request(request, response, known) {
             const enter = async () => {
                 limitBody(request, response)
+                await deps.ready
                 const caller = known ?? (await deps.authenticate(request))
                 if (caller.via === 'nobody') admitStranger(request, response)
                 if (caller.via === 'session') sameOrigin(request)
@@ -97,7 +118,7 @@ export function handlerOf(deps: HandlerDeps): Handler {
                 // A logout ends its own session, and is still to be answered: what is left after that is cut.
                 const cut = () => setTimeout(() => response.destroy(), LAST_WORDS_MS).unref()
                 if (caller.viaId) response.once('close', deps.onEnd(caller, cut))
-                rpc(request, response)
+                ;(caller.via === 'nobody' ? strangersRpc : rpc)(request, response)
             }
             enter().catch(thrown => {
                 const { status, body } = httpProblem(thrown)
@@ -111,6 +132,7 @@ export function handlerOf(deps: HandlerDeps): Handler {
             const enter = async () => {
                 const found = route(request)
                 if (!found?.upgrade) throw new Fault('not-found', { summary: 'There is no WebSocket here' })
+                await deps.ready
                 const caller = known ?? (await deps.authenticate(request))
                 sameOrigin(request)
                 if (caller.viaId)
@@ -123,7 +145,8 @@ export function handlerOf(deps: HandlerDeps): Handler {
             enter().catch(thrown => {
                 const { status, body } = httpProblem(thrown)
                 if (status === 500) deps.log.error('a WebSocket failed unexpectedly', { err: thrown })
-                socket.end(
+                hangUp(
+                    socket,
                     `HTTP/1.1 ${status} Refused\r\nconnection: close\r\ncontent-type: application/json\r\n` +
                         `content-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
                 )
@@ -148,6 +171,8 @@ export const notLoggedIn = () =>
 
 export interface Listening {
     url: string
+    /** From now on new connections are shown this certificate. Without effect on a local socket. */
+    show(certificate: Certificate): void
     close(): Promise<void>
 }
 
@@ -158,7 +183,7 @@ export async function listenTls(address: string, certificate: Certificate, handl
         allowHTTP1: true,
         key: certificate.keyPem,
         cert: certificate.certPem,
-        minVersion: 'TLSv1.2',
+        minVersion: TLS_LEAST,
         handshakeTimeout: 10_000,
         maxSessionMemory: 64,
         settings: { maxConcurrentStreams: 200 },
@@ -174,7 +199,9 @@ export async function listenTls(address: string, certificate: Certificate, handl
     const close = closer(server)
     await listening(server, { host, port }, address)
     const actual = (server.address() as { port: number }).port
-    return { url: `https://${host.includes(':') ? `[${host}]` : host}:${actual}`, close }
+    const show = ({ keyPem, certPem }: Certificate) =>
+        server.setSecureContext({ key: keyPem, cert: certPem, minVersion: TLS_LEAST })
+    return { url: `https://${host.includes(':') ? `[${host}]` : host}:${actual}`, show, close }
 }
 
 /** The Unix socket of root: mode 0600, whoever reaches it is root of the node. */
@@ -188,7 +215,7 @@ export async function listenLocal(path: string, handler: Handler, root: Caller):
     const there = listening(server, { path }, path)
     process.umask(before)
     await there
-    return { url: path, close }
+    return { url: path, show() {}, close }
 }
 
 const listening = (server: Server, where: { host?: string; port?: number; path?: string }, shown: string) =>
@@ -203,7 +230,11 @@ const listening = (server: Server, where: { host?: string; port?: number; path?:
                 }),
             ),
         )
-        server.listen(where, resolve)
+        server.listen(where, () => {
+            // A connection that cannot be accepted (no file descriptor is left) is not the end of the daemon.
+            server.on('error', () => {})
+            resolve()
+        })
     })
 
 function parseAddress(address: string): { host: string; port: number } {

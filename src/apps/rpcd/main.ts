@@ -1,11 +1,18 @@
-// debvisor-rpcd: makes the parts, joins them, listens, says that it is ready, and ends cleanly when asked to.
+// debvisor-rpcd: takes its lock, makes the parts, listens, says that it is ready, and ends cleanly when asked to.
 import { asFault } from '../../base/fault.ts'
+import { TASKS_END_MS } from '../../engine/tasks.ts'
 import { pinoLog, realClock, realSystem } from '../../ports/real.ts'
 import { certificateIn } from './certificate.ts'
 import { handlerOf, listenLocal, listenTls } from './listen.ts'
+import { checkNobodyAt, lockFolders } from './lock.ts'
 import { settingsOf } from './settings.ts'
 import { panelFiles } from './static.ts'
 import { wire } from './wire.ts'
+
+/** What hangs must not keep a service manager waiting; tasks get their time first. */
+const END_MS = TASKS_END_MS + 3_000
+/** A certificate of ours is made anew before it runs out, and an administrator's new one is taken up. */
+const CERTIFICATE_EVERY_MS = 3_600_000
 
 async function main(): Promise<void> {
     const settings = settingsOf(process.argv.slice(2))
@@ -14,32 +21,51 @@ async function main(): Promise<void> {
     const system = realSystem()
     process.on('unhandledRejection', thrown => log.error('a promise was rejected and nobody looked', { err: thrown }))
 
-    const certificate = await certificateIn(settings.pkiFolder, { system, clock, log })
+    // Before anything is read or made: a second daemon would take back what the first one is doing.
+    await lockFolders([settings.stateFolder, settings.auditFolder], system)
+    await checkNobodyAt(settings.socketPath)
+    let certificate = await certificateIn(settings.pkiFolder, { system, clock, log })
     const daemon = await wire({ settings, system, clock, log })
-    const handler = handlerOf({ ...daemon, files: panelFiles(settings.panelFolder, system), log })
+    let begin = () => {}
+    const ready = new Promise<void>(resolve => {
+        begin = resolve
+    })
+    const handler = handlerOf({ ...daemon, ready, files: panelFiles(settings.panelFolder, system), log })
+    const tls = await listenTls(settings.listen, certificate, handler)
     await system.remove(settings.socketPath)
     const local = await listenLocal(settings.socketPath, handler, daemon.root)
-    const tls = await listenTls(settings.listen, certificate, handler)
 
     const stop = async (signal: string) => {
         log.info('ending', { signal })
-        // What hangs must not keep a service manager waiting.
-        setTimeout(() => process.exit(1), 10_000).unref()
-        await Promise.all([tls.close(), local.close()])
-        await daemon.close()
-        process.exit(0)
+        setTimeout(() => process.exit(1), END_MS).unref()
+        try {
+            await Promise.all([tls.close(), local.close()])
+            await daemon.close()
+            process.exit(0)
+        } catch (thrown) {
+            log.error('it could not end cleanly', { err: thrown })
+            process.exit(1)
+        }
     }
     process.once('SIGTERM', () => void stop('SIGTERM'))
     process.once('SIGINT', () => void stop('SIGINT'))
 
-    const first = await daemon.firstLogin()
-    const ready = {
-        ready: true,
-        url: tls.url,
-        fingerprint: certificate.fingerprint,
-        firstLogin: first ? `${tls.url}${first.path}` : null,
-    }
-    process.stdout.write(`${JSON.stringify(ready)}\n`)
+    await daemon.start()
+    begin()
+    clock.every(CERTIFICATE_EVERY_MS, async () => {
+        try {
+            const seen = await certificateIn(settings.pkiFolder, { system, clock, log })
+            if (seen.certPem === certificate.certPem) return
+            tls.show(seen)
+            certificate = seen
+            log.info('the panel shows another certificate', { fingerprint: seen.fingerprint })
+        } catch (thrown) {
+            log.error('the certificate of the panel could not be looked at', { err: thrown })
+        }
+    })
+
+    // The link of the first login is a secret and this line may end in a journal: root asks for one over the socket.
+    process.stdout.write(`${JSON.stringify({ ready: true, url: tls.url, fingerprint: certificate.fingerprint })}\n`)
     log.info('ready', { url: tls.url, socket: settings.socketPath })
 }
 

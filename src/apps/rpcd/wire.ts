@@ -1,7 +1,8 @@
 // Where the parts of the daemon meet: who gets what from whom, and in which order they start and end.
 import type { IncomingMessage } from 'node:http'
 import type { ConnectRouter, Interceptor } from '@connectrpc/connect'
-import { createAudit } from '../../capabilities/audit/audit.ts'
+import { Fault } from '../../base/fault.ts'
+import { createAudit, viaWords } from '../../capabilities/audit/audit.ts'
 import type { Caller, Guarded } from '../../capabilities/caller.ts'
 import type { Capability, Route } from '../../capabilities/capability.ts'
 import { createConsole } from '../../capabilities/console/console.ts'
@@ -18,6 +19,7 @@ import { createTasks } from '../../engine/tasks.ts'
 import type { Clock, Log, System } from '../../ports/ports.ts'
 import { accessInterceptor, accessOf } from './access.ts'
 import { makeFolders } from './folders.ts'
+import { watchOutside } from './outside.ts'
 import { reflection } from './reflection.ts'
 import type { Settings } from './settings.ts'
 
@@ -34,7 +36,8 @@ export interface Daemon {
     /** Paths of calls that one may make without being logged in. */
     openPaths: ReadonlySet<string>
     root: Caller
-    firstLogin(): Promise<{ path: string } | undefined>
+    /** Takes up what an earlier life left and begins to work. Before it nothing of what others left is touched. */
+    start(): Promise<void>
     close(): Promise<void>
 }
 
@@ -46,7 +49,7 @@ interface Deps {
 }
 
 export async function wire({ settings, system, clock, log }: Deps): Promise<Daemon> {
-    const folders = await makeFolders(settings.stateFolder, system)
+    const folders = await makeFolders(settings.stateFolder, { system, log })
     const libvirt = stayConnected({ socketPath: settings.libvirtSocket, clock, log: log.child({ part: 'libvirt' }) })
     const store = openEtcd({
         endpoints: settings.etcd.endpoints,
@@ -70,11 +73,13 @@ export async function wire({ settings, system, clock, log }: Deps): Promise<Daem
         log: log.child({ part: 'identity' }),
         stateFolder: folders.identity,
     })
-    identity.events(({ what, result, user, from, agent, detail, on }) => {
+    tasks.onEnd(audit.taskEnded)
+    const outside = watchOutside({ libvirt, tasks, audit: audit.sink, clock, log })
+    identity.events(({ what, result, user, from, agent, detail, on, ...by }) => {
         // The gate records denials, with the method.
         if (what === 'denied') return
         audit.sink
-            .event({ who: user, from, what, onId: on, detail: { agent, detail }, result })
+            .event({ who: user, from, via: viaWords(by), what, onId: on, detail: { agent, detail }, result })
             .catch(thrown => log.error('an event could not be recorded', { what, err: thrown }))
     })
 
@@ -108,11 +113,12 @@ export async function wire({ settings, system, clock, log }: Deps): Promise<Daem
         clock,
         log: log.child({ part: 'console' }),
         vms: { resolve: ref => vm.inventory.resolve(ref), activeXml: uuid => vm.inventory.activeXml(uuid) },
-        onUse({ user, vm: uuid, name, kind, from, event }) {
+        onUse({ user, vm: uuid, name, kind, from, event, ...by }) {
             audit.sink
                 .event({
                     who: user,
                     from,
+                    via: viaWords(by),
                     what: `console.${event}`,
                     onId: uuid,
                     onName: name,
@@ -157,17 +163,14 @@ export async function wire({ settings, system, clock, log }: Deps): Promise<Daem
             },
         ],
     })
-    const capabilities: Capability[] = [audit, identity, createTask({ tasks }), image, vm, consoles, network, node]
-    for (const capability of capabilities) await capability.start?.()
-    await upWithin(libvirt, LIBVIRT_PATIENCE_MS, clock)
-    await tasks.recover()
-    if (settings.poolFolder) ensurePool(settings.poolFolder)
+    const task = createTask({ tasks, tagsOf: uuid => vm.inventory.byUuid(uuid)?.tags ?? [] })
+    const capabilities: Capability[] = [audit, identity, task, image, vm, consoles, network, node]
 
     /** A node without any pool gets one, as soon as libvirt is there. */
     function ensurePool(path: string): void {
         libvirt.onUp(() => {
-            image
-                .ensurePool({ name: 'default', path })
+            outside
+                .ours({ kind: 'pool', name: 'default' }, image.ensurePool({ name: 'default', path }))
                 .catch(thrown => log.error('the default pool could not be made', { err: thrown }))
         })
     }
@@ -187,7 +190,7 @@ export async function wire({ settings, system, clock, log }: Deps): Promise<Daem
             for (const capability of capabilities) capability.services?.(router)
             reflection(router, services)
         },
-        interceptors: [accessInterceptor({ audit: audit.sink, resolve, log })],
+        interceptors: [accessInterceptor({ audit: audit.sink, resolve, clock, log })],
         webRoutes: capabilities.flatMap(capability => capability.routes ?? []),
         async authenticate(request) {
             const from = request.socket.remoteAddress ?? ''
@@ -201,12 +204,14 @@ export async function wire({ settings, system, clock, log }: Deps): Promise<Daem
             ),
         ),
         root: identity.root('local'),
-        firstLogin: () =>
-            identity.firstLogin().catch(thrown => {
-                log.warn('there is no link for the first login', { err: thrown })
-                return undefined
-            }),
+        async start() {
+            for (const capability of capabilities) await capability.start?.()
+            await upWithin(libvirt, LIBVIRT_PATIENCE_MS, clock)
+            await tasks.recover()
+            if (settings.poolFolder) ensurePool(settings.poolFolder)
+        },
         async close() {
+            outside.close()
             await tasks.close()
             for (const capability of capabilities.toReversed()) await capability.close?.()
             await libvirt.close()
@@ -229,8 +234,22 @@ function upWithin(libvirt: LibvirtLink, patienceMs: number, clock: Clock): Promi
     })
 }
 
-async function etcdTls({ etcd }: Settings, system: System) {
+/** @throws Fault `precondition` for a file that is named and not there: without it, etcd would just not answer */
+export async function etcdTls({ etcd }: Pick<Settings, 'etcd'>, system: Pick<System, 'readText'>) {
     if (!etcd.ca) return undefined
-    const read = async (path: string | undefined) => (path ? await system.readText(path) : undefined)
-    return { ca: (await read(etcd.ca)) ?? '', cert: await read(etcd.cert), key: await read(etcd.key) }
+    const read = async (path: string, option: string) => {
+        const text = await system.readText(path)
+        if (text) return text
+        throw new Fault('precondition', {
+            summary: 'A certificate or key for etcd is not there',
+            detail: path,
+            at: option,
+            fix: `Put it there, or name another file with ${option}.`,
+        })
+    }
+    return {
+        ca: await read(etcd.ca, '--etcd-ca'),
+        cert: etcd.cert && (await read(etcd.cert, '--etcd-cert')),
+        key: etcd.key && (await read(etcd.key, '--etcd-key')),
+    }
 }

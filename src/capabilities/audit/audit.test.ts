@@ -2,7 +2,9 @@
 import { createClient, createRouterTransport } from '@connectrpc/connect'
 import fc from 'fast-check'
 import { describe, expect, test, vi } from 'vitest'
+import { Fault, problemOf } from '../../base/fault.ts'
 import { diskFull, type MemoryDisk, memoryDisk } from '../../engine/memory.ts'
+import type { TaskRecord } from '../../engine/task.ts'
 import { AuditService } from '../../gen/proto/capabilities/audit/audit_pb.js'
 import { fakeClock, fakeLog } from '../../ports/fake.ts'
 import { type AuditDeps, createAudit } from './audit.ts'
@@ -300,6 +302,65 @@ describe('any tampering is found (properties)', () => {
     }
 })
 
+describe('the end of a task', () => {
+    const ended = (id: string, more: Partial<TaskRecord> = {}): TaskRecord => ({
+        ...{ id, kind: 'vm.create', title: 'Create web1', state: 'done', progress: 1, phase: '', owner: 'ann' },
+        ...{ on: { kind: 'vm', id: 'u-1', name: 'web1' }, startedMs: 1, endedMs: 2, cancellable: false, undo: [] },
+        ...more,
+    })
+    const problem = problemOf(new Fault('exhausted', { summary: 'The pool is full', detail: 'default' }))
+    const call = { who: 'ann', from: '10.0.0.7', via: 'token 0f', what: 'vm.Create', onName: 'web1' }
+
+    test('is a record that closes the intent of the call, which never stands as done before', async () => {
+        const { audit, sink, client } = world()
+        const number = await sink.intent(call)
+        await sink.begun(number, 't1', 'u-1')
+        audit.taskEnded(ended('t1', { state: 'failed', problem }))
+        await expect.poll(async () => (await client.list({})).records.length).toBe(3)
+        const { records } = await client.list({})
+        expect(records.map(r => [r.result, Number(r.closes), r.task])).toEqual([
+            ['failed', 1, 't1'],
+            ['begun', 1, 't1'],
+            ['intent', 0, ''],
+        ])
+        expect(records[0]).toMatchObject({
+            who: 'ann',
+            from: '10.0.0.7',
+            via: 'token 0f',
+            what: 'vm.Create',
+            onId: 'u-1',
+        })
+        expect(JSON.parse(records[0]!.detail)).toMatchObject({ state: 'failed', code: 'exhausted', detail: 'default' })
+        expect((await client.verify({})).intact).toBe(true)
+    })
+
+    test('that comes before the call has said that it began closes it all the same', async () => {
+        const { audit, sink, client } = world()
+        const number = await sink.intent(call)
+        audit.taskEnded(ended('t1'))
+        await sink.begun(number, 't1')
+        await expect
+            .poll(async () => (await client.list({})).records.map(r => r.result))
+            .toEqual(['done', 'begun', 'intent'])
+        expect((await client.list({})).records.map(r => Number(r.closes))).toEqual([1, 1, 0])
+    })
+
+    test('of a task that no call of this life began is recorded by its id, at the latest when the log is closed', async () => {
+        const disk = memoryDisk()
+        const { audit, client, clock } = world(disk)
+        audit.taskEnded(ended('t0', { state: 'interrupted', problem }))
+        await clock.advance(2_000)
+        await expect.poll(async () => (await client.list({})).records.length).toBe(1)
+        audit.taskEnded(ended('t2'))
+        await audit.close()
+        const { records } = await world(disk).client.list({})
+        expect(records.map(r => [r.what, r.task, r.result, Number(r.closes)])).toEqual([
+            ['vm.create', 't2', 'done', 0],
+            ['vm.create', 't0', 'failed', 0],
+        ])
+    })
+})
+
 describe('listing', () => {
     test('filters by who, what, object and time', async () => {
         const { sink, client, clock } = world()
@@ -314,6 +375,8 @@ describe('listing', () => {
         expect(await list({ who: 'bob' })).toEqual([2])
         expect(await list({ what: 'vm' })).toEqual([3, 1])
         expect(await list({ what: 'vm.start' })).toEqual([3])
+        expect(await list({ what: 'VM.Start' })).toEqual([3])
+        expect(await list({ what: 'vm.star' })).toEqual([])
         expect(await list({ on: 'db1' })).toEqual([3])
         expect(await list({ on: 'u-1' })).toEqual([2, 1])
         const at = BigInt(Math.floor(clock.now() / 1000))

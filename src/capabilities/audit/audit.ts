@@ -8,6 +8,7 @@ import { AuditService, type Record as ProtoRecord, RecordSchema } from '../../ge
 import type { Clock, Log, System } from '../../ports/ports.ts'
 import type { Capability } from '../capability.ts'
 import type { AuditRecord, AuditResult } from './chain.ts'
+import { createEnds, type Ends } from './ends.ts'
 import { readRecords } from './read.ts'
 import { verifyChain } from './verify.ts'
 import { cannotAudit, type Entry, openWriter, type Writer } from './writer.ts'
@@ -17,7 +18,9 @@ export interface AuditWords {
     who: string
     /** Address of the caller, or `local`. */
     from: string
-    /** The permission that was used, such as `vm.delete`, or the event, such as `login`. */
+    /** What `who` came by, as `viaWords` writes it. */
+    via?: string
+    /** The call, such as `vm.Delete`, or the event, such as `login`. */
     what: string
     onId?: string
     onName?: string
@@ -32,6 +35,8 @@ export interface AuditSink {
     intent(words: AuditWords): Promise<number>
     /** How the effect of an intent went. */
     close(number: number, end: { result: 'done' | 'failed' | 'denied'; detail?: unknown; task?: string }): Promise<void>
+    /** The effect of an intent goes on as this task, and `taskEnded` closes it; `onId` where only the effect told it. */
+    begun(number: number, task: string, onId?: string): Promise<void>
     /** What has no intent: a login, a denial, a change from outside. */
     event(words: AuditWords & { result: 'done' | 'failed' | 'denied' }): Promise<number>
 }
@@ -53,8 +58,19 @@ const WORD_LENGTH = 256
 const OPEN_INTENTS = 10_000
 const LIST = { default: 200, most: 2000 }
 
-/** The audit log of a folder; it is opened by the first record or by `start`, and one daemon alone may do that. */
-export function createAudit(deps: AuditDeps): Capability & Pick<AuditSink, 'intent' | 'event'> & { sink: AuditSink } {
+export interface Audit extends Capability {
+    sink: AuditSink
+    /** Records how a task ended, with the call that began it where that is known. Never throws. */
+    taskEnded: Ends['ended']
+    close(): Promise<void>
+}
+
+/** What a caller came by, for the record: `token 1f2e…`. */
+export const viaWords = ({ via, viaId }: { via: string; viaId: string }): string =>
+    via === 'nobody' ? '' : `${via} ${viaId}`.trim()
+
+/** The audit log of a folder; it is opened by the first record or by `start`. The daemon's lock keeps others out. */
+export function createAudit(deps: AuditDeps): Audit {
     const { system, clock, log } = deps
     const intents = new Map<number, AuditWords>()
     let opening: Promise<Writer> | undefined
@@ -69,6 +85,8 @@ export function createAudit(deps: AuditDeps): Capability & Pick<AuditSink, 'inte
     }
     const write = async (words: AuditWords, more: Pick<Entry, 'result'> & Partial<Entry>) =>
         (await writer()).write(toEntry(words, more))
+
+    const ends = createEnds({ write, clock, log })
 
     async function verify() {
         const { snapshot, hold, key } = await writer()
@@ -96,12 +114,17 @@ export function createAudit(deps: AuditDeps): Capability & Pick<AuditSink, 'inte
             const said = words ?? { who: '', from: '', what: '' }
             await write({ ...said, detail, task: task ?? said.task }, { result, closes: number })
         },
+        begun: async (number, task, onId) => {
+            const words = intents.get(number) ?? { who: '', from: '', what: '' }
+            intents.delete(number)
+            await ends.begun(task, { number, words: { ...words, onId: words.onId || onId, task } })
+        },
         event: ({ result, ...words }) => write(words, { result }),
     }
 
     return {
-        // `close` is the end of a capability here, and the end of an intent in the sink.
-        ...{ sink, intent: sink.intent, event: sink.event },
+        sink,
+        taskEnded: ends.ended,
         name: 'audit',
         services: (router: ConnectRouter) =>
             router.service(AuditService, {
@@ -141,6 +164,7 @@ export function createAudit(deps: AuditDeps): Capability & Pick<AuditSink, 'inte
             })
         },
         close: async () => {
+            await ends.close()
             const open = opening
             opening = undefined
             await (await open?.catch(() => undefined))?.close()
@@ -155,7 +179,7 @@ const cut = (text: string, length: number) => (text.length > length ? `${text.sl
 function toEntry(words: AuditWords, more: Pick<Entry, 'result'> & Partial<Entry>): Entry {
     const word = (text: string | undefined) => cut(text ?? '', WORD_LENGTH)
     return {
-        ...{ who: word(words.who), from: word(words.from), what: word(words.what) },
+        ...{ who: word(words.who), from: word(words.from), via: word(words.via), what: word(words.what) },
         ...{ onId: word(words.onId), onName: word(words.onName), task: word(words.task) },
         detail: toDetail(words.detail),
         closes: 0,
@@ -173,7 +197,14 @@ function toDetail(detail: unknown): string {
 function toProto(record: AuditRecord): ProtoRecord {
     const { number, atMs, closes, ...rest } = record
     return create(RecordSchema, {
-        ...{ who: rest.who, from: rest.from, what: rest.what, onId: rest.onId, onName: rest.onName },
+        ...{
+            who: rest.who,
+            from: rest.from,
+            via: rest.via ?? '',
+            what: rest.what,
+            onId: rest.onId,
+            onName: rest.onName,
+        },
         ...{ result: rest.result satisfies AuditResult, detail: rest.detail, task: rest.task },
         ...{ number: BigInt(number), at: timestampFromMs(atMs), closes: BigInt(closes) },
     })

@@ -1,7 +1,8 @@
 // The links of the audit chain: a record as one line, sealed with the hash of the one before it and a keyed hash.
 import { createHash, createHmac } from 'node:crypto'
 
-export type AuditResult = 'intent' | 'done' | 'failed' | 'denied'
+/** `begun`: the call began a task, whose end is a record of its own and closes the same intent. */
+export type AuditResult = 'intent' | 'begun' | 'done' | 'failed' | 'denied'
 
 export interface AuditRecord {
     /** From 1, without gaps. */
@@ -9,6 +10,8 @@ export interface AuditRecord {
     atMs: number
     who: string
     from: string
+    /** What `who` came by: `session`, `token` or `root`, with the id of the first two. */
+    via?: string
     what: string
     onId: string
     onName: string
@@ -43,8 +46,8 @@ const keyed = (key: Uint8Array, text: string) => createHmac('sha256', key).updat
  * twice a record and a log may have millions.
  */
 function canonical(r: AuditRecord, sealed?: { hash: string; mac: string }): string {
-    const { atMs, closes, detail, from, number, onId, onName, prev, result, task, what, who } = r
-    const tail = { number, onId, onName, prev, result, task, what, who }
+    const { atMs, closes, detail, from, number, onId, onName, prev, result, task, via, what, who } = r
+    const tail = { number, onId, onName, prev, result, task, via, what, who }
     return JSON.stringify({ atMs, closes, detail, from, ...sealed, ...tail })
 }
 

@@ -2,12 +2,17 @@
 import { timestampDate, timestampFromDate } from '@bufbuild/protobuf/wkt'
 import { Fault } from '../../base/fault.ts'
 import { AuditService, ListResponseSchema, VerifyResponseSchema } from '../../gen/proto/capabilities/audit/audit_pb.js'
+import { whole } from '../value.ts'
 import type { Verb } from '../verb.ts'
 
 export const auditVerbs: Verb[] = [
     {
         words: ['audit', 'list'],
         summary: 'who changed what, newest first',
+        examples: [
+            { line: 'debvisor audit list --on web1 --since 2026-01-31', note: 'What was done to one VM.' },
+            { line: 'debvisor audit list --who ann --what vm.Delete', note: 'What ann has deleted.' },
+        ],
         options: [
             { name: 'who', value: 'USER', summary: 'only by that user', complete: 'user' },
             { name: 'what', value: 'WORD', summary: 'only such calls, as vm.Delete or login' },
@@ -16,7 +21,7 @@ export const auditVerbs: Verb[] = [
             { name: 'limit', value: 'N', summary: 'at most this many', default: '200' },
         ],
         async run(context) {
-            const { who = '', what = '', on = '', since, limit = '0' } = context.options
+            const { who = '', what = '', on = '', since, limit = '200' } = context.options
             const from = since ? new Date(since) : undefined
             if (from && Number.isNaN(from.getTime())) {
                 throw new Fault('invalid', {
@@ -26,9 +31,13 @@ export const auditVerbs: Verb[] = [
                     at: '--since',
                 })
             }
-            const answer = await context
-                .client(AuditService)
-                .list({ who, what, on, since: from && timestampFromDate(from), limit: Number(limit) })
+            const answer = await context.client(AuditService).list({
+                who,
+                what,
+                on,
+                since: from && timestampFromDate(from),
+                limit: whole(limit, '--limit', { least: 1 }),
+            })
             return {
                 kind: 'table',
                 columns: [
@@ -58,6 +67,7 @@ export const auditVerbs: Verb[] = [
     },
     {
         words: ['audit', 'verify'],
+        examples: [{ line: 'debvisor audit verify', note: 'Ends with 1 and names the record when one was touched.' }],
         summary: 'prove that no record was edited, removed, reordered or cut off',
         async run(context) {
             const answer = await context.client(AuditService).verify({})

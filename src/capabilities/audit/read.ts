@@ -6,7 +6,7 @@ import { readBackwards, readForwards } from './lines.ts'
 export interface Filter {
     /** Exactly this one. */
     who?: string
-    /** Exactly this, or a capability: `vm` stands for all that begins with `vm.`. */
+    /** This, in upper or lower case, or a capability: `vm` stands for all that begins with `vm.`. */
     what?: string
     /** Id or name of the object. */
     on?: string
@@ -47,10 +47,11 @@ export async function readRecords(options: {
 }
 
 function passes(record: AuditRecord, filter: Filter): boolean {
-    const { who, what, on, sinceMs, untilMs, before } = filter
+    const { who, on, sinceMs, untilMs, before } = filter
+    const [what, seen] = [filter.what?.toLowerCase(), record.what.toLowerCase()]
     if (before !== undefined && record.number >= before) return false
     if (who && record.who !== who) return false
-    if (what && record.what !== what && !record.what.startsWith(`${what}.`)) return false
+    if (what && seen !== what && !seen.startsWith(`${what}.`)) return false
     if (on && record.onId !== on && record.onName !== on) return false
     return record.atMs >= (sinceMs ?? 0) && record.atMs <= (untilMs ?? Number.POSITIVE_INFINITY)
 }

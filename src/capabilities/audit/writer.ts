@@ -48,7 +48,7 @@ const MOST_TORN = 100
 const CURRENT = 'audit.jsonl'
 const ROTATED = /^audit-(\d{6})\.jsonl$/
 
-/** Opens the log of a folder, which one writer alone may do, and mends or records what it finds at its end. */
+/** Opens the log of a folder (the daemon's lock keeps other writers out), and mends or records what it finds at its end. */
 export async function openWriter(options: WriterOptions): Promise<Writer> {
     const { system, now, log, folder, rotateBytes = ROTATE_BYTES } = options
     const path = `${folder}/${CURRENT}`

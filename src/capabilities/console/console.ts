@@ -17,8 +17,14 @@ import { createTickets, type Ticket } from './tickets.ts'
 const PATH = '/console'
 const PROTOCOL = 'debvisor.console'
 const TICKET_PREFIX = 'ticket.'
-/** Beyond that a browser sends nonsense: keys, mouse moves and pasted text are small. */
+/** So long a console outlives the right to it. */
 const RIGHT_EVERY_MS = 15_000
+/** Close codes for what a browser cannot read from a refused handshake: in use by somebody else, and all else. */
+const IN_USE = 4409
+const REFUSED = 4000
+/** RFC 6455, 5.5.1: a control frame holds 125 bytes, two of them the code. */
+const REASON_BYTES = 123
+/** Beyond that a browser sends nonsense: keys, mouse moves and pasted text are small. */
 const MESSAGE_MAX_BYTES = 4 * 1024 * 1024
 
 /** What consoles want to know of VMs. */
@@ -29,13 +35,24 @@ export interface ConsoleVms {
     activeXml(uuid: string): Promise<string | undefined>
 }
 
+export interface ConsoleUse {
+    user: string
+    via: string
+    viaId: string
+    vm: string
+    name: string
+    kind: string
+    from: string
+    event: 'open' | 'close'
+}
+
 export interface ConsoleDeps {
     libvirt: LibvirtLink
     vms: ConsoleVms
     clock: Clock
     log: Log
     /** Told when a console opens and closes: for the audit record. */
-    onUse(use: { user: string; vm: string; name: string; kind: string; from: string; event: 'open' | 'close' }): void
+    onUse(use: ConsoleUse): void
 }
 
 export function createConsole(deps: ConsoleDeps): Capability {
@@ -49,6 +66,8 @@ export function createConsole(deps: ConsoleDeps): Capability {
         handleProtocols: offered => (offered.has(PROTOCOL) ? PROTOCOL : false),
     })
     const open = new Set<WebSocket>()
+    /** Who has the serial port of a VM open through this daemon, by UUID. */
+    const serials = new Map<string, { user: string }>()
 
     const running = (ref: string) => {
         const vm = vms.resolve(ref)
@@ -87,9 +106,30 @@ export function createConsole(deps: ConsoleDeps): Capability {
             }
             const vm = vms.resolve(ticket.vm)
             const { user, kind } = ticket
-            const may = () => caller.may('console.open', { id: vm.uuid, tags: vm.tags, owner: vm.owner })
-            caller.need('console.open', { id: vm.uuid, tags: vm.tags, owner: vm.owner })
-            const guest = await stream(ticket)
+            // Of the VM as it is at the moment of the question: a tag that gave the right may be gone.
+            const guarded = () => {
+                const { uuid, tags, owner } = vms.resolve(vm.uuid)
+                return { id: uuid, tags, owner }
+            }
+            const may = () => {
+                try {
+                    return caller.may('console.open', guarded())
+                } catch {
+                    // The VM is gone, and its console ends by itself.
+                    return true
+                }
+            }
+            caller.need('console.open', guarded())
+            let guest: Duplex
+            try {
+                guest = await stream(ticket)
+            } catch (thrown) {
+                if (request.headers.origin === undefined || !(thrown instanceof Fault)) throw thrown
+                return sockets.handleUpgrade(request, socket, head, client => {
+                    client.on('error', () => client.terminate())
+                    client.close(thrown.code === 'conflict' ? IN_USE : REFUSED, reasonOf(thrown))
+                })
+            }
             let taken = false
             sockets.handleUpgrade(request, socket, head, client => {
                 taken = true
@@ -97,12 +137,16 @@ export function createConsole(deps: ConsoleDeps): Capability {
                 const stop = deps.clock.every(RIGHT_EVERY_MS, () => {
                     if (!may()) client.close(1008, 'you may not use this console any more')
                 })
-                const use = { user, vm: vm.uuid, name: vm.name, kind, from: caller.from }
+                const { via, viaId, from } = caller
+                const use = { user, via, viaId, vm: vm.uuid, name: vm.name, kind, from }
                 deps.onUse({ ...use, event: 'open' })
                 open.add(client)
+                const mine = { user }
+                if (kind === 'serial') serials.set(vm.uuid, mine)
                 void bridge(client, guest).then(() => {
                     stop()
                     open.delete(client)
+                    if (serials.get(vm.uuid) === mine) serials.delete(vm.uuid)
                     deps.onUse({ ...use, event: 'close' })
                 })
             })
@@ -120,6 +164,8 @@ export function createConsole(deps: ConsoleDeps): Capability {
                     const vm = running(request.vm)
                     const kind = request.kind === Kind.SERIAL ? 'serial' : 'vnc'
                     const { user } = callerOf(context)
+                    const holder = serials.get(vm.uuid)
+                    if (kind === 'serial' && holder && !request.force) throw inUse(vm.name, holder.user)
                     return { path: PATH, ticket: tickets.issue({ user, vm: vm.uuid, kind, force: request.force }) }
                 },
                 async screenshot(request) {
@@ -136,6 +182,20 @@ export function createConsole(deps: ConsoleDeps): Capability {
             sockets.close()
         },
     }
+}
+
+const inUse = (name: string, user: string) =>
+    new Fault('conflict', {
+        summary: 'Somebody else has the serial console open',
+        detail: `${name}, by ${user}`,
+        fix: `Take it over: debvisor vm console ${name} --force`,
+        at: 'force',
+    })
+
+/** The summary of a Fault, cut to what a close frame can carry. */
+function reasonOf({ summary }: Fault): string {
+    const bytes = Buffer.from(summary).subarray(0, REASON_BYTES)
+    return new TextDecoder('utf-8').decode(bytes).replace(/\ufffd+$/, '')
 }
 
 /** A serial port as a stream, at the reader's pace. */

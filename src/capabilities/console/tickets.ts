@@ -4,8 +4,8 @@ import { Fault } from '../../base/fault.ts'
 import type { Clock } from '../../ports/ports.ts'
 
 export const TICKET_LIFE_MS = 30_000
-/** More than that many unused ones are refused: nobody opens so many consoles in half a minute. */
-const TICKETS_MAX = 1000
+/** Of one user, unused: nobody opens so many consoles in half a minute, and nobody uses up those of others. */
+const TICKETS_PER_USER = 100
 
 export interface Ticket {
     user: string
@@ -30,9 +30,9 @@ export function createTickets(clock: Clock): Tickets {
     return {
         issue(ticket) {
             sweep()
-            if (open.size >= TICKETS_MAX) {
+            if ([...open.values()].filter(one => one.user === ticket.user).length >= TICKETS_PER_USER) {
                 throw new Fault('exhausted', {
-                    summary: 'Too many consoles are being opened',
+                    summary: 'You are opening too many consoles at once',
                     fix: 'Wait half a minute and try again.',
                 })
             }

@@ -1,5 +1,6 @@
 // Two nodes on one store, the store away, restarts, lost answers: access goes on, and nothing revoked comes back.
 import { beforeEach, describe, expect, test } from 'vitest'
+import { Fault } from '../../base/fault.ts'
 import { type MemoryStore, type MemoryStores, memoryStores } from '../../drivers/etcd/memory.ts'
 import { type FakeClock, type FakeSystem, fakeClock, fakeLog, fakeSystem } from '../../ports/fake.ts'
 import { addUser, becomeAdmin, faultOf, logIn, PASSWORD, type TestNode, testNode } from './testing/node.ts'
@@ -257,4 +258,17 @@ test('a document that nobody can read gives no access and harms no other', async
     await clock.advance(10)
     expect((await a.node.as({ root: true }).listUsers({})).users.map(u => u.name)).toEqual(['admin'])
     expect(await faultOf(a.node.as().login({ user: 'eve', password: PASSWORD }))).toBe('unauthenticated')
+})
+
+test('what is ended is on the disk also where the store refuses to hear of it', async () => {
+    const { secret, token } = await a.node.as({ cookie: admin }).createToken({ name: 'ci' })
+    const commit = a.store.commit
+    a.store.commit = async () => {
+        throw new Fault('exhausted', { summary: 'The state store is full' })
+    }
+    expect(await faultOf(a.node.as({ cookie: admin }).revokeToken({ id: token!.id }))).toBe('exhausted')
+    a.store.commit = commit
+    // At once, before any save that was put off.
+    const after = await restart(a, true)
+    expect(after.node.caller({ bearer: secret })).toBeUndefined()
 })

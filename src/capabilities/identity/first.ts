@@ -5,7 +5,8 @@ import type { Origin, Parts } from './parts.ts'
 import { checkPassword } from './password.ts'
 import { hashSecret, newSecret, secretFits } from './secrets.ts'
 import type { LoggedIn, Sessions } from './sessions.ts'
-import { checkUserName, isAdmin, taken, type Users } from './users.ts'
+import { checkUserName } from './user-name.ts'
+import { isAdmin, taken, type Users } from './users.ts'
 
 const LIFE_MS = 15 * 60_000
 
@@ -25,6 +26,13 @@ export function createFirstLogin(parts: Parts, users: Users, sessions: Sessions)
         })
     const hasAdmin = (all: Awaited<ReturnType<Users['fresh']>>['users']) => all.some(({ doc }) => isAdmin(doc))
 
+    /** Counts the wrong link, and says so at most as often as the count lets it. @throws Fault `exhausted` */
+    function refused(origin: Origin): Fault {
+        attempts.begin('', origin.from).failed()
+        tell({ what: 'first-login-failed', result: 'failed', ...origin })
+        return stale()
+    }
+
     return {
         async link() {
             if (hasAdmin((await users.fresh()).users)) return undefined
@@ -34,17 +42,14 @@ export function createFirstLogin(parts: Parts, users: Users, sessions: Sessions)
             return { path: `/#/first/${secret}`, expiresMs }
         },
         async redeem(asked, origin) {
-            const attempt = attempts.begin('', origin.from)
             try {
                 const entry = await store.get(FIRST_KEY)
                 const first = entry && readFirst(entry.value)
-                const { users: all, snapshot } = await users.fresh()
+                // Looked at before anything is counted: nobody guesses 256 bits, and who tries must not hold up the owner.
                 const fits = first && secretFits(asked.secret, first.hash) && first.expiresMs > clock.now()
-                if (!entry || !fits || hasAdmin(all)) {
-                    attempt.failed()
-                    tell({ what: 'first-login-failed', result: 'failed', ...origin })
-                    throw stale()
-                }
+                if (!entry || !fits) throw refused(origin)
+                const { users: all, snapshot } = await users.fresh()
+                if (hasAdmin(all)) throw refused(origin)
                 const name = checkUserName(asked.user)
                 checkPassword(asked.password, name)
                 if (all.some(({ doc }) => doc.name === name)) throw taken(name)
@@ -63,14 +68,11 @@ export function createFirstLogin(parts: Parts, users: Users, sessions: Sessions)
                         ...writes,
                     ],
                 })
-                attempt.succeeded()
                 const { id: viaId } = session
                 tell({ what: 'first-login', result: 'done', ...origin, user: name, via: 'session', viaId })
                 return { user, session, presented }
             } catch (thrown) {
                 throw asFault(thrown).code === 'conflict' ? stale() : thrown
-            } finally {
-                attempt.dropped()
             }
         },
     }

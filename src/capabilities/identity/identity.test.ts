@@ -68,6 +68,16 @@ describe('the first login', () => {
         await node.as().firstLogin({ secret, user: 'admin', password: PASSWORD })
     })
 
+    test('is not held up by those who guess its link, not even from the same address', async () => {
+        const secret = secretOf(await node.identity.firstLogin())
+        const redeem = (guess: string) => node.as().firstLogin({ secret: guess, user: 'admin', password: PASSWORD })
+        for (let i = 0; i < 30; i++) await faultOf(redeem('x'.repeat(43)))
+        expect(await faultOf(redeem('x'.repeat(43)))).toBe('exhausted')
+        // Guesses are counted, and so do not fill the audit record.
+        expect(node.events.filter(e => e.what === 'first-login-failed').length).toBeLessThan(25)
+        expect((await redeem(secret)).user?.name).toBe('admin')
+    })
+
     test('its secret is nowhere in the store or on the disk', async () => {
         const secret = secretOf(await node.identity.firstLogin())
         await clock.advance(1000)
@@ -575,4 +585,30 @@ test('who may call what: nobody nothing, viewers nothing of users, auditors look
     expect(await faultOf(auditor.createUser({ name: 'x', password: PASSWORD }))).toBe('denied')
     expect((await viewer.listRoles({})).roles.map(r => r.name)).toEqual(['admin', 'operator', 'viewer', 'auditor'])
     expect(node.identity.root().may('anything.at-all')).toBe(true)
+})
+
+describe('a user whose document cannot be read', () => {
+    test('gives no access, and keeps tokens and grants for when it can be read again', async () => {
+        await becomeAdmin(node)
+        const cookie = await addUser(node, 'bob', '')
+        const { secret } = await node.as({ cookie }).createToken({ name: 'ci' })
+        await root().addGrant({ user: 'bob', role: 'viewer', vm: VM })
+        const key = '/debvisor/identity/users/bob'
+        const before = (await store.get(key))!.value
+        const left = async () =>
+            (await store.list('/debvisor/identity/')).entries.filter(({ key }) => /tokens|grants|sessions/.test(key))
+                .length
+        const all = await left()
+        await store.put(key, JSON.stringify({ ...JSON.parse(before), role: { of: 'a newer version' } }))
+        await clock.advance(11 * 60_000)
+        expect(node.caller({ bearer: secret })).toBeUndefined()
+        expect(await left()).toBe(all)
+        await store.put(key, before)
+        await clock.advance(1_000)
+        expect(node.caller({ bearer: secret })?.may('vm.view', { id: VM })).toBe(true)
+        await store.remove(key)
+        await clock.advance(11 * 60_000)
+        // What is left are the sessions of the administrator.
+        expect(await left()).toBe(1)
+    })
 })

@@ -39,7 +39,7 @@ export interface IdentityDeps {
     passwordCost?: { n: number; r: number; p: number }
 }
 
-export interface Identity extends Capability, Pick<Access, 'authenticate' | 'root' | 'nobody' | 'stands' | 'onEnd'> {
+export interface Identity extends Capability, Pick<Access, 'authenticate' | 'root' | 'nobody' | 'onEnd'> {
     start(): Promise<void>
     close(): Promise<void>
     /**
@@ -51,9 +51,6 @@ export interface Identity extends Capability, Pick<Access, 'authenticate' | 'roo
     tagsWithGrants(): Set<string>
     /** For the audit log; until the returned function is called. A listener must not throw. */
     events(listener: (event: IdentityEvent) => void): () => void
-    /** Called after any change of users, rights or sessions. */
-    onChange(listener: () => void): () => void
-    userExists(name: string): boolean
 }
 
 /** Begins to follow the store with `start`; before that nobody is known. */
@@ -112,7 +109,6 @@ export function createIdentity(deps: IdentityDeps): Identity {
         authenticate: access.authenticate,
         root: access.root,
         nobody: access.nobody,
-        stands: access.stands,
         onEnd: access.onEnd,
         firstLogin: first.link,
         tagsWithGrants: grants.tags,
@@ -120,7 +116,5 @@ export function createIdentity(deps: IdentityDeps): Identity {
             listeners.add(listener)
             return () => void listeners.delete(listener)
         },
-        onChange: replica.onChange,
-        userExists: name => replica.get('users', name) !== undefined,
     }
 }

@@ -11,6 +11,8 @@ export type { Kept } from './mirror.ts'
 export interface Replica {
     get<K extends Kind>(kind: K, id: string): Kept<Docs[K]> | undefined
     all<K extends Kind>(kind: K): Kept<Docs[K]>[]
+    /** Whether there is anything under the key, also what cannot be read as a document. */
+    has(key: string): boolean
     grantsOf(user: string): Docs['grants'][]
     /** Writes to the store, then here and on disk. @throws Fault `conflict`, `unavailable`, `unknown` */
     commit(change: { checks: Check[]; writes: Write[] }): Promise<void>
@@ -216,6 +218,7 @@ export function createReplica(deps: {
                 ...mine.map(([id, doc]): [string, Kept<Docs[K]>] => [id, { doc: doc as Docs[K], revision: 0 }]),
             ].flatMap(([id, kept]) => (ended.has(keyOf(kind, id)) ? [] : [kept]))
         },
+        has: mirror.has,
         grantsOf(user) {
             if (!grants) {
                 grants = new Map()
@@ -239,16 +242,15 @@ export function createReplica(deps: {
                 local.delete(kindOfKey(ending.key)?.id ?? '')
             }
             changed()
-            let there = true
-            try {
-                await pushEndings(endings)
-            } catch (thrown) {
-                if (!['unavailable', 'unknown'].includes(asFault(thrown).code)) throw thrown
-                there = false
-            }
-            // Must be on disk before it is answered: a restart must not bring them back.
+            const there = await pushEndings(endings).then(
+                () => true,
+                thrown => thrown as unknown,
+            )
+            // Must be on disk before it is answered, whatever the answer: a restart must not bring them back.
             await disk.save()
-            return there
+            if (there === true) return true
+            if (!['unavailable', 'unknown'].includes(asFault(there).code)) throw there
+            return false
         },
         async keepLocal(session) {
             local.set(session.id, session)

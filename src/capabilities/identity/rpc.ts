@@ -83,7 +83,7 @@ export function identityService(
             if (link) return { path: link.path, expires: timestampFromMs(link.expiresMs) }
             throw new Fault('precondition', {
                 summary: 'There is an administrator already',
-                fix: 'Set their password instead: debvisor user password.',
+                fix: 'Set their password instead: debvisor user set NAME --password',
             })
         },
         login: async (request, context) => welcome(await sessions.login(request, originOf(context)), context),

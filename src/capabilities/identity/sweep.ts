@@ -11,7 +11,11 @@ const AT_ONCE = 50
 export async function sweep({ replica, store, clock, idleMs, log }: Parts): Promise<void> {
     if (!store.up()) return
     const now = clock.now()
-    const orphan = (doc: { user: string; uid: string }) => replica.get('users', doc.user)?.doc.uid !== doc.uid
+    // A user whose document cannot be read (of a newer version, or damaged) is there all the same.
+    const orphan = (doc: { user: string; uid: string }) => {
+        const user = replica.get('users', doc.user)?.doc
+        return user ? user.uid !== doc.uid : !replica.has(keyOf('users', doc.user))
+    }
     const old: { key: string; revision: number }[] = []
     for (const { doc, revision } of replica.all('sessions')) {
         // Twice the time, as another node may know of a later use.

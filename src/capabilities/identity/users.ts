@@ -11,20 +11,7 @@ import { checkPassword } from './password.ts'
 import { ROLES, roleNamed, within } from './permissions.ts'
 import { needsStore } from './replica.ts'
 import { newId } from './secrets.ts'
-
-/** Names that the audit log uses for others than users. */
-const RESERVED = new Set(['root', 'outside', 'nobody', 'system', 'debvisor', 'local'])
-
-/** The same name, when it is fit for a user: lower case, as `Anna` and `anna` must not be two. @throws Fault `invalid` */
-export function checkUserName(name: string, at = 'user'): string {
-    if (/^[a-z][a-z0-9._-]{0,31}$/.test(name) && !RESERVED.has(name)) return name
-    throw new Fault('invalid', {
-        summary: 'That user name cannot be used',
-        detail: RESERVED.has(name) ? `${name} is reserved` : JSON.stringify(name.slice(0, 64)),
-        fix: 'Use 1 to 32 lower-case letters, digits, dots, dashes or underscores, beginning with a letter.',
-        at,
-    })
-}
+import { checkUserName } from './user-name.ts'
 
 export const taken = (name: string): Fault =>
     new Fault('exists', {

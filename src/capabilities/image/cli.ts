@@ -1,107 +1,128 @@
-// The verbs of `debvisor image` and `debvisor pool`: images, ISO files, disks, and the pools that hold them.
+// The verbs of `debvisor image`: images, ISO files, disks.
+import { create } from '@bufbuild/protobuf'
 import { timestampDate } from '@bufbuild/protobuf/wkt'
-import { Fault } from '../../base/fault.ts'
 import { formatBytes, parseSizeBytes } from '../../base/units.ts'
 import {
+    type GetVolumeResponse,
     GetVolumeResponseSchema,
     ImageService,
-    ListPoolsResponseSchema,
     ListVolumesResponseSchema,
+    type Volume,
+    type WatchResponse,
+    WatchResponseSchema,
 } from '../../gen/proto/capabilities/image/image_pb.js'
 import { carryOut } from '../change.ts'
-import type { Argument, Verb, VerbContext } from '../verb.ts'
+import type { Argument, Verb, VerbContext, View } from '../verb.ts'
+import { watchOne, watchRows } from '../watch.ts'
+import { importTarget, splitVolume } from './cli-words.ts'
 
 const VOLUME: Argument = { name: 'volume', summary: 'POOL/VOLUME', complete: 'volume' }
-const POOL: Argument = { name: 'pool', summary: 'name of the pool', complete: 'pool' }
 const FORMATS = ['qcow2', 'raw', 'vmdk', 'vdi', 'vhdx'] as const
 
-/** 'default/debian.qcow2' in its two halves. @throws Fault `invalid` */
-export function splitVolume(ref: string): { pool: string; volume: string } {
-    const [pool, volume, ...rest] = ref.split('/')
-    if (pool && volume && rest.length === 0) return { pool, volume }
-    throw new Fault('invalid', {
-        summary: 'A volume is named POOL/VOLUME',
-        detail: JSON.stringify(ref.slice(0, 80)),
-        fix: 'List them with: debvisor image list',
-    })
-}
+const refOf = (volume: Volume) => `${volume.pool}/${volume.name}`
 
-const pools = (
-    method: 'startPool' | 'stopPool' | 'refreshPool' | 'deletePool',
-    word: string,
-    summary: string,
-    question?: string,
-): Verb => ({
-    words: ['pool', word],
-    summary,
-    arguments: [POOL],
-    changes: true,
-    run: context =>
-        carryOut(context, {
-            call: dryRun => context.client(ImageService)[method]({ pool: context.args.pool, dryRun }),
-            question,
-        }),
+const table = (context: VerbContext, volumes: Volume[]): View => ({
+    kind: 'table',
+    columns: [
+        { key: 'volume', label: 'VOLUME' },
+        { key: 'format', label: 'FORMAT' },
+        { key: 'capacity', label: 'SIZE', align: 'right' },
+        { key: 'allocation', label: 'USED', align: 'right' },
+        { key: 'usedBy', label: 'USED BY' },
+        { key: 'backing', label: 'STANDS ON', wide: true },
+        { key: 'path', label: 'PATH', wide: true },
+    ],
+    rows: volumes.map(v => ({
+        volume: `${v.pool}/${v.name}`,
+        format: v.purpose === 'iso' ? 'iso' : v.format,
+        capacity: formatBytes(Number(v.capacityBytes)),
+        allocation: formatBytes(Number(v.allocationBytes)),
+        usedBy: v.usedBy.join(', '),
+        backing: v.backing,
+        path: v.path,
+    })),
+    empty: 'There is no image yet. Get one with: debvisor image import URL',
+    json: context.json(ListVolumesResponseSchema, create(ListVolumesResponseSchema, { volumes })),
 })
+
+const details = (context: VerbContext, answer: GetVolumeResponse): View => {
+    const v = answer.volume!
+    const fields = [
+        { label: 'Volume', value: `${v.pool}/${v.name}` },
+        { label: 'Format', value: v.format },
+        { label: 'Purpose', value: v.purpose },
+        { label: 'Size', value: formatBytes(Number(v.capacityBytes)) },
+        { label: 'Used', value: formatBytes(Number(v.allocationBytes)) },
+        { label: 'Stands on', value: v.backing },
+        { label: 'Used by', value: v.usedBy.join('\n') },
+        { label: 'Modified', value: v.modified ? timestampDate(v.modified).toLocaleString() : '' },
+        { label: 'Path', value: v.path },
+    ]
+    return { kind: 'record', fields: fields.filter(x => x.value), json: context.json(GetVolumeResponseSchema, answer) }
+}
 
 export const imageVerbs: Verb[] = [
     {
         words: ['image', 'list'],
         summary: 'list images, ISO files and disks',
         options: [{ name: 'pool', value: 'POOL', summary: 'only of that pool', complete: 'pool' }],
+        watches: true,
+        examples: [
+            { line: 'debvisor image list --pool default --wide', note: 'What stands on what, and where it lies.' },
+        ],
         async run(context) {
-            const answer = await context.client(ImageService).listVolumes({ pool: context.options.pool ?? '' })
-            return {
-                kind: 'table',
-                columns: [
-                    { key: 'volume', label: 'VOLUME' },
-                    { key: 'format', label: 'FORMAT' },
-                    { key: 'capacity', label: 'SIZE', align: 'right' },
-                    { key: 'allocation', label: 'USED', align: 'right' },
-                    { key: 'usedBy', label: 'USED BY' },
-                    { key: 'backing', label: 'STANDS ON', wide: true },
-                    { key: 'path', label: 'PATH', wide: true },
-                ],
-                rows: answer.volumes.map(v => ({
-                    volume: `${v.pool}/${v.name}`,
-                    format: v.purpose === 'iso' ? 'iso' : v.format,
-                    capacity: formatBytes(Number(v.capacityBytes)),
-                    allocation: formatBytes(Number(v.allocationBytes)),
-                    usedBy: v.usedBy.join(', '),
-                    backing: v.backing,
-                    path: v.path,
-                })),
-                empty: 'There is no image yet. Get one with: debvisor image import URL --pool default',
-                json: context.json(ListVolumesResponseSchema, answer),
-            }
+            const { pool = '' } = context.options
+            const images = context.client(ImageService)
+            if (!context.watch) return table(context, (await images.listVolumes({ pool })).volumes)
+            let synced = false
+            return watchRows<WatchResponse, Volume>(context, {
+                changes: images.watch({}, { signal: context.signal }),
+                json: change => context.json(WatchResponseSchema, change),
+                apply({ item, synced: now }, rows) {
+                    if (item.case === 'volume') rows.set(refOf(item.value), item.value)
+                    if (item.case === 'removedVolume') rows.delete(item.value)
+                    synced ||= now
+                    return synced
+                },
+                view: all =>
+                    table(
+                        context,
+                        all
+                            .filter(volume => !pool || volume.pool === pool)
+                            .sort((one, other) => refOf(one).localeCompare(refOf(other))),
+                    ),
+            })
         },
     },
     {
         words: ['image', 'show'],
         summary: 'show one volume',
         arguments: [VOLUME],
+        watches: true,
+        examples: [{ line: 'debvisor image show default/debian-13.qcow2', note: 'Who stands on it?' }],
         async run(context) {
-            const answer = await context.client(ImageService).getVolume(splitVolume(context.args.volume!))
-            const v = answer.volume!
-            const fields = [
-                { label: 'Volume', value: `${v.pool}/${v.name}` },
-                { label: 'Format', value: v.format },
-                { label: 'Purpose', value: v.purpose },
-                { label: 'Size', value: formatBytes(Number(v.capacityBytes)) },
-                { label: 'Used', value: formatBytes(Number(v.allocationBytes)) },
-                { label: 'Stands on', value: v.backing },
-                { label: 'Used by', value: v.usedBy.join('\n') },
-                { label: 'Modified', value: v.modified ? timestampDate(v.modified).toLocaleString() : '' },
-                { label: 'Path', value: v.path },
-            ]
-            return {
-                kind: 'record',
-                fields: fields.filter(f => f.value),
-                json: context.json(GetVolumeResponseSchema, answer),
-            }
+            const images = context.client(ImageService)
+            const ref = splitVolume(context.args.volume!)
+            const look = async () => details(context, await images.getVolume(ref))
+            if (!context.watch) return look()
+            return watchOne(context, {
+                changes: images.watch({}, { signal: context.signal }),
+                about: ({ item, existing }) =>
+                    !existing &&
+                    ((item.case === 'volume' && refOf(item.value) === context.args.volume) ||
+                        (item.case === 'removedVolume' && item.value === context.args.volume)),
+                look,
+            })
         },
     },
     {
         words: ['image', 'create'],
+        examples: [
+            {
+                line: 'debvisor image create default/data.qcow2 20G',
+                note: 'Then: debvisor vm add-disk web1 existing=default/data.qcow2',
+            },
+        ],
         summary: 'make an empty disk',
         arguments: [VOLUME, { name: 'size', summary: 'such as 20G' }],
         options: [{ name: 'format', value: 'FORMAT', summary: 'how it is kept', choices: ['qcow2', 'raw'] }],
@@ -130,7 +151,7 @@ export const imageVerbs: Verb[] = [
             { name: 'source', summary: 'https://… or an absolute path on the node' },
             {
                 name: 'volume',
-                summary: 'POOL/VOLUME to make; otherwise the file name in the default pool',
+                summary: 'POOL/VOLUME to make; otherwise the file name in the default pool of the node',
                 optional: true,
             },
         ],
@@ -149,8 +170,8 @@ export const imageVerbs: Verb[] = [
         ],
         run(context) {
             const { options, args } = context
-            const name = new URL(args.source!, 'file:///').pathname.split('/').at(-1) ?? ''
-            const to = splitVolume(args.volume ?? `default/${name}`)
+            const to = importTarget(args.source!, args.volume)
+            const overwrite = options.overwrite !== undefined
             return carryOut(context, {
                 call: dryRun =>
                     context.client(ImageService).import({
@@ -160,14 +181,21 @@ export const imageVerbs: Verb[] = [
                         format: options.format ?? '',
                         keepAs: options['keep-as'] ?? '',
                         checksum: options.checksum ?? '',
-                        overwrite: options.overwrite !== undefined,
+                        overwrite,
                         dryRun,
                     }),
+                consent: overwrite ? (args.volume ?? to.volume) : undefined,
             })
         },
     },
     {
         words: ['image', 'clone'],
+        examples: [
+            {
+                line: 'debvisor image clone default/debian-13.qcow2 default/base.qcow2',
+                note: 'A copy that stands on nothing.',
+            },
+        ],
         summary: 'copy a volume, or make a linked clone of it',
         arguments: [VOLUME, { name: 'to', summary: 'POOL/VOLUME to make' }],
         options: [{ name: 'linked', summary: 'stand on the source instead of copying it' }],
@@ -188,6 +216,9 @@ export const imageVerbs: Verb[] = [
     },
     {
         words: ['image', 'resize'],
+        examples: [
+            { line: 'debvisor image resize default/data.qcow2 40G', note: 'Of a running VM: debvisor vm resize-disk' },
+        ],
         summary: 'grow a volume',
         arguments: [VOLUME, { name: 'size', summary: 'the new size, such as 40G' }],
         changes: true,
@@ -206,6 +237,7 @@ export const imageVerbs: Verb[] = [
     convertVerb(['vm', 'convert']),
     {
         words: ['image', 'delete'],
+        examples: [{ line: 'debvisor image delete default/old.qcow2', note: 'Asks for its name first.' }],
         summary: 'delete a volume that nothing stands on',
         arguments: [VOLUME],
         changes: true,
@@ -216,67 +248,18 @@ export const imageVerbs: Verb[] = [
                 consent: context.args.volume,
             }),
     },
-    {
-        words: ['pool', 'list'],
-        summary: 'list the storage pools',
-        async run(context) {
-            const answer = await context.client(ImageService).listPools({})
-            return {
-                kind: 'table',
-                columns: [
-                    { key: 'name', label: 'NAME' },
-                    { key: 'state', label: 'STATE' },
-                    { key: 'type', label: 'TYPE' },
-                    { key: 'capacity', label: 'SIZE', align: 'right' },
-                    { key: 'available', label: 'FREE', align: 'right' },
-                    { key: 'health', label: 'HEALTH' },
-                    { key: 'path', label: 'PATH', wide: true },
-                ],
-                rows: answer.pools.map(p => ({
-                    name: p.name,
-                    state: p.active ? 'active' : 'stopped',
-                    type: p.type,
-                    capacity: formatBytes(Number(p.capacityBytes)),
-                    available: formatBytes(Number(p.availableBytes)),
-                    health: p.health,
-                    path: p.path,
-                })),
-                empty: 'There is no pool. Make one with: debvisor pool create NAME /path/of/a/folder',
-                json: context.json(ListPoolsResponseSchema, answer),
-            }
-        },
-    },
-    {
-        words: ['pool', 'create'],
-        summary: 'make a pool on a folder of the node',
-        arguments: [
-            { name: 'name', summary: 'name of the pool' },
-            { name: 'path', summary: 'absolute folder; made when missing' },
-        ],
-        changes: true,
-        run: context =>
-            carryOut(context, {
-                call: dryRun =>
-                    context
-                        .client(ImageService)
-                        .createPool({ name: context.args.name, path: context.args.path, dryRun }),
-            }),
-    },
-    pools('startPool', 'start', 'start a pool'),
-    pools('stopPool', 'stop', 'stop a pool; its volumes stay', 'Its volumes cannot be used until it is started again.'),
-    pools('refreshPool', 'refresh', 'look at the volumes of a pool anew'),
-    pools(
-        'deletePool',
-        'delete',
-        'forget a pool; its volumes stay where they are',
-        'The pool is forgotten; its files stay.',
-    ),
 ]
 
 function convertVerb(words: Verb['words']): Verb {
     return {
         words,
         summary: 'convert a disk image to another format, beside the source',
+        examples: [
+            {
+                line: `debvisor ${words.join(' ')} default/old.vmdk default/new.qcow2`,
+                note: 'The source stays as it is.',
+            },
+        ],
         arguments: [VOLUME, { name: 'to', summary: 'POOL/VOLUME to make' }],
         options: [
             { name: 'format', value: 'FORMAT', summary: 'format of the new one', choices: FORMATS, default: 'qcow2' },
@@ -291,6 +274,7 @@ function convertVerb(words: Verb['words']): Verb {
         changes: true,
         run(context: VerbContext) {
             const to = splitVolume(context.args.to!)
+            const overwrite = context.options.overwrite !== undefined
             return carryOut(context, {
                 call: dryRun =>
                     context.client(ImageService).convert({
@@ -299,9 +283,10 @@ function convertVerb(words: Verb['words']): Verb {
                         toPool: to.pool,
                         format: context.options.format ?? 'qcow2',
                         sourceFormat: context.options['source-format'] ?? '',
-                        overwrite: context.options.overwrite !== undefined,
+                        overwrite,
                         dryRun,
                     }),
+                consent: overwrite ? context.args.to : undefined,
             })
         },
     }

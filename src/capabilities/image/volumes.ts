@@ -3,7 +3,7 @@ import { asFault, Fault } from '../../base/fault.ts'
 import { checkSizeBytes } from '../../base/units.ts'
 import { type Piece, poolRef } from '../../drivers/libvirt/libvirt.ts'
 import type { LibvirtLink } from '../../drivers/libvirt/link.ts'
-import type { Clock } from '../../ports/ports.ts'
+import type { Clock, System } from '../../ports/ports.ts'
 import type { Declarations } from './declared.ts'
 import { isOnFiles, type PoolEntry, type Users, type VolumeEntry } from './entries.ts'
 import { createExistingCheck } from './existing.ts'
@@ -11,6 +11,7 @@ import { toolFormat } from './formats.ts'
 import type { Inventory } from './inventory.ts'
 import { createMaking, type Filling, type FillTarget, volOf } from './making.ts'
 import { isBusy, patiently } from './patience.ts'
+import { createReplacing } from './replacing.ts'
 import {
     checkActive,
     checkCopyable,
@@ -56,6 +57,10 @@ export interface Volumes {
     remove(ref: string): Promise<void>
     /** Fills a raw volume of just that size, made for it, with what the source gives. Others keep their hands off. */
     fill(target: FillTarget, from: Filling): Promise<VolumeEntry>
+    /** True where a volume of the pool can take the place of another in one moment. */
+    mayReplace(pool: PoolEntry): Promise<boolean>
+    /** `made` takes the place of `before`, of the same pool; false where it may not: then nothing is changed. */
+    replace(made: VolumeEntry, before: VolumeEntry): Promise<boolean>
     /** The content as it lies in the pool. */
     read(
         entry: VolumeEntry,
@@ -86,13 +91,17 @@ export interface VolumesDeps {
     inventory: Inventory
     declared: Declarations
     users: Users
+    system: System
     clock: Clock
+    /** Of this service. */
+    uid: number
     defaultPool?: string
 }
 
 export function createVolumes(deps: VolumesDeps): Volumes {
-    const { libvirt, inventory, declared, users, clock } = deps
+    const { libvirt, inventory, declared, users, system, clock, uid } = deps
     const making = createMaking({ libvirt, inventory, declared, clock })
+    const replacing = createReplacing({ system, inventory, declared, uid })
     const checkReadable = createExistingCheck({ libvirt, inventory, declared, clock })
     const refusals = new Map<string, number>()
 
@@ -247,6 +256,8 @@ export function createVolumes(deps: VolumesDeps): Volumes {
             await making.remove(entry)
         },
         fill: making.fill,
+        mayReplace: replacing.may,
+        replace: replacing.replace,
         read: (entry, options) => libvirt.connection().downloadVolume(volOf(entry), options),
         readSparse: (entry, signal) =>
             isOnFiles(entry.poolType)

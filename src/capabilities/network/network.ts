@@ -32,16 +32,8 @@ export interface NetworkDeps {
     users: NetworkUsers
 }
 
-/** What others may ask of the networks. */
-export interface Networks {
-    /** The network by name or UUID. @throws Fault `not-found`, `unavailable` */
-    find(ref: string): Promise<{ uuid: string; name: string; active: boolean; mode: string; bridge: string }>
-    /** Names of the host's bridges that VMs can be put on. */
-    bridges(): Promise<string[]>
-}
-
 /** The capability. It follows libvirt from now on. */
-export function createNetwork(deps: NetworkDeps): Capability & Networks {
+export function createNetwork(deps: NetworkDeps): Capability {
     const { libvirt, probe } = deps
     const inventory = createNetworkInventory(deps)
     const operations = createOperations({ ...deps, inventory })
@@ -86,8 +78,6 @@ export function createNetwork(deps: NetworkDeps): Capability & Networks {
 
     return {
         name: 'network',
-        find: ref => inventory.find(ref),
-        bridges: async () => (await bridges()).map(bridge => bridge.name),
         services: (router: ConnectRouter) =>
             router.service(NetworkService, {
                 list: async () => ({ networks: (await inventory.list()).map(n => toProto(n)) }),

@@ -1,6 +1,6 @@
 // A libvirt network's XML: what it says, and the XML of a new one.
 import { all, attr, escapeXml, first, parseXml, textAt } from '../../engine/xml.ts'
-import { formatAddress, formatCidr, parseAddress, prefixOfNetmask, type Subnet, subnetOf } from './cidr.ts'
+import { formatAddress, parseAddress, prefixOfNetmask, type Subnet, subnetOf } from './cidr.ts'
 
 export interface NetworkXml {
     uuid: string
@@ -78,5 +78,3 @@ export function writeNetworkXml(network: NewNetwork): string {
     }
     return `<network>\n${lines.map(line => `  ${line}\n`).join('')}</network>\n`
 }
-
-export { formatCidr }

@@ -31,8 +31,14 @@ const loadView = (context: VerbContext, load: Load): View => ({
 
 export const nodeVerbs: Verb[] = [
     {
-        words: ['node', 'facts'],
-        summary: 'what this machine is, and what runs on it',
+        words: ['node', 'show'],
+        summary: 'what this machine is, what runs on it, and what about it is not as it should be',
+        examples: [
+            {
+                line: "debvisor node show --json | jq -r '.findings[].summary'",
+                note: 'For a script that watches over it.',
+            },
+        ],
         async run(context) {
             const f = await context.client(NodeService).getFacts({})
             const fields = [
@@ -74,6 +80,7 @@ export const nodeVerbs: Verb[] = [
     {
         words: ['node', 'load'],
         summary: 'how busy this machine is',
+        examples: [{ line: 'debvisor node load --watch', note: 'As the figures are taken; Ctrl-C ends it.' }],
         watches: true,
         async run(context) {
             const client = context.client(NodeService)

@@ -11,16 +11,18 @@ import { createTask } from './task.ts'
 
 interface Rights {
     vm?: string
+    tag?: string
     /** Of a token. */
     scope?: string[]
 }
 
 /** As identity gives them: owners hold what is about their own tasks, and a token’s scope narrows all of it. */
-const caller = (user: string, permissions: string[] = [], { vm, scope }: Rights = {}): Caller => {
+const caller = (user: string, permissions: string[] = [], { vm, tag, scope }: Rights = {}): Caller => {
     const may: Caller['may'] = (permission, object) =>
         (!scope || scope.includes(permission)) &&
         ((user !== '' && object?.owner === user && permission.startsWith('task.')) ||
-            (permissions.includes(permission) && (vm === undefined || object?.id === vm)))
+            (permissions.includes(permission) &&
+                (tag === undefined ? vm === undefined || object?.id === vm : object?.tags?.includes(tag) === true)))
     const need: Caller['need'] = (permission, object) => {
         if (!may(permission, object)) throw new Fault('denied', { summary: 'You may not do that' })
     }
@@ -30,10 +32,11 @@ const caller = (user: string, permissions: string[] = [], { vm, scope }: Rights 
 async function world() {
     const system = fakeSystem({ writable: ['/state'] })
     const tasks = await createTasks({ system, clock: fakeClock(), log: fakeLog(), folder: '/state/tasks' })
+    const tags = new Map<string, string[]>()
     const as = (who: Caller) =>
         createClient(
             TaskService,
-            createRouterTransport(router => createTask({ tasks }).services!(router), {
+            createRouterTransport(router => createTask({ tasks, tagsOf: vm => tags.get(vm) ?? [] }).services!(router), {
                 router: {
                     interceptors: [
                         next => async request => {
@@ -56,7 +59,7 @@ async function world() {
             await aborted(running.signal)
         })
     }
-    return { tasks, as, begin }
+    return { tasks, tags, as, begin }
 }
 
 test('one sees one’s own, all with the role, and those of a VM with a grant on it', async () => {
@@ -73,6 +76,21 @@ test('one sees one’s own, all with the role, and those of a VM with a grant on
     expect(tasks).toHaveLength(1)
     expect(tasks[0]).toMatchObject({ onKind: 'vm', onName: 'web1', cancellable: true })
     expect((await as(caller('root', ['task.view'])).list({ states: [State.DONE] })).tasks).toEqual([])
+})
+
+test('a grant on a tag covers the tasks of the VMs that have it, as long as they do', async () => {
+    const { as, begin, tags } = await world()
+    const { task } = await begin('ann', 'vm-a')
+    await begin('ann', 'vm-b')
+    tags.set('vm-a', ['web'])
+    const who = as(caller('eve', ['task.view', 'task.cancel'], { tag: 'web' }))
+    expect((await who.list({})).tasks.map(t => t.onId)).toEqual(['vm-a'])
+    const watch = who.watch({ id: task.id })[Symbol.asyncIterator]()
+    expect((await watch.next()).value?.task?.id).toBe(task.id)
+    tags.clear()
+    expect((await who.list({})).tasks).toEqual([])
+    await as(caller('ann')).cancel({ id: task.id })
+    await expect(watch.next()).rejects.toThrow()
 })
 
 test('what one may not see is not there, and cannot be cancelled', async () => {

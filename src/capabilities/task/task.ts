@@ -6,7 +6,7 @@ import { Fault } from '../../base/fault.ts'
 import type { TaskRecord, TaskState, Tasks } from '../../engine/task.ts'
 import { ProblemSchema } from '../../gen/proto/capabilities/debvisor_pb.js'
 import { State, type Task, TaskSchema, TaskService } from '../../gen/proto/capabilities/task/task_pb.js'
-import { type Caller, callerOf } from '../caller.ts'
+import { type Caller, callerOf, type Guarded } from '../caller.ts'
 import type { Capability } from '../capability.ts'
 
 const STATES: Record<TaskState, State> = {
@@ -18,8 +18,21 @@ const STATES: Record<TaskState, State> = {
 }
 const LIST_LIMIT = 100
 
+export interface TaskDeps {
+    tasks: Tasks
+    /** The tags that a VM has now, by UUID: a grant on a tag covers the tasks of its VMs. */
+    tagsOf(vm: string): readonly string[]
+}
+
 /** The capability over the tasks of the engine. It starts and ends nothing itself. */
-export function createTask({ tasks }: { tasks: Tasks }): Capability {
+export function createTask({ tasks, tagsOf }: TaskDeps): Capability {
+    const guarded = ({ on, owner }: TaskRecord): Guarded => ({
+        ...{ id: on?.id ?? '', owner },
+        tags: on?.kind === 'vm' ? tagsOf(on.id) : [],
+    })
+    /** Whether one may follow one’s own is for the caller to know: a token's scope may leave tasks out. */
+    const maySee = (caller: Caller, task: TaskRecord): boolean => caller.may('task.view', guarded(task))
+
     /** The task, when the caller may see it; whoever may not learns no more than that there is none. */
     function visible(id: string, caller: Caller): TaskRecord {
         const task = tasks.get(id)
@@ -58,6 +71,8 @@ export function createTask({ tasks }: { tasks: Tasks }): Capability {
                         AbortSignal.any([context.signal, stop.signal]),
                     )) {
                         if (only ? task.id !== only : !maySee(caller, task)) continue
+                        // The right to it may be gone by now.
+                        if (only) visible(only, caller)
                         yield { task: toProto(task), existing }
                         if (only && task.endedMs !== undefined) stop.abort()
                     }
@@ -71,11 +86,6 @@ export function createTask({ tasks }: { tasks: Tasks }): Capability {
             }),
     }
 }
-
-const guarded = (task: TaskRecord) => ({ id: task.on?.id ?? '', owner: task.owner })
-
-/** Whether one may follow one’s own is for the caller to know: a token's scope may leave tasks out. */
-const maySee = (caller: Caller, task: TaskRecord): boolean => caller.may('task.view', guarded(task))
 
 function toProto(task: TaskRecord, log: { atMs: number; text: string }[] = []): Task {
     return create(TaskSchema, {

@@ -3,16 +3,27 @@ import { Fault } from '../../base/fault.ts'
 import { parseSizeBytes } from '../../base/units.ts'
 import { VmService } from '../../gen/proto/capabilities/vm/vm_pb.js'
 import { carryOut } from '../change.ts'
+import { onOff, whole } from '../value.ts'
 import type { Argument, Verb } from '../verb.ts'
-import { diskOf, nicOf, whole } from './cli-words.ts'
+import { diskOf, limitsOf, nicOf } from './cli-words.ts'
 
 const VM: Argument = { name: 'vm', summary: 'name or UUID', complete: 'vm' }
-const DISK: Argument = { name: 'target', summary: 'the disk by its target, such as vdb (see: debvisor vm show)' }
+const DISK: Argument = {
+    name: 'target',
+    summary: 'the disk by its target, such as vdb (see: debvisor vm show)',
+    complete: 'disk',
+}
 const NIC: Argument = { name: 'mac', summary: 'the NIC by its MAC address' }
 
 export const hardwareVerbs: Verb[] = [
     {
         words: ['vm', 'add-disk'],
+        examples: [
+            {
+                line: 'debvisor vm add-disk web1 size=20G,bus=scsi,pool=fast',
+                note: 'A running guest sees it at once.',
+            },
+        ],
         summary: 'add a disk, while the VM runs or not',
         arguments: [
             VM,
@@ -49,29 +60,32 @@ export const hardwareVerbs: Verb[] = [
             { name: 'write-rate', value: 'SIZE', summary: 'bytes written a second at most' },
         ],
         changes: true,
-        run(context) {
+        examples: [
+            { line: 'debvisor vm set-disk web1 vda --write-iops 500', note: 'The other limits stay as they are.' },
+            { line: 'debvisor vm set-disk web1 vda --write-iops 0', note: 'Without that limit again.' },
+        ],
+        async run(context) {
             const { options } = context
-            const rate = (name: string) =>
-                options[name] && options[name] !== '0' ? BigInt(parseSizeBytes(options[name], `--${name}`)) : 0n
-            const count = (name: string) => BigInt(whole(options[name] ?? '0', `--${name}`))
-            const limited = ['read-iops', 'write-iops', 'read-rate', 'write-rate'].some(
-                name => options[name] !== undefined,
-            )
+            const given = limitsOf(options, '--')
+            const vms = context.client(VmService)
+            // The call takes all four limits: those that are not given stay as they are, or the revision has moved.
+            const seen = given && (await vms.get({ vm: context.args.vm })).detail
+            const before = seen?.disks.find(disk => disk.target === context.args.target)?.limits
             return carryOut(context, {
                 call: dryRun =>
-                    context.client(VmService).updateDisk({
+                    vms.updateDisk({
                         vm: context.args.vm,
+                        revision: seen?.revision ?? '',
                         target: context.args.target,
                         cache: options.cache,
-                        discard: options.discard === undefined ? undefined : options.discard === 'on',
-                        limits: limited
-                            ? {
-                                  readIops: count('read-iops'),
-                                  writeIops: count('write-iops'),
-                                  readBytesPerSecond: rate('read-rate'),
-                                  writeBytesPerSecond: rate('write-rate'),
-                              }
-                            : undefined,
+                        discard: onOff(options.discard),
+                        limits: given && {
+                            readIops: before?.readIops,
+                            writeIops: before?.writeIops,
+                            readBytesPerSecond: before?.readBytesPerSecond,
+                            writeBytesPerSecond: before?.writeBytesPerSecond,
+                            ...given,
+                        },
                         dryRun,
                     }),
             })
@@ -79,6 +93,7 @@ export const hardwareVerbs: Verb[] = [
     },
     {
         words: ['vm', 'remove-disk'],
+        examples: [{ line: 'debvisor vm remove-disk web1 vdb --delete', note: 'Asks first, as its data dies.' }],
         summary: 'take a disk out, and delete it if you say so',
         arguments: [VM, DISK],
         options: [{ name: 'delete', summary: 'delete its volume too' }],
@@ -97,6 +112,7 @@ export const hardwareVerbs: Verb[] = [
     },
     {
         words: ['vm', 'resize-disk'],
+        examples: [{ line: 'debvisor vm resize-disk web1 vda 40G', note: 'The guest then grows its file system.' }],
         summary: 'grow a disk',
         arguments: [VM, DISK, { name: 'size', summary: 'the new size, such as 40G' }],
         changes: true,
@@ -113,6 +129,7 @@ export const hardwareVerbs: Verb[] = [
     },
     {
         words: ['vm', 'move-disk'],
+        examples: [{ line: 'debvisor vm move-disk web1 vda fast', note: 'The guest goes on meanwhile.' }],
         summary: 'move a disk to another pool, while the VM runs or not',
         arguments: [VM, DISK, { name: 'pool', summary: 'where it goes', complete: 'pool' }],
         options: [{ name: 'keep', summary: 'keep the old volume' }],
@@ -131,6 +148,7 @@ export const hardwareVerbs: Verb[] = [
     },
     {
         words: ['vm', 'insert'],
+        examples: [{ line: 'debvisor vm insert web1 sda default/debian-13.iso', note: 'At once.' }],
         summary: 'put an ISO into a CD drive',
         arguments: [VM, DISK, { name: 'iso', summary: 'POOL/VOLUME of the ISO', complete: 'volume' }],
         changes: true,
@@ -147,6 +165,7 @@ export const hardwareVerbs: Verb[] = [
     },
     {
         words: ['vm', 'eject'],
+        examples: [{ line: 'debvisor vm eject web1 sda', note: 'At once.' }],
         summary: 'take the ISO out of a CD drive',
         arguments: [VM, DISK],
         options: [{ name: 'force', short: 'f', summary: 'even when the guest has locked the drive' }],
@@ -164,6 +183,7 @@ export const hardwareVerbs: Verb[] = [
     },
     {
         words: ['vm', 'remove-seed'],
+        examples: [{ line: 'debvisor vm remove-seed web1', note: 'When it has booted once.' }],
         summary: 'take the cloud-init seed, with its secrets, away after the first boot',
         arguments: [VM],
         changes: true,
@@ -175,6 +195,7 @@ export const hardwareVerbs: Verb[] = [
     },
     {
         words: ['vm', 'add-nic'],
+        examples: [{ line: 'debvisor vm add-nic web1 network=lan,vlan=5', note: 'At once.' }],
         summary: 'add a NIC, while the VM runs or not',
         arguments: [
             VM,
@@ -195,6 +216,9 @@ export const hardwareVerbs: Verb[] = [
     },
     {
         words: ['vm', 'set-nic'],
+        examples: [
+            { line: 'debvisor vm set-nic web1 52:54:00:12:34:56 --link down', note: 'As if the cable were pulled.' },
+        ],
         summary: 'change the network, VLAN, model or link of a NIC',
         arguments: [VM, NIC],
         options: [
@@ -229,6 +253,7 @@ export const hardwareVerbs: Verb[] = [
     },
     {
         words: ['vm', 'remove-nic'],
+        examples: [{ line: 'debvisor vm remove-nic web1 52:54:00:12:34:56', note: 'Its MAC: debvisor vm show web1' }],
         summary: 'take a NIC out',
         arguments: [VM, NIC],
         changes: true,

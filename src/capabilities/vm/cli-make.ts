@@ -1,13 +1,14 @@
-// The verbs of `debvisor vm` that make, change, clone and delete VMs.
+// The verbs of `debvisor vm` that make, clone and delete VMs.
 
 import type { MessageInitShape } from '@bufbuild/protobuf'
 import { Fault } from '../../base/fault.ts'
 import { cryptSha512 } from '../../base/sha512crypt.ts'
-import { parseSizeBytes } from '../../base/units.ts'
 import { type CloudInitSchema, type NewDiskSchema, VmService } from '../../gen/proto/capabilities/vm/vm_pb.js'
 import { carryOut } from '../change.ts'
+import { whole } from '../value.ts'
 import type { Argument, Option, Verb, VerbContext } from '../verb.ts'
-import { diskOf, nicOf, whole } from './cli-words.ts'
+import { BOOT, CPU, NOTES, START_ORDER, size, TOPOLOGY } from './cli-set.ts'
+import { diskOf, nicOf, topologyOf } from './cli-words.ts'
 
 const VM: Argument = { name: 'vm', summary: 'name or UUID', complete: 'vm' }
 
@@ -55,9 +56,6 @@ const hash = (password: string): Promise<string> =>
         async bytes => new Uint8Array(await crypto.subtle.digest('SHA-512', bytes)),
     )
 
-const size = (context: VerbContext, name: string, fallback: string): bigint =>
-    BigInt(parseSizeBytes(context.options[name] ?? fallback, `--${name}`))
-
 export const makeVerbs: Verb[] = [
     {
         words: ['vm', 'create'],
@@ -87,7 +85,8 @@ export const makeVerbs: Verb[] = [
                 name: 'disk',
                 short: 'd',
                 value: 'SPEC',
-                summary: 'further disk: a size, or size=20G,bus=scsi,pool=fast,cache=none',
+                summary:
+                    'further disk: a size, or size=20G,bus=scsi,pool=fast,cache=none,discard=no,write-iops=500,read-rate=50M',
                 repeats: true,
             },
             {
@@ -121,10 +120,15 @@ export const makeVerbs: Verb[] = [
                 default: 'linux',
             },
             { name: 'machine', value: 'TYPE', summary: 'q35, pc, …' },
-            { name: 'cpu', value: 'MODEL', summary: 'host-passthrough, host-model, maximum or a model' },
+            CPU,
+            TOPOLOGY,
+            { ...BOOT, summary: `${BOOT.summary} (default: disk, then cdrom)` },
+            { name: 'no-agent', summary: 'without a port for the guest agent' },
             { name: 'description', value: 'TEXT', summary: 'what it is for' },
+            NOTES,
             { name: 'tag', short: 't', value: 'TAG', summary: 'tag for finding and granting', repeats: true },
             { name: 'autostart', summary: 'start it with the host' },
+            ...START_ORDER,
             { name: 'start', summary: 'start it when it is made' },
             ...SEED,
         ],
@@ -175,7 +179,18 @@ export const makeVerbs: Verb[] = [
                         secureBoot: options['secure-boot'] !== undefined,
                         tpm: options.tpm !== undefined,
                         machine: options.machine ?? '',
-                        cpu: options.cpu ? { model: options.cpu } : undefined,
+                        cpu:
+                            options.cpu || options.topology
+                                ? {
+                                      model: options.cpu ?? '',
+                                      ...(options.topology ? topologyOf(options.topology) : {}),
+                                  }
+                                : undefined,
+                        bootOrder: lists.boot ?? [],
+                        noGuestAgent: options['no-agent'] !== undefined,
+                        notes: options.notes ?? '',
+                        startOrder: options['start-order'] ? whole(options['start-order'], '--start-order') : 0,
+                        startDelaySeconds: options['start-delay'] ? whole(options['start-delay'], '--start-delay') : 0,
                         disks: [...first, ...(lists.disk ?? []).map(text => ({ pool, ...diskOf(text) }))],
                         nics,
                         isos: lists.iso ?? [],
@@ -198,9 +213,14 @@ export const makeVerbs: Verb[] = [
             { name: 'linked', summary: 'stand on the disks of the source instead of copying them' },
             { name: 'pool', value: 'POOL', summary: 'where the copies are made', complete: 'pool' },
             { name: 'start', summary: 'start it when it is made' },
+            { name: 'description', value: 'TEXT', summary: 'what it is for; otherwise that of the source' },
+            { name: 'tag', short: 't', value: 'TAG', summary: 'tag of the copy', repeats: true },
             ...SEED,
         ],
         changes: true,
+        examples: [
+            { line: 'debvisor vm clone web1 web2 --linked --start', note: 'In a moment; web1 has to be a template.' },
+        ],
         async run(context) {
             const cloudInit = await seedOf(context)
             return carryOut(context, {
@@ -211,6 +231,8 @@ export const makeVerbs: Verb[] = [
                         linked: context.options.linked !== undefined,
                         pool: context.options.pool ?? '',
                         start: context.options.start !== undefined,
+                        description: context.options.description ?? '',
+                        tags: context.lists.tag ?? [],
                         cloudInit,
                         dryRun,
                     }),
@@ -218,90 +240,8 @@ export const makeVerbs: Verb[] = [
         },
     },
     {
-        words: ['vm', 'template'],
-        summary: 'make a VM a template, or a template a VM again',
-        arguments: [VM],
-        options: [{ name: 'off', summary: 'a VM again' }],
-        changes: true,
-        run: context =>
-            carryOut(context, {
-                call: dryRun =>
-                    context
-                        .client(VmService)
-                        .setTemplate({ vm: context.args.vm, template: !context.options.off, dryRun }),
-            }),
-    },
-    {
-        words: ['vm', 'rename'],
-        summary: 'give a stopped VM another name',
-        arguments: [VM, { name: 'name', summary: 'the new name' }],
-        changes: true,
-        run: context =>
-            carryOut(context, {
-                call: dryRun =>
-                    context.client(VmService).rename({ vm: context.args.vm, name: context.args.name, dryRun }),
-            }),
-    },
-    {
-        words: ['vm', 'set'],
-        summary: 'change memory, vCPUs, description, tags and the like',
-        arguments: [VM],
-        options: [
-            { name: 'memory', short: 'm', value: 'SIZE', summary: 'memory of the guest' },
-            { name: 'max-memory', value: 'SIZE', summary: 'how far memory can be raised while it runs' },
-            { name: 'vcpus', short: 'c', value: 'N', summary: 'virtual CPUs' },
-            { name: 'max-vcpus', value: 'N', summary: 'how far vCPUs can be raised while it runs' },
-            { name: 'cpu', value: 'MODEL', summary: 'host-passthrough, host-model, maximum or a model' },
-            { name: 'firmware', value: 'KIND', summary: 'how it boots', choices: ['bios', 'uefi'] },
-            { name: 'description', value: 'TEXT', summary: 'what it is for' },
-            { name: 'notes', value: 'TEXT', summary: 'notes' },
-            { name: 'tag', short: 't', value: 'TAG', summary: 'its tags; replaces all', repeats: true },
-            { name: 'autostart', value: 'ON', summary: 'start it with the host', choices: ['on', 'off'] },
-            {
-                name: 'boot',
-                value: 'WHAT',
-                summary: 'boot order: disk, cdrom, network, a disk target or a MAC',
-                repeats: true,
-            },
-            { name: 'start-order', value: 'N', summary: 'place among the VMs that start with the host; 0 for none' },
-            { name: 'start-delay', value: 'SECONDS', summary: 'pause after its start before the next' },
-        ],
-        changes: true,
-        examples: [
-            {
-                line: 'debvisor vm set web1 --memory 4G --vcpus 4',
-                note: 'At once where the guest can, else at the next start; it says which.',
-            },
-        ],
-        run(context) {
-            const { options, lists, args } = context
-            const optionalSize = (name: string) => (options[name] === undefined ? undefined : size(context, name, ''))
-            const optionalWhole = (name: string) =>
-                options[name] === undefined ? undefined : whole(options[name], `--${name}`)
-            return carryOut(context, {
-                call: dryRun =>
-                    context.client(VmService).update({
-                        vm: args.vm,
-                        description: options.description,
-                        notes: options.notes,
-                        tags: lists.tag ? { tags: lists.tag } : undefined,
-                        autostart: options.autostart === undefined ? undefined : options.autostart === 'on',
-                        memoryBytes: optionalSize('memory'),
-                        maxMemoryBytes: optionalSize('max-memory'),
-                        vcpus: optionalWhole('vcpus'),
-                        maxVcpus: optionalWhole('max-vcpus'),
-                        cpu: options.cpu ? { model: options.cpu } : undefined,
-                        firmware: options.firmware,
-                        bootOrder: lists.boot ? { order: lists.boot } : undefined,
-                        startOrder: optionalWhole('start-order'),
-                        startDelaySeconds: optionalWhole('start-delay'),
-                        dryRun,
-                    }),
-            })
-        },
-    },
-    {
         words: ['vm', 'delete'],
+        examples: [{ line: 'debvisor vm delete web1 --disks', note: 'Shows what dies, and asks for the name.' }],
         summary: 'delete a VM, with its disks if you say so',
         arguments: [VM],
         options: [

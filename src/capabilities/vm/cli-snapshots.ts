@@ -5,7 +5,7 @@ import { carryOut } from '../change.ts'
 import type { Argument, Verb } from '../verb.ts'
 
 const VM: Argument = { name: 'vm', summary: 'name or UUID', complete: 'vm' }
-const SNAPSHOT: Argument = { name: 'snapshot', summary: 'name of the snapshot' }
+const SNAPSHOT: Argument = { name: 'snapshot', summary: 'name of the snapshot', complete: 'snapshot' }
 
 /** Depth first, each with how deep it stands, so that the list reads as the tree it is. */
 function tree(snapshots: readonly Snapshot[]): { snapshot: Snapshot; depth: number }[] {
@@ -21,6 +21,7 @@ function tree(snapshots: readonly Snapshot[]): { snapshot: Snapshot; depth: numb
 export const snapshotVerbs: Verb[] = [
     {
         words: ['vm', 'snapshots'],
+        examples: [{ line: 'debvisor vm snapshots web1', note: 'As the tree they are.' }],
         summary: 'list the snapshots of a VM as the tree they are',
         arguments: [VM],
         async run(context) {
@@ -48,6 +49,12 @@ export const snapshotVerbs: Verb[] = [
     },
     {
         words: ['vm', 'snapshot'],
+        examples: [
+            {
+                line: 'debvisor vm snapshot web1 before-upgrade --memory',
+                note: 'It goes on from there after a revert.',
+            },
+        ],
         summary: 'take a snapshot',
         arguments: [VM, { name: 'snapshot', summary: 'name of the new snapshot' }],
         options: [
@@ -73,6 +80,9 @@ export const snapshotVerbs: Verb[] = [
     },
     {
         words: ['vm', 'revert'],
+        examples: [
+            { line: 'debvisor vm revert web1 before-upgrade', note: 'Asks first, as what was written since is lost.' },
+        ],
         summary: 'go back to a snapshot; what was written since is lost',
         arguments: [VM, SNAPSHOT],
         options: [{ name: 'start', summary: 'run it afterwards, whatever it did then' }],
@@ -91,6 +101,7 @@ export const snapshotVerbs: Verb[] = [
     },
     {
         words: ['vm', 'delete-snapshot'],
+        examples: [{ line: 'debvisor vm delete-snapshot web1 before-upgrade', note: 'The VM stays as it is now.' }],
         summary: 'delete a snapshot; the VM stays as it is now',
         arguments: [VM, SNAPSHOT],
         options: [{ name: 'children', summary: 'with all that come from it' }],

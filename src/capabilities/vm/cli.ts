@@ -1,34 +1,25 @@
 // The verbs of `debvisor vm` that look at VMs and switch them; those that make and change them stand beside.
-import { timestampMs } from '@bufbuild/protobuf/wkt'
-import { formatBytes, formatDuration } from '../../base/units.ts'
+import { formatBytes } from '../../base/units.ts'
 import {
-    GetResponseSchema,
-    GetXmlResponseSchema,
     ListResponseSchema,
     State,
     Then,
     type Vm,
-    type VmDetail,
     VmService,
+    type WatchResponse,
     WatchResponseSchema,
 } from '../../gen/proto/capabilities/vm/vm_pb.js'
 import { carryOut } from '../change.ts'
+import { whole } from '../value.ts'
 import type { Argument, Verb, VerbContext, View } from '../verb.ts'
+import { watchRows } from '../watch.ts'
 import { hardwareVerbs } from './cli-hardware.ts'
+import { lookVerbs, STATES } from './cli-look.ts'
 import { makeVerbs } from './cli-make.ts'
+import { setVerbs } from './cli-set.ts'
 import { snapshotVerbs } from './cli-snapshots.ts'
 
 const VM: Argument = { name: 'vm', summary: 'name or UUID', complete: 'vm' }
-
-const STATES: Record<State, string> = {
-    [State.STATE_UNSPECIFIED]: 'unknown',
-    [State.RUNNING]: 'running',
-    [State.PAUSED]: 'paused',
-    [State.SHUTTING_DOWN]: 'shutting down',
-    [State.STOPPED]: 'stopped',
-    [State.CRASHED]: 'crashed',
-    [State.SLEEPING]: 'sleeping',
-}
 
 const row = (vm: Vm) => ({
     name: vm.name,
@@ -62,81 +53,42 @@ const table = (context: VerbContext, vms: Vm[]): View => ({
     json: context.json(ListResponseSchema, { $typeName: 'debvisor.vm.v1.ListResponse', vms }),
 })
 
-async function watchList(context: VerbContext, keep: (vm: Vm) => boolean): Promise<View> {
-    const seen = new Map<string, Vm>()
+function watchList(context: VerbContext, keep: (vm: Vm) => boolean): Promise<View> {
     let synced = false
-    for await (const change of context.client(VmService).watch({}, { signal: context.signal })) {
-        if (context.options.json) {
-            context.show({ kind: 'text', text: '', json: context.json(WatchResponseSchema, change) })
-            continue
-        }
-        for (const vm of change.vms) seen.set(vm.uuid, vm)
-        for (const uuid of change.removed) seen.delete(uuid)
-        synced ||= change.synced
-        if (synced)
-            context.show(
-                table(
-                    context,
-                    [...seen.values()].filter(keep).sort((a, b) => a.name.localeCompare(b.name)),
-                ),
-            )
-    }
-    return { kind: 'nothing' }
+    return watchRows<WatchResponse, Vm>(context, {
+        changes: context.client(VmService).watch({}, { signal: context.signal }),
+        json: change => context.json(WatchResponseSchema, change),
+        apply(change, rows) {
+            for (const vm of change.vms) rows.set(vm.uuid, vm)
+            for (const uuid of change.removed) rows.delete(uuid)
+            synced ||= change.synced
+            return synced
+        },
+        view: vms =>
+            table(
+                context,
+                vms.filter(keep).sort((a, b) => a.name.localeCompare(b.name)),
+            ),
+    })
 }
 
-function details(context: VerbContext, detail: VmDetail): View {
-    const vm = detail.vm!
-    const firmware = [vm.firmware, detail.secureBoot && 'secure boot', detail.tpm && 'TPM 2.0']
-        .filter(Boolean)
-        .join(', ')
-    const fields = [
-        { label: 'Name', value: vm.name },
-        { label: 'State', value: `${STATES[vm.state]}${vm.reason ? ` (${vm.reason})` : ''}` },
-        { label: 'UUID', value: vm.uuid },
-        { label: 'Description', value: vm.description },
-        { label: 'Tags', value: vm.tags.join(', ') },
-        { label: 'Started', value: vm.started ? `${formatDuration(Date.now() - timestampMs(vm.started))} ago` : '' },
-        { label: 'vCPUs', value: vm.maxVcpus > vm.vcpus ? `${vm.vcpus} of at most ${vm.maxVcpus}` : String(vm.vcpus) },
-        { label: 'Memory', value: formatBytes(Number(vm.memoryBytes)) },
-        { label: 'Firmware', value: firmware },
-        { label: 'Machine', value: `${detail.machine} (${detail.virtType})` },
-        { label: 'Autostart', value: vm.autostart ? 'yes' : 'no' },
-        ...detail.disks.map(d => ({
-            label: d.device === 'cdrom' ? `CD ${d.target}` : `Disk ${d.target}`,
-            value: [
-                d.volume ? `${d.pool}/${d.volume}` : d.source || 'empty',
-                d.capacityBytes ? formatBytes(Number(d.capacityBytes)) : '',
-                d.bus,
-                d.format,
-                d.presence !== 'live' ? d.presence : '',
-            ]
-                .filter(Boolean)
-                .join(', '),
-        })),
-        ...detail.nics.map(n => ({
-            label: `NIC ${n.mac}`,
-            value: [n.network || n.bridge, n.model, n.vlan ? `VLAN ${n.vlan}` : '', n.linkDown ? 'link down' : '']
-                .filter(Boolean)
-                .join(', '),
-        })),
-        { label: 'Snapshots', value: detail.snapshots ? String(detail.snapshots) : '' },
-        { label: 'Other devices', value: detail.otherDevices.join(', ') },
-        { label: 'Next start', value: detail.pendingChanges.join('\n') },
-        { label: 'Notes', value: detail.notes },
-    ]
-    return {
-        kind: 'record',
-        fields: fields.filter(f => f.value !== ''),
-        json: context.json(GetResponseSchema, { $typeName: 'debvisor.vm.v1.GetResponse', detail }),
-    }
-}
+/** Seconds of --deadline; the node's own choice where none are given. */
+const seconds = ({ options }: VerbContext) =>
+    options.deadline === undefined ? 0 : whole(options.deadline, '--deadline', { least: 1, most: 86_400 })
 
 type PowerMethod = 'reboot' | 'stop' | 'reset' | 'suspend' | 'resume'
 
-const power = (method: PowerMethod, summary: string, question?: (vm: string) => string): Verb => ({
+interface Power {
+    summary: string
+    note: string
+    question?(vm: string): string
+}
+
+const power = (method: PowerMethod, { summary, note, question }: Power): Verb => ({
     words: ['vm', method],
     summary,
     arguments: [VM],
+    examples: [{ line: `debvisor vm ${method} web1`, note }],
     changes: true,
     run: context =>
         carryOut(context, {
@@ -184,32 +136,11 @@ export const vmVerbs: Verb[] = [
             return table(context, vms)
         },
     },
-    {
-        words: ['vm', 'show'],
-        summary: 'show a VM with its hardware',
-        arguments: [VM],
-        async run(context) {
-            const { detail } = await context.client(VmService).get({ vm: context.args.vm })
-            return details(context, detail!)
-        },
-    },
-    {
-        words: ['vm', 'xml'],
-        summary: "print libvirt's definition of a VM",
-        arguments: [VM],
-        options: [{ name: 'active', summary: 'of the running guest instead of the next start' }],
-        async run(context) {
-            const xml = await context.client(VmService).getXml({ vm: context.args.vm })
-            return {
-                kind: 'text',
-                text: context.options.active ? xml.active : xml.inactive,
-                json: context.json(GetXmlResponseSchema, xml),
-            }
-        },
-    },
+    ...lookVerbs,
     {
         words: ['vm', 'start'],
         summary: 'start a VM',
+        examples: [{ line: 'debvisor vm start web1', note: 'Ends when it runs.' }],
         arguments: [VM],
         options: [{ name: 'paused', summary: 'with its CPUs stopped' }],
         changes: true,
@@ -224,52 +155,68 @@ export const vmVerbs: Verb[] = [
     {
         words: ['vm', 'shutdown'],
         summary: 'ask the guest to shut down',
+        examples: [
+            { line: 'debvisor vm shutdown web1 --deadline 60 --force', note: 'A minute for the guest, then the plug.' },
+        ],
         arguments: [VM],
         options: [
             { name: 'deadline', value: 'SECONDS', summary: 'how long the guest may take', default: '120' },
             { name: 'force', summary: 'pull the plug when it has not shut down by then' },
         ],
         changes: true,
-        run: context =>
-            carryOut(context, {
+        run(context) {
+            const deadlineSeconds = seconds(context)
+            return carryOut(context, {
                 call: dryRun =>
                     context.client(VmService).shutdown({
                         vm: context.args.vm,
-                        deadlineSeconds: Number(context.options.deadline ?? 0),
+                        deadlineSeconds,
                         onDeadline: context.options.force ? Then.FORCE : Then.FAIL,
                         dryRun,
                     }),
-            }),
+            })
+        },
     },
     {
         words: ['vm', 'shutdown', 'all'],
         summary: 'ask every running guest to shut down, in reverse start order',
+        examples: [{ line: 'debvisor vm shutdown-all --yes', note: 'Before the node itself goes down.' }],
         options: [
             { name: 'deadline', value: 'SECONDS', summary: 'how long each guest may take', default: '120' },
             { name: 'force', summary: 'pull the plug of those that have not shut down by then' },
         ],
         changes: true,
-        run: context =>
-            carryOut(context, {
+        run(context) {
+            const deadlineSeconds = seconds(context)
+            return carryOut(context, {
                 call: dryRun =>
                     context.client(VmService).shutdownAll({
-                        deadlineSeconds: Number(context.options.deadline ?? 0),
+                        deadlineSeconds,
                         onDeadline: context.options.force ? Then.FORCE : Then.FAIL,
                         dryRun,
                     }),
                 question: 'Every running VM is shut down.',
-            }),
+            })
+        },
     },
-    power('reboot', 'ask the guest to reboot'),
-    power('stop', 'pull the plug of a VM', vm => `The guest of ${vm} gets no chance to write what it holds in memory.`),
-    power(
-        'reset',
-        'press the reset button of a VM',
-        vm => `The guest of ${vm} gets no chance to write what it holds in memory.`,
-    ),
-    power('suspend', 'pause the CPUs of a VM'),
-    power('resume', 'let a paused VM go on'),
+    power('reboot', {
+        summary: 'ask the guest to reboot',
+        note: 'What waits for the next start needs a shutdown instead.',
+    }),
+    power('stop', {
+        summary: 'pull the plug of a VM',
+        note: 'When a shutdown does not help.',
+        question: vm => `The guest of ${vm} gets no chance to write what it holds in memory.`,
+    }),
+    power('reset', {
+        summary: 'press the reset button of a VM',
+        note: 'When the guest hangs.',
+        question: vm => `The guest of ${vm} gets no chance to write what it holds in memory.`,
+    }),
+    power('suspend', { summary: 'pause the CPUs of a VM', note: 'Its memory stays where it is.' }),
+    power('resume', { summary: 'let a paused VM go on', note: 'Where it was.' }),
     ...makeVerbs,
+    ...setVerbs,
     ...hardwareVerbs,
     ...snapshotVerbs,
 ]

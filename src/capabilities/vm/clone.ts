@@ -3,14 +3,15 @@ import { randomUUID } from 'node:crypto'
 import { asFault } from '../../base/fault.ts'
 import type { Finding } from '../../base/finding.ts'
 import type { CloneRequest } from '../../gen/proto/capabilities/vm/vm_pb.js'
-import { type Begun, type MakeDeps, seedImage, vncSocketOf } from './create.ts'
-import { vmNames } from './deps.ts'
+import { type Begun, type MakeDeps, seedImage } from './create.ts'
+import { vmNames, vncSocketOf } from './deps.ts'
 import type { VmEntry } from './inventory.ts'
 import { readIso } from './iso9660.ts'
 import { notFoundIsFine, seedBytes } from './make.ts'
-import { copyNvram, nvramPathFor, nvramPathOf } from './nvram.ts'
+import { copyNvram } from './nvram.ts'
 import type { Sentence } from './plan-create.ts'
-import { SEED_ENDING, type SeedFiles, seedFiles, seedFilesOfClone } from './seed.ts'
+import { SEED_ENDING, type SeedFiles } from './seed.ts'
+import { checkCloneSeed, seedFilesForClone, seedFilesOfClone } from './seed-clone.ts'
 import { inUse, readVolume } from './sources.ts'
 import { checkIdentity } from './spec.ts'
 import { finding, findingOf, refuseErrors } from './spec-finding.ts'
@@ -19,6 +20,7 @@ import { volumeAt } from './volume-at.ts'
 import type { NewVolume, VolumeFacts } from './volumes.ts'
 import { seedWantOf } from './want.ts'
 import { type CloneSource, cloneDefinition, readCloneSource } from './xml/clone.ts'
+import { nvramPathOf, ownNvramPath } from './xml/nvram-path.ts'
 
 /**
  * Checks a request and begins the task that makes the clone.
@@ -42,7 +44,7 @@ export async function beginClone(deps: MakeDeps, request: CloneRequest, user: st
         if (request.dryRun) return { task: '', object: '', plan, findings }
 
         const oldNvram = nvramPathOf({ name: entry.name, nvramPath: source.nvramPath })
-        const newNvram = nvramPathFor(oldNvram, request.name)
+        const newNvram = source.uefi ? ownNvramPath(uuid, source.secureBoot) : ''
         const { task, settled } = await deps.tasks.begin(
             {
                 kind: 'vm.clone',
@@ -78,10 +80,11 @@ export async function beginClone(deps: MakeDeps, request: CloneRequest, user: st
                             disks: made,
                             seed: seedFacts && { oldPath: seed?.oldPath ?? '', volume: seedFacts },
                             vncSocket: vncSocketOf(deps, uuid),
-                            nvramPath: source.nvramPath ? newNvram : '',
+                            nvramPath: newNvram,
                         }),
                     prepare: async () => {
-                        if (source.uefi) await copyNvram(deps.libvirt, oldNvram, request.name)
+                        const copy = { from: oldNvram, to: newNvram, format: source.nvramFormat }
+                        if (source.uefi) await copyNvram(deps.libvirt, copy)
                     },
                     autostart: false,
                     networks: [...entry.networks],
@@ -223,12 +226,14 @@ async function draftSeed(
     try {
         const want = request.cloudInit && seedWantOf(request.cloudInit)
         const kept = want || !old ? {} : filesOf(readIso(await readVolume(deps, old)))
-        const files: SeedDraft['files'] = vm => (want ? seedFiles(want, vm) : seedFilesOfClone(kept, vm))
+        const files: SeedDraft['files'] = vm => (want ? seedFilesForClone(want, vm) : seedFilesOfClone(kept, vm))
+        const tried = files({ name: request.name, instanceId: randomUUID() })
+        findings.push(...checkCloneSeed(tried, 'cloud_init'))
         const pool = request.pool || known.drafts[0]?.volume.pool || old?.pool || deps.volumes.defaultPool()
         const volume: NewVolume = {
             pool,
             name: await deps.maker.freeVolume(pool, request.name, SEED_ENDING),
-            capacityBytes: seedBytes(seedImage(deps, files({ name: request.name, instanceId: randomUUID() }))),
+            capacityBytes: seedBytes(seedImage(deps, tried)),
             format: 'raw',
         }
         await deps.volumes.check(volume)
@@ -251,7 +256,10 @@ function planClone(
         const [old, fresh] = [`${from.pool}/${from.name}`, `${volume.pool}/${volume.name}`]
         return volume.linked ? `Make the disk ${fresh}, standing on ${old}` : `Copy ${old} to the disk ${fresh}`
     })
-    if (facts.seed) said.push(`Write the cloud-init seed ${facts.seed.pool}/${facts.seed.name} with a new instance-id`)
+    if (facts.seed)
+        said.push(
+            `Write the cloud-init seed ${facts.seed.pool}/${facts.seed.name} with a new instance-id and machine-id`,
+        )
     said.push(`Define the VM ${request.name} like ${facts.entry.name}`)
     if (request.start) said.push(`Start ${request.name}`)
     return said.map(sentence => ({ sentence, destroys: '' }))

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { asFault } from '../../base/fault.ts'
 import type { Finding } from '../../base/finding.ts'
 import type { CreateRequest } from '../../gen/proto/capabilities/vm/vm_pb.js'
-import { type VmDeps, vmNames } from './deps.ts'
+import { type VmDeps, vmNames, vncSocketOf } from './deps.ts'
 import type { Host } from './host.ts'
 import { makeIso } from './iso9660.ts'
 import { type Maker, type Recipe, seedBytes } from './make.ts'
@@ -117,9 +117,6 @@ export async function beginCreate(deps: MakeDeps, request: CreateRequest, user: 
         throw thrown
     }
 }
-
-/** Where QEMU shows the display of a VM. */
-export const vncSocketOf = (deps: Pick<VmDeps, 'vncFolder'>, uuid: string): string => `${deps.vncFolder}/${uuid}.sock`
 
 /** Sentences of what is done, without those for volumes that are there already. */
 const linesOf = (plan: Sentence[], want: VmWant): string[] => {

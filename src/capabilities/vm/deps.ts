@@ -23,3 +23,6 @@ export interface VmDeps {
 /** The names of VMs for a caller's eyes: 'another VM' where he may not see all. */
 export const vmNames = (deps: Pick<VmDeps, 'hidesVms'>, vms: readonly Pick<VmEntry, 'name'>[]): string[] =>
     vms.length > 0 && deps.hidesVms ? ['another VM'] : vms.map(vm => vm.name)
+
+/** Where QEMU shows the display of a VM. */
+export const vncSocketOf = (deps: Pick<VmDeps, 'vncFolder'>, uuid: string): string => `${deps.vncFolder}/${uuid}.sock`

@@ -47,7 +47,7 @@ export function createHost(deps: { libvirt: LibvirtLink; accelerator: 'kvm' | 't
 type Emulated = Pick<HostFacts, 'cpuModels' | 'uefi' | 'secureBoot' | 'tpm' | 'maxVcpus'>
 
 /** From the XML of connectGetDomainCapabilities (formatdomaincaps of libvirt's documentation). */
-export function readDomainCapabilities(xml: string): Emulated {
+function readDomainCapabilities(xml: string): Emulated {
     const root = parseRoot(xml, 'domainCapabilities')
     const loader = find(root, 'os/loader')
     const custom = findAll(root, 'cpu/mode').find(mode => attribute(mode, 'name') === 'custom')
@@ -66,7 +66,7 @@ export function readDomainCapabilities(xml: string): Emulated {
 }
 
 /** Names and aliases of machine types, from the XML of connectGetCapabilities. */
-export function readMachines(xml: string): string[] {
+function readMachines(xml: string): string[] {
     const root = parseRoot(xml, 'capabilities')
     const guest = findAll(root, 'guest').find(
         g => attribute(find(g, 'arch'), 'name') === 'x86_64' && (find(g, 'os_type')?.textContent ?? '') === 'hvm',

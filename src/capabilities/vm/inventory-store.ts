@@ -23,6 +23,7 @@ type Reading = Pick<
     | 'byUuid'
     | 'byName'
     | 'list'
+    | 'usersOfPath'
     | 'usersOfVolume'
     | 'macs'
     | 'watch'
@@ -152,7 +153,7 @@ export function createStore(clock: Clock): Store {
         })
     }
 
-    function usersOfVolume({ path, pool, name }: VolumeNames): VmEntry[] {
+    function usersOf(sources: string[]): VmEntry[] {
         if (!users) {
             users = new Map()
             for (const entry of sorted) {
@@ -162,9 +163,11 @@ export function createStore(clock: Clock): Store {
                 }
             }
         }
-        const found = new Set([...(users.get(path) ?? []), ...(users.get(`${pool}/${name}`) ?? [])])
+        const found = new Set(sources.flatMap(source => [...(users?.get(source) ?? [])]))
         return [...found].flatMap(uuid => entries.get(uuid) ?? [])
     }
+    const usersOfPath = (path: string) => usersOf([path])
+    const usersOfVolume = ({ path, pool, name }: VolumeNames) => usersOf([path, `${pool}/${name}`])
 
     function allMacs(): ReadonlyMap<string, VmEntry> {
         macs ??= new Map(sorted.flatMap(entry => entry.macs.map(mac => [mac, entry] as const)))
@@ -268,6 +271,7 @@ export function createStore(clock: Clock): Store {
             byUuid,
             byName,
             list,
+            usersOfPath,
             usersOfVolume,
             macs: allMacs,
             watch,

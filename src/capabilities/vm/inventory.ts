@@ -96,6 +96,8 @@ export interface Inventory {
     list(): readonly VmEntry[]
     /** VMs that have this volume as a disk or in a backing chain, running or at the next start, however they name it. */
     usersOfVolume(volume: VolumeNames): VmEntry[]
+    /** The same for a file that is no volume, such as UEFI variables; one that is may have another name too. */
+    usersOfPath(path: string): VmEntry[]
     /** A moment, for `startedSince`. */
     moment(): number
     /** True where the VM was started after that moment, or may have been while libvirt was away. */

@@ -8,7 +8,6 @@ import { liveBytes } from './hardware-disks.ts'
 import { isVolume, type VmEntry } from './inventory.ts'
 import { inUse } from './sources.ts'
 import { unlessUsed } from './take-back.ts'
-import { nameByPath } from './volume-at.ts'
 import { lookThrough, type NewVolume, refOf, type VolumeFacts } from './volumes.ts'
 import { xmlText } from './xml/build-text.ts'
 import { driverFormat, sourceAttributes } from './xml/devices.ts'
@@ -60,7 +59,6 @@ export async function moveLive(deps: MakeDeps, move: Move, task: RunningTask): P
     // It may have been grown since the plan was made.
     const capacityBytes = Math.max(volume.capacityBytes, await liveBytes(deps, entry, { target }))
     const made = await deps.volumes.create({ ...volume, capacityBytes, by: task.id })
-    await deps.inventory.edit(entry.uuid, '', xml => nameByPath(deps, xml))
     const { type, attributes } = sourceAttributes(made)
     const destxml = xmlText({
         name: 'disk',

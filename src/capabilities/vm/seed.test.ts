@@ -2,7 +2,8 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
-import { seedFiles, seedFilesOfClone } from './seed.ts'
+import { seedFiles } from './seed.ts'
+import { checkCloneSeed, seedFilesForClone, seedFilesOfClone } from './seed-clone.ts'
 import { checkSeed, hostnameOf, type SeedWant } from './spec-seed.ts'
 
 const SHA512 = `$6$rounds=5000$saltsalt$${'a'.repeat(86)}`
@@ -50,11 +51,45 @@ describe('a seed', () => {
     it('is for another machine in a clone, and else the same', () => {
         const files = seedFiles(seed({ user: 'ann', networkConfig: 'version: 2' }), vm)
         const clone = seedFilesOfClone(files, { name: 'web2', instanceId: 'i-2' })
-        expect(parse(clone['meta-data']!)).toEqual({ 'instance-id': 'i-2', 'local-hostname': 'web2' })
+        expect(parse(clone['meta-data']!)).toEqual({ 'instance-id': 'i-2', 'local-hostname': 'web2', dsmode: 'local' })
         expect(parse(clone['user-data']!)).toMatchObject({ hostname: 'web2', user: { name: 'ann' } })
         expect(clone['network-config']).toBe('version: 2\n')
         const given = '#cloud-config\nhostname: mine\n'
         expect(seedFilesOfClone({ 'user-data': given }, vm)['user-data']).toBe(given)
+    })
+
+    it('makes a clone renew its machine-id, before the network comes unless its user-data may want it', () => {
+        const asked = seedFilesForClone(seed({ user: 'ann' }), vm)
+        expect(parse(asked['meta-data']!).dsmode).toBe('local')
+        const modes = {
+            '#cloud-config\nruncmd: [a]\n': 'local',
+            '#!/bin/sh\ntrue\n': 'local',
+            '#cloud-config\nbootcmd: [curl x]\n': undefined,
+            '#include\nhttps://x\n': undefined,
+            'Content-Type: multipart/mixed\n': undefined,
+        }
+        for (const [userData, mode] of Object.entries(modes)) {
+            const files = seedFilesOfClone({ 'user-data': userData }, vm)
+            expect([files['user-data'], parse(files['meta-data']!).dsmode]).toEqual([userData, mode])
+            expect(files['vendor-data']).toMatch(/^#cloud-boothook\n#!\/bin\/sh\n/)
+            expect(checkCloneSeed(files, 'vm')).toEqual([])
+            // A clone of the clone is no other case.
+            expect(seedFilesOfClone(files, vm)).toEqual(files)
+        }
+    })
+
+    it('says what of its source a clone will keep', () => {
+        const kept = (userData: string, vendorData = '') =>
+            checkCloneSeed(seedFilesOfClone({ 'user-data': userData, 'vendor-data': vendorData }, vm), 'vm').map(
+                f => f.code,
+            )
+        const off = (how: string) => `#cloud-config\nvendor_data: {${how}}\n`
+        for (const how of ['enabled: false', "enabled: 'off'", 'disabled_handlers: [boot_hook]'])
+            expect(kept(off(how))).toEqual(['same-machine-id'])
+        expect(kept(off("enabled: 'on'"))).toEqual([])
+        expect(kept('#!/bin/sh\n', '#!/bin/sh\necho theirs\n')).toEqual(['same-machine-id'])
+        expect(kept('#cloud-config\nssh_deletekeys: false\n')).toEqual(['same-host-keys'])
+        expect(kept('#cloud-config\nssh_keys: {ed25519_private: x}\n')).toEqual(['same-host-keys'])
     })
 
     it('makes host names of VM names', () => {

@@ -15,7 +15,7 @@ export const isSeedVolume = (name: string): boolean => name.toLowerCase().endsWi
 
 /**
  * The files `user-data`, `meta-data` and, where asked for, `network-config`. A new `instanceId` makes cloud-init do the
- * work of a first boot again (machine-id, SSH host keys, users).
+ * work of a first boot again (SSH host keys, users).
  */
 export function seedFiles(want: SeedWant, vm: { name: string; instanceId: string }): SeedFiles {
     const hostname = want.hostname || hostnameOf(vm.name)
@@ -26,25 +26,11 @@ export function seedFiles(want: SeedWant, vm: { name: string; instanceId: string
     }
 }
 
-/**
- * The files of a seed for a copy of its VM: everything as it was, but another instance and host name. A host name that
- * the user-data sets itself is replaced in what DebVisor wrote, and left in what was given whole.
- */
-export function seedFilesOfClone(files: SeedFiles, vm: { name: string; instanceId: string }): SeedFiles {
-    const hostname = hostnameOf(vm.name)
-    const given = files['user-data'] ?? '#cloud-config\n{}\n'
-    const ours = given.startsWith(HEADER)
-    return {
-        ...files,
-        'meta-data': metaData({ instanceId: vm.instanceId, hostname }),
-        'user-data': ours ? given.replace(/^(hostname|fqdn): .*$/gm, (_, key) => `${key}: ${hostname}`) : given,
-    }
-}
-
-const HEADER = '#cloud-config\n# Made by DebVisor.\n'
+/** How user-data begins that DebVisor wrote. */
+export const HEADER = '#cloud-config\n# Made by DebVisor.\n'
 const ended = (text: string) => (text.endsWith('\n') ? text : `${text}\n`)
 
-const metaData = (facts: { instanceId: string; hostname: string }): string =>
+export const metaData = (facts: { instanceId: string; hostname: string }): string =>
     stringify({ 'instance-id': facts.instanceId, 'local-hostname': facts.hostname })
 
 function userData(want: SeedWant, hostname: string): string {

@@ -1,24 +1,17 @@
 // What an update of a VM asks for: checked, and taken apart into what changes where.
 import type { Finding } from '../../base/finding.ts'
 import { checkText } from '../../base/ids.ts'
-import { formatBytes } from '../../base/units.ts'
 import { type Libvirt, VIR } from '../../drivers/libvirt/libvirt.ts'
 import type { UpdateRequest } from '../../gen/proto/capabilities/vm/vm_pb.js'
 import type { Host } from './host.ts'
 import type { VmEntry } from './inventory.ts'
-import { checkCpu, checkFirmware, checkMemory, checkTags } from './spec.ts'
+import { checkMemoryUpdate, memoryPart } from './settings-memory.ts'
+import { checkCpu, checkFirmware, checkStart, checkTags } from './spec.ts'
 import { caught, finding } from './spec-finding.ts'
 import { attribute, type Element, find, parseRoot } from './xml/document.ts'
-import {
-    setBootOrder,
-    setCpu,
-    setFirmware,
-    setGuestAgent,
-    setMachine,
-    setMemory,
-    setTpm,
-    setVcpus,
-} from './xml/edit.ts'
+import { setBootOrder, setFirmware, setGuestAgent, setMachine, setTpm } from './xml/edit.ts'
+import { hasSerial, hasVnc, setSerial, setVnc } from './xml/edit-console.ts'
+import { hasDies, isSameTopology, lostByVcpus, setCpu, setVcpus } from './xml/edit-cpu.ts'
 import { metadataText, type VmMetadata } from './xml/metadata.ts'
 import { hasSecureBoot } from './xml/read.ts'
 import type { Summary } from './xml/read-summary.ts'
@@ -36,12 +29,19 @@ export interface Part {
     laterFinding?: boolean
 }
 
+/** What an update finds. */
+export interface Present {
+    /** Of the next start. */
+    summary: Summary
+    domain: Element
+    /** What runs, where it does. */
+    running?: Element
+    /** Where QEMU would show the display. */
+    vncSocket: string
+}
+
 /** All that is wrong or worth knowing with an update. */
-export async function checkUpdate(
-    deps: { host: Host },
-    request: UpdateRequest,
-    present: { summary: Summary; domain: Element },
-): Promise<Finding[]> {
+export async function checkUpdate(deps: { host: Host }, request: UpdateRequest, present: Present): Promise<Finding[]> {
     const { summary, domain } = present
     const found: Finding[] = []
     if (request.description !== undefined)
@@ -50,33 +50,37 @@ export async function checkUpdate(
     if (request.owner !== undefined) found.push(...caught('text-invalid', () => checkText(request.owner!, 'owner', 64)))
     if (request.tags) found.push(...checkTags(request.tags.tags))
     const host = await deps.host.facts()
-    if (request.memoryBytes !== undefined || request.maxMemoryBytes !== undefined)
-        found.push(...checkMemory(memoryWanted(request, summary), host))
+    found.push(...checkMemoryUpdate(request, present, host))
     const cpu = request.cpu
     if (request.vcpus !== undefined || request.maxVcpus !== undefined || cpu) {
-        const { sockets = 0, cores = 0, threads = 0, model = '' } = cpu ?? {}
-        found.push(...checkCpu({ ...vcpusWanted(request, summary), cpu: { model, sockets, cores, threads } }, host))
+        const { model = '', ...rest } = cpu ?? {}
+        const none = { sockets: 0, cores: 0, threads: 0 }
+        // The shape that it has is none that is asked for: it goes along with the vCPUs, or is said to be lost.
+        const shape = cpu && !isSameTopology(domain, cpu) ? { ...none, ...rest } : none
+        const vcpus = vcpusWanted(request, summary)
+        found.push(...checkCpu({ ...vcpus, cpu: { model, ...shape } }, host))
+        if (shape.sockets === 0) found.push(...lost(lostByVcpus(domain, vcpus.maxVcpus)))
+        else if (hasDies(domain)) found.push(...lost(['the dies and clusters of the CPU topology']))
     }
     if ([request.firmware, request.secureBoot, request.tpm, request.machine].some(value => value !== undefined)) {
         const firmware = firmwareWanted(request, summary, domain)
         const machine = request.machine ?? attribute(find(domain, 'os/type'), 'machine')
         const known = { ...host, machines: [...host.machines, attribute(find(domain, 'os/type'), 'machine')] }
         found.push(...checkFirmware({ ...firmware, tpm: request.tpm ?? false, machine }, known))
-    }
-    for (const [at, value] of [
-        ['start_order', request.startOrder],
-        ['start_delay_seconds', request.startDelaySeconds],
-    ] as const) {
-        if (value !== undefined && value > 100_000)
+        const changes = firmware.secureBoot !== hasSecureBoot(domain)
+        if (summary.firmware === 'uefi' && firmware.firmware === 'uefi' && changes)
             found.push(
-                finding('error', 'number-range', {
-                    at,
-                    summary: 'That number is too large',
-                    detail: String(value),
-                    fix: 'Give 0 to 100000.',
+                finding('info', 'fresh-nvram', {
+                    at: 'secure_boot',
+                    summary: 'The VM begins with fresh UEFI variables',
+                    detail: 'keys for secure boot are only in variables that began with them; boot entries are made anew',
+                    fix: 'Where the guest is not found at the next start, choose its disk in the firmware’s menu.',
                 }),
             )
     }
+    found.push(
+        ...checkStart({ startOrder: request.startOrder ?? 0, startDelaySeconds: request.startDelaySeconds ?? 0 }),
+    )
     if (request.bootOrder) {
         const order = request.bootOrder.order
         found.push(...caught('boot-device', () => setBootOrder(parseRoot(domain.toString(), 'domain'), order)))
@@ -84,12 +88,15 @@ export async function checkUpdate(
     return found
 }
 
-const memoryWanted = (request: UpdateRequest, summary: Summary) => {
-    const memoryBytes = Number(request.memoryBytes ?? BigInt(summary.memoryBytes))
-    // More memory than the ceiling raises the ceiling with it, unless one is given.
-    const maxMemoryBytes = Number(request.maxMemoryBytes ?? BigInt(Math.max(summary.maxMemoryBytes, memoryBytes)))
-    return { memoryBytes, maxMemoryBytes }
-}
+const lost = (what: string[]): Finding[] =>
+    what.map(detail =>
+        finding('warning', 'cpu-lost', {
+            at: 'cpu',
+            summary: 'The definition cannot keep all that it says of the CPUs',
+            detail: `gone: ${detail}`,
+            fix: 'Give numbers that fit, or set it anew with virsh edit.',
+        }),
+    )
 
 const vcpusWanted = (request: UpdateRequest, summary: Summary) => {
     const vcpus = request.vcpus ?? Math.min(summary.vcpus, request.maxVcpus ?? summary.vcpus)
@@ -102,28 +109,15 @@ const firmwareWanted = (request: UpdateRequest, summary: Summary, domain: Elemen
 }
 
 /** What an update changes in the definition and in what runs. */
-export function partsOf(request: UpdateRequest, summary: Summary, domain: Element): Part[] {
+export function partsOf(request: UpdateRequest, present: Present): Part[] {
+    const { summary, domain, vncSocket } = present
     const parts: Part[] = []
-    const memory = memoryWanted(request, summary)
-    if (memory.memoryBytes !== summary.memoryBytes || memory.maxMemoryBytes !== summary.maxMemoryBytes) {
-        const ceiling = memory.maxMemoryBytes !== summary.maxMemoryBytes
-        parts.push({
-            sentence: `Memory: ${formatBytes(memory.memoryBytes)}, at most ${formatBytes(memory.maxMemoryBytes)}`,
-            edit: tree => setMemory(tree, memory.memoryBytes, memory.maxMemoryBytes),
-            laterFinding: ceiling,
-            // The balloon gives and takes below the ceiling that the guest was started with.
-            live: (connection, entry) =>
-                connection.call('domainSetMemoryFlags', {
-                    dom: entry.dom,
-                    memory: BigInt(Math.ceil(Math.min(memory.memoryBytes, entry.maxMemoryBytes) / 1024)),
-                    flags: LIVE,
-                }),
-        })
-    }
+    const memory = memoryPart(request, present)
+    if (memory) parts.push(memory)
     const { vcpus, maxVcpus } = vcpusWanted(request, summary)
     if (vcpus !== summary.vcpus || maxVcpus !== summary.maxVcpus) {
         parts.push({
-            sentence: `vCPUs: ${vcpus}, at most ${maxVcpus}`,
+            sentence: [`vCPUs: ${vcpus}, at most ${maxVcpus}`, ...lostByVcpus(domain, maxVcpus)].join(', without '),
             edit: tree => setVcpus(tree, vcpus, maxVcpus),
             laterFinding: maxVcpus !== summary.maxVcpus,
             live: async (connection, entry) => {
@@ -135,7 +129,9 @@ export function partsOf(request: UpdateRequest, summary: Summary, domain: Elemen
     }
     if (request.cpu) {
         const { model, sockets, cores, threads } = request.cpu
-        const shape = sockets ? `, ${sockets} x ${cores} x ${threads}` : ''
+        const other = sockets > 0 && !isSameTopology(domain, request.cpu)
+        const dies = other && hasDies(domain) ? ', without its dies and clusters' : ''
+        const shape = other ? `, ${sockets} x ${cores} x ${threads}${dies}` : ''
         parts.push({
             sentence: `CPU: ${model || 'the same model'}${shape}`,
             edit: tree => setCpu(tree, { model, sockets, cores, threads }),
@@ -150,13 +146,23 @@ export function partsOf(request: UpdateRequest, summary: Summary, domain: Elemen
             sentence: `Firmware: ${firmware === 'uefi' ? 'UEFI' : 'BIOS'}${secureBoot ? ' with secure boot' : ''}`,
             edit: tree => setFirmware(tree, firmware as 'bios' | 'uefi', secureBoot),
         })
-    const { tpm, guestAgent, bootOrder } = request
+    const { tpm, guestAgent, bootOrder, serial, vnc } = request
     if (tpm !== undefined && tpm !== (find(domain, 'devices/tpm') !== undefined))
         parts.push({ sentence: tpm ? 'Give it a TPM 2.0' : 'Take its TPM away', edit: tree => setTpm(tree, tpm) })
     if (guestAgent !== undefined)
         parts.push({
             sentence: guestAgent ? 'A channel for the guest agent' : 'No channel for the guest agent',
             edit: tree => setGuestAgent(tree, guestAgent),
+        })
+    if (serial !== undefined && serial !== hasSerial(domain))
+        parts.push({
+            sentence: serial ? 'Give it a serial port' : 'Take its serial port away',
+            edit: tree => setSerial(tree, serial),
+        })
+    if (vnc !== undefined && vnc !== hasVnc(domain))
+        parts.push({
+            sentence: vnc ? 'Give it a display by VNC' : 'Take its display by VNC away',
+            edit: tree => setVnc(tree, vnc, vncSocket),
         })
     if (bootOrder)
         parts.push({

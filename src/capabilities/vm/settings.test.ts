@@ -59,3 +59,11 @@ test('a tag with rights that came since the plan is not taken by who may not', a
     expect(refused).toMatchObject({ code: 'denied', detail: 'admins' })
     expect(calls).toEqual([])
 })
+
+test('start order and delay have the bounds that they have for a new VM', async () => {
+    const plan = (init: { startOrder?: number; startDelaySeconds?: number }) =>
+        planUpdate(world({}, {}).deps, entry, create(UpdateRequestSchema, init))
+    await expect(plan({ startOrder: 10_000 })).rejects.toMatchObject({ findings: [{ code: 'start-order' }] })
+    await expect(plan({ startDelaySeconds: 3601 })).rejects.toMatchObject({ findings: [{ code: 'start-order' }] })
+    await plan({ startOrder: 9999, startDelaySeconds: 3600 })
+})

@@ -5,10 +5,11 @@ import type { RunningTask } from '../../engine/task.ts'
 import type { UpdateRequest } from '../../gen/proto/capabilities/vm/vm_pb.js'
 import { type Change, entryNow, needPersistent, nextStart, notNow, type PlanStep } from './begin.ts'
 import { needNoClones } from './clones.ts'
-import type { VmDeps } from './deps.ts'
+import { type VmDeps, vncSocketOf } from './deps.ts'
 import type { Host } from './host.ts'
 import { checkRevision, type VmEntry } from './inventory.ts'
-import { changedMetadata, checkUpdate, type Part, partsOf } from './settings-parts.ts'
+import { takeNvramAlong } from './nvram-owner.ts'
+import { changedMetadata, checkUpdate, type Part, type Present, partsOf } from './settings-parts.ts'
 import { checkIdentity, nameTaken } from './spec.ts'
 import { refuseErrors } from './spec-finding.ts'
 import { type Element, parseRoot, VM_NAMESPACE } from './xml/document.ts'
@@ -16,7 +17,7 @@ import { editDomain } from './xml/edit.ts'
 import { METADATA_KEY, metadataText, readMetadata, type VmMetadata } from './xml/metadata.ts'
 import { readSummary } from './xml/read-summary.ts'
 
-export type SettingsDeps = Pick<VmDeps, 'libvirt' | 'inventory' | 'volumes'> & {
+export type SettingsDeps = Pick<VmDeps, 'libvirt' | 'inventory' | 'volumes' | 'vncFolder'> & {
     host: Host
     /** Throws where the caller may not change the tags so. Absent: he may. */
     checkTags?(before: readonly string[], after: readonly string[]): void
@@ -32,7 +33,10 @@ export async function planUpdate(deps: SettingsDeps, entry: VmEntry, request: Up
     checkRevision(request.revision, revision)
     const summary = readSummary(xml)
     const domain = parseRoot(xml, 'domain')
-    const findings = await checkUpdate(deps, request, { summary, domain })
+    const active = entry.active ? await inventory.activeXml(entry.uuid) : undefined
+    const running = active === undefined ? undefined : parseRoot(active, 'domain')
+    const present: Present = { summary, domain, running, vncSocket: vncSocketOf(deps, entry.uuid) }
+    const findings = await checkUpdate(deps, request, present)
     refuseErrors(findings)
 
     const metadataOf = (tree: Element, seen: VmEntry) => {
@@ -42,7 +46,7 @@ export async function planUpdate(deps: SettingsDeps, entry: VmEntry, request: Up
         return change
     }
     const metadata = metadataOf(domain, entry)
-    const parts = partsOf(request, summary, domain)
+    const parts = partsOf(request, present)
     const { description } = request
     const texts = description !== undefined && description !== entry.description
     if (parts.length > 0) needPersistent(entry)
@@ -139,8 +143,10 @@ export async function planRename(
         title: `Rename ${entry.name} to ${name}`,
         plan: [{ sentence: `Rename ${entry.name} to ${name}; its disks keep their names` }],
         work: () =>
-            deps.inventory.edit(entry.uuid, request.revision, async () => {
+            deps.inventory.edit(entry.uuid, request.revision, async xml => {
+                const clear = await takeNvramAlong(deps, entry, xml)
                 await deps.libvirt.connection().call('domainRename', { dom: entry.dom, new_name: name, flags: 0 })
+                await clear()
             }),
     }
 }

@@ -11,7 +11,7 @@ import type { MakeDeps } from './create.ts'
 import type { VmEntry } from './inventory.ts'
 import { notFoundIsFine } from './make.ts'
 import { finding } from './spec-finding.ts'
-import { located, nameByPath } from './volume-at.ts'
+import { located } from './volume-at.ts'
 import type { Volumes } from './volumes.ts'
 import { readCloneSource } from './xml/clone.ts'
 import { type Element, find, parseRoot } from './xml/document.ts'
@@ -26,6 +26,8 @@ export interface SnapshotEntry extends SnapshotFacts {
 
 const READERS = 3
 const POLL_MS = 500
+// As long as libvirt itself waits for an agent that thaws.
+const THAW_MS = 60_000
 /** Kind of the anchor of a snapshot that is being taken. */
 export const TAKE = 'vm.snapshot-create'
 
@@ -155,17 +157,30 @@ export async function planCreateSnapshot(
             { sentence: `Take the ${kind} snapshot ${name} of ${entry.name}${with_}` },
         ],
         findings,
-        anchor: { kind: TAKE, uuid: entry.uuid, name },
+        anchor: { kind: TAKE, uuid: entry.uuid, name, quiesce },
         work: task =>
-            deps.inventory.edit(entry.uuid, '', async now => {
+            deps.inventory.edit(entry.uuid, '', async () => {
                 task.progress(-1, 'taking the snapshot')
-                if (kind === 'external') await nameByPath(deps, now)
                 const args = { dom: entry.dom, xml_desc: text, flags }
-                await watched(deps, { task, dom: entry.dom }, () => slow(deps, 'domainSnapshotCreateXML', args))
+                try {
+                    await watched(deps, { task, dom: entry.dom }, () => slow(deps, 'domainSnapshotCreateXML', args))
+                } catch (thrown) {
+                    if (quiesce) await thaw(deps, entry)
+                    throw thrown
+                }
                 if (kind === 'external') await refreshPools(deps.libvirt, disks.filter(isOwn))
                 await deps.inventory.refresh(entry.uuid)
             }),
     }
+}
+
+/** libvirt thaws what it froze, but not when it was ended between the two; twice does no harm. */
+async function thaw({ libvirt }: Pick<MakeDeps, 'libvirt'>, entry: Pick<VmEntry, 'dom'>): Promise<void> {
+    const args = { dom: entry.dom, mountpoints: [], flags: 0 }
+    await libvirt
+        .connection()
+        .callAlone('domainFSThaw', args, { deadlineMs: THAW_MS })
+        .catch(() => undefined)
 }
 
 function chooseKind(able: SnapshotAbility, asked: string): 'internal' | 'external' {
@@ -274,6 +289,7 @@ export async function resumeCreateSnapshot(deps: MakeDeps, anchor: Anchor, task:
     await deps.inventory.ready()
     const entry = deps.inventory.resolve(String(anchor.uuid))
     await jobEnded(deps, entry.dom, task)
+    if (anchor.quiesce === true) await thaw(deps, entry)
     const snapshots = await listSnapshots(deps.libvirt, entry.dom)
     if (snapshots.some(snapshot => snapshot.name === anchor.name)) return
     throw new Fault('unknown', {

@@ -165,7 +165,8 @@ export const hostnameOf = (name: string): string =>
         .filter(Boolean)
         .join('.')
 
-function mappingOf(text: string): Record<string, unknown> | undefined {
+/** The mapping that a YAML document is; undefined for what is none. */
+export function mappingOf(text: string): Record<string, unknown> | undefined {
     const document = parseDocument(text, { logLevel: 'silent' })
     if (document.errors.length > 0) return undefined
     try {

@@ -27,7 +27,9 @@ const errors = (want: VmWant) => checkWant(want, host, nobody).filter(f => f.sev
 describe('the check of a request', () => {
     it('refuses every size that is none', () => {
         for (const memoryBytes of [0, -1, Number.NaN, 2 ** 63, Number.POSITIVE_INFINITY, 1.5, 1024])
-            expect(checkMemory({ memoryBytes, maxMemoryBytes: memoryBytes }, host)[0]?.code).toBe('memory-size')
+            expect(
+                checkMemory({ memoryBytes, maxMemoryBytes: memoryBytes, hotplugMemoryBytes: 0 }, host)[0]?.code,
+            ).toBe('memory-size')
         for (const sizeBytes of [0, -5, Number.NaN, 2 ** 63, 0.5, 511]) {
             const [disk] = wantOf(create(CreateRequestSchema, { disks: [{}] }), '').disks
             expect(errors(wanted({ disks: [{ ...disk!, sizeBytes }] })).map(f => f.at)).toEqual(['disks[0].size'])

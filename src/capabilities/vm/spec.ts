@@ -19,6 +19,8 @@ export interface VmWant {
     owner: string
     memoryBytes: number
     maxMemoryBytes: number
+    /** Up to this much can be plugged in while it runs; 0: no room. */
+    hotplugMemoryBytes: number
     vcpus: number
     maxVcpus: number
     firmware: string
@@ -118,7 +120,10 @@ export const nameTaken = (name: string): Finding =>
     })
 
 /** Memory now and its ceiling, also for a change of a VM that exists. */
-export function checkMemory(want: Pick<VmWant, 'memoryBytes' | 'maxMemoryBytes'>, host: HostFacts): Finding[] {
+export function checkMemory(
+    want: Pick<VmWant, 'memoryBytes' | 'maxMemoryBytes' | 'hotplugMemoryBytes'>,
+    host: HostFacts,
+): Finding[] {
     const sized = (bytes: number, at: string) =>
         Number.isSafeInteger(bytes) && bytes >= MIN_MEMORY_BYTES && bytes <= MAX_MEMORY_BYTES
             ? []
@@ -133,6 +138,7 @@ export function checkMemory(want: Pick<VmWant, 'memoryBytes' | 'maxMemoryBytes'>
     const found = [
         ...sized(want.memoryBytes, 'memory_bytes'),
         ...(want.maxMemoryBytes === want.memoryBytes ? [] : sized(want.maxMemoryBytes, 'max_memory_bytes')),
+        ...(want.hotplugMemoryBytes === 0 ? [] : sized(want.hotplugMemoryBytes, 'hotplug_memory_bytes')),
     ]
     if (found.length > 0) return found
     if (want.maxMemoryBytes < want.memoryBytes)
@@ -142,6 +148,15 @@ export function checkMemory(want: Pick<VmWant, 'memoryBytes' | 'maxMemoryBytes'>
                 summary: 'The ceiling is below the memory it starts with',
                 detail: `${want.maxMemoryBytes} below ${want.memoryBytes} bytes`,
                 fix: 'Raise max_memory_bytes, or leave it out.',
+            }),
+        )
+    if (want.hotplugMemoryBytes > 0 && want.hotplugMemoryBytes <= want.maxMemoryBytes)
+        found.push(
+            finding('error', 'memory-room', {
+                at: 'hotplug_memory_bytes',
+                summary: 'There is no room for memory to be plugged in',
+                detail: `${want.hotplugMemoryBytes} is not above ${want.maxMemoryBytes} bytes`,
+                fix: 'Raise hotplug_memory_bytes, or leave it out.',
             }),
         )
     if (want.maxMemoryBytes > host.memoryBytes)
@@ -154,6 +169,25 @@ export function checkMemory(want: Pick<VmWant, 'memoryBytes' | 'maxMemoryBytes'>
             }),
         )
     return found
+}
+
+/** Place and delay of a VM when the node starts, also for a change of one that exists. */
+export function checkStart(want: Pick<VmWant, 'startOrder' | 'startDelaySeconds'>): Finding[] {
+    const bounded = (value: number, most: number, at: string) =>
+        Number.isInteger(value) && value >= 0 && value <= most
+            ? []
+            : [
+                  finding('error', 'start-order', {
+                      at,
+                      summary: 'That number is out of its range',
+                      detail: String(value),
+                      fix: `Give a whole number from 0 to ${most}.`,
+                  }),
+              ]
+    return [
+        ...bounded(want.startOrder, 9999, 'start_order'),
+        ...bounded(want.startDelaySeconds, 3600, 'start_delay_seconds'),
+    ]
 }
 
 function checkBoot(want: VmWant): Finding[] {
@@ -184,17 +218,7 @@ function checkBoot(want: VmWant): Finding[] {
             detail: want.os.slice(0, 80),
             fix: 'Take linux, windows or other.',
         })
-    const bounded = (value: number, most: number, at: string) => {
-        if (Number.isInteger(value) && value >= 0 && value <= most) return
-        error('start-order', {
-            at,
-            summary: 'That number is out of its range',
-            detail: String(value),
-            fix: `Give a whole number from 0 to ${most}.`,
-        })
-    }
-    bounded(want.startOrder, 9999, 'start_order')
-    bounded(want.startDelaySeconds, 3600, 'start_delay_seconds')
+    found.push(...checkStart(want))
     if (want.disks.length === 0 && want.isos.length === 0 && !want.bootOrder.includes('network'))
         found.push(
             finding('warning', 'nothing-to-boot', {

@@ -12,6 +12,7 @@ import { createInventory } from './inventory-live.ts'
 import { registerLifecycle, type ShutdownAllOptions, shutdownAll, startAfterBoot } from './lifecycle.ts'
 import { createMaker } from './make.ts'
 import { registerMove } from './move.ts'
+import { dropNvramPool } from './nvram.ts'
 import { registerPower } from './power.ts'
 import { registerRemove } from './remove.ts'
 import { changeMethods } from './rpc/change.ts'
@@ -86,6 +87,7 @@ export function createVm(parts: VmParts): VmCapability {
         },
         async start() {
             figures.start()
+            libvirt.onUp(() => void dropNvramPool(libvirt).catch(() => undefined))
             if (!parts.boot) return
             void startAfterBoot({ ...deps, tasks, ...parts.boot }).catch(trouble =>
                 log.error('VMs could not be started after the boot', { error: String((trouble as Error).message) }),

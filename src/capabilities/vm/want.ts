@@ -15,6 +15,7 @@ export function wantOf(request: CreateRequest, owner: string): VmWant {
         owner,
         memoryBytes: Number(request.memoryBytes),
         maxMemoryBytes: Number(request.maxMemoryBytes || request.memoryBytes),
+        hotplugMemoryBytes: Number(request.hotplugMemoryBytes),
         vcpus: request.vcpus,
         maxVcpus: request.maxVcpus || request.vcpus,
         firmware: request.firmware || (os === 'windows' || secureBoot ? 'uefi' : 'bios'),
@@ -89,5 +90,6 @@ export function summaryOf(want: VmWant): string {
     const cpus = `${want.vcpus} vCPU${want.vcpus === 1 ? '' : 's'}`
     const extras = [want.secureBoot ? 'secure boot' : '', want.tpm ? 'a TPM' : ''].filter(Boolean).join(' and ')
     const firmware = want.firmware === 'uefi' ? 'UEFI' : 'BIOS'
-    return `${cpus}, ${formatBytes(want.memoryBytes)}, ${firmware}${extras ? ` with ${extras}` : ''}`
+    const room = want.hotplugMemoryBytes > 0 ? ` with room for ${formatBytes(want.hotplugMemoryBytes)}` : ''
+    return `${cpus}, ${formatBytes(want.memoryBytes)}${room}, ${firmware}${extras ? ` with ${extras}` : ''}`
 }

@@ -1,11 +1,11 @@
 // The store over a real etcd (3.4 and 3.5), by the etcd3 library: one member at a time, deadlines on all, no retries
 // that could do a thing twice.
-import { Etcd3, type IOptions, type IRequestOp, type ITxnRequest } from 'etcd3'
+import { Etcd3, type IOptions, type IRangeRequest, type IRequestOp, type ITxnRequest } from 'etcd3'
 import { Fault } from '../../base/fault.ts'
 import type { Clock, Log } from '../../ports/ports.ts'
 import { followMembers } from './health.ts'
 import { asEntry, rangeEnd } from './range.ts'
-import { away, type Check, lostAnswer, lostCheck, type Store, type Write } from './store.ts'
+import { away, type Check, type Entry, lostAnswer, lostCheck, type Snapshot, type Store, type Write } from './store.ts'
 import { classify, refusal } from './trouble.ts'
 import { followPrefix } from './watch.ts'
 
@@ -21,6 +21,10 @@ export interface EtcdOptions {
     /** How often the member is asked whether it still answers. */
     heartbeatMs?: number
 }
+
+const MESSAGE_MAX_BYTES = 64 * 1024 * 1024
+/** Documents of one answer: small, so that an answer is within its deadline on a slow line. */
+const PAGE_KEYS = 500
 
 /**
  * A policy of the library that does nothing: its own retries could repeat a write whose answer was lost. It has to be
@@ -38,6 +42,8 @@ function connect(endpoint: string, tls: EtcdOptions['tls']): Etcd3 {
             'grpc.initial_reconnect_backoff_ms': 100,
             'grpc.max_reconnect_backoff_ms': 1_000,
             'grpc.use_local_subchannel_pool': 1,
+            // Above the 4 MB that are the default: one transaction can change much, and a watch tells it in one message.
+            'grpc.max_receive_message_length': MESSAGE_MAX_BYTES,
         },
         faultHandling: { host: () => plainly as never, global: plainly as never },
     }
@@ -89,8 +95,34 @@ export function openEtcd({ endpoints, tls, clock, log, deadlineMs = 3_000, heart
         throw away(`no answer from ${endpoints.join(', ')}`, trouble)
     }
 
-    const range = (key: string, end?: Buffer) =>
-        call(false, (client, options) => client.kv.range({ key: Buffer.from(key), range_end: end }, options))
+    const range = (request: IRangeRequest) => call(false, (client, options) => client.kv.range(request, options))
+
+    /** A compaction between two pages takes the revision of the first away: then all are read again. */
+    async function list(prefix: string): Promise<Snapshot> {
+        for (let tries = 1; ; tries++) {
+            try {
+                return await pages(prefix)
+            } catch (thrown) {
+                if (tries >= 3 || classify((thrown as Fault).cause) !== 'compacted') throw thrown
+            }
+        }
+    }
+
+    /** All as they were at the revision of the first page. */
+    async function pages(prefix: string): Promise<Snapshot> {
+        const entries: Entry[] = []
+        let key = Buffer.from(prefix)
+        let revision: string | undefined
+        while (true) {
+            const page = await range({ key, range_end: rangeEnd(prefix), limit: PAGE_KEYS, revision })
+            revision ??= page.header.revision
+            entries.push(...page.kvs.map(asEntry))
+            const last = page.kvs.at(-1)
+            if (!page.more || !last) return { entries, revision: Number(revision) }
+            // The next key after it, in the order of bytes.
+            key = Buffer.concat([last.key, Buffer.of(0)])
+        }
+    }
 
     async function commit({ checks, writes }: { checks: Check[]; writes: Write[] }): Promise<number> {
         if (checks.length > 100 || writes.length > 100) {
@@ -104,19 +136,15 @@ export function openEtcd({ endpoints, tls, clock, log, deadlineMs = 3_000, heart
 
     return {
         async get(key) {
-            const kv = (await range(key)).kvs[0]
+            const kv = (await range({ key: Buffer.from(key) })).kvs[0]
             return kv && asEntry(kv)
         },
-        async list(prefix) {
-            const answer = await range(prefix, rangeEnd(prefix))
-            return { entries: answer.kvs.map(asEntry), revision: Number(answer.header.revision) }
-        },
+        list,
         put: (key, value, expected) => commit({ checks: expectation(key, expected), writes: [{ put: key, value }] }),
         remove: (key, expected) => commit({ checks: expectation(key, expected), writes: [{ remove: key }] }),
         commit,
         watch(prefix, watcher) {
-            const list = () => this.list(prefix)
-            const end = followPrefix({ prefix, list, watcher, members, clients, clock, log })
+            const end = followPrefix({ prefix, list: () => list(prefix), watcher, members, clients, clock, log })
             watches.add(end)
             return () => {
                 watches.delete(end)

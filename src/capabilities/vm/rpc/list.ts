@@ -83,7 +83,7 @@ function fill(
 }
 
 /** Length and bytes of each, with the field's tag between them: what follows a first tag of field 1. */
-export function fieldBytes(encoded: readonly Uint8Array[]): Uint8Array {
+function fieldBytes(encoded: readonly Uint8Array[]): Uint8Array {
     let size = -1
     for (const { length } of encoded) size += 1 + varintLength(length) + length
     const out = new Uint8Array(size)

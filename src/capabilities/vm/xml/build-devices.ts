@@ -36,7 +36,7 @@ export function diskElements(vm: PlacedVm): NewElement[] {
 }
 
 /** The bus of CD drives, which every firmware and installer can read. */
-export const cdromBus = (machine: string): string => (isPc(machine) ? 'ide' : 'sata')
+const cdromBus = (machine: string): string => (isPc(machine) ? 'ide' : 'sata')
 
 /** The kernels of Debian's cloud images have neither SATA nor IDE; Windows has no driver for virtio. */
 export const seedBus = (vm: { os: string; machine: string }): string =>

@@ -4,7 +4,9 @@ import type { VolumeFacts } from '../volumes.ts'
 import { controllerElements, diskElements, nicElements } from './build-devices.ts'
 import { xmlText } from './build-text.ts'
 import type { NewElement } from './document.ts'
+import { cellCpus, MEMORY_SLOTS } from './edit-memory.ts'
 import { metadataElement } from './metadata.ts'
+import { ownNvramPath } from './nvram-path.ts'
 
 /** A wanted VM with everything found or chosen that its definition needs. */
 export interface PlacedVm {
@@ -26,6 +28,8 @@ export interface PlacedVm {
 export const buildDomain = (vm: PlacedVm): string => xmlText(domainElement(vm))
 
 const KIB = 1024
+/** QEMU's memory comes in MiB. */
+const kib = (bytes: number): string => String(Math.ceil(bytes / KIB / KIB) * KIB)
 const el = (name: string, attributes?: NewElement['attributes'], children?: NewElement['children']): NewElement => ({
     name,
     attributes,
@@ -40,8 +44,6 @@ const words = (name: string, text: string, attributes?: NewElement['attributes']
 function domainElement(vm: PlacedVm): NewElement {
     const { want } = vm
     const windows = want.os === 'windows'
-    // QEMU's memory comes in MiB.
-    const kib = (bytes: number) => String(Math.ceil(bytes / KIB / KIB) * KIB)
     return el('domain', { type: vm.accelerator === 'kvm' ? 'kvm' : 'qemu' }, [
         words('name', want.name),
         words('uuid', vm.uuid),
@@ -59,13 +61,16 @@ function domainElement(vm: PlacedVm): NewElement {
                 seed: vm.seed ? `${vm.seed.pool}/${vm.seed.name}` : '',
             }),
         ]),
+        want.hotplugMemoryBytes > 0
+            ? words('maxMemory', kib(want.hotplugMemoryBytes), { slots: MEMORY_SLOTS, unit: 'KiB' })
+            : undefined,
         words('memory', kib(want.maxMemoryBytes), { unit: 'KiB' }),
         words('currentMemory', kib(want.memoryBytes), { unit: 'KiB' }),
         words('vcpu', String(want.maxVcpus), {
             placement: 'static',
             current: want.vcpus === want.maxVcpus ? undefined : want.vcpus,
         }),
-        osElement(want),
+        osElement(vm),
         featuresElement(want, vm.accelerator),
         cpuElement(want, vm.accelerator),
         clockElement(windows, vm.accelerator),
@@ -81,7 +86,7 @@ function domainElement(vm: PlacedVm): NewElement {
 export const isOrdered = (want: Pick<VmWant, 'autostart' | 'startOrder' | 'startDelaySeconds'>): boolean =>
     want.autostart && (want.startOrder > 0 || want.startDelaySeconds > 0)
 
-function osElement(want: VmWant): NewElement {
+function osElement({ want, uuid }: PlacedVm): NewElement {
     const efi = want.firmware === 'uefi'
     return el('os', { firmware: efi ? 'efi' : undefined }, [
         words('type', 'hvm', { arch: 'x86_64', machine: want.machine }),
@@ -93,6 +98,7 @@ function osElement(want: VmWant): NewElement {
               ])
             : undefined,
         want.secureBoot ? el('loader', { secure: 'yes' }) : undefined,
+        efi ? words('nvram', ownNvramPath(uuid, want.secureBoot)) : undefined,
     ])
 }
 
@@ -145,6 +151,17 @@ function cpuElement(want: VmWant, accelerator: 'kvm' | 'tcg'): NewElement {
                 cores: given ? cores : want.maxVcpus,
                 threads: given ? threads : 1,
             }),
+            // What is plugged in goes to a cell, so that there has to be one.
+            want.hotplugMemoryBytes > 0
+                ? el('numa', {}, [
+                      el('cell', {
+                          id: 0,
+                          cpus: cellCpus(want.maxVcpus),
+                          memory: kib(want.maxMemoryBytes),
+                          unit: 'KiB',
+                      }),
+                  ])
+                : undefined,
         ],
     )
 }

@@ -63,9 +63,29 @@ describe('the definition of a clone', () => {
     })
 
     it('moves UEFI variables that have a place of their own', () => {
-        const xml = golden('create-windows').replace('</os>', '<nvram>/v/win11_VARS.fd</nvram></os>')
-        expect(readCloneSource(xml)).toMatchObject({ uefi: true, tpm: true, nvramPath: '/v/win11_VARS.fd' })
-        const clone = cloneDefinition(xml, { ...identity, disks: [volume('/x')], nvramPath: '/v/copy_VARS.fd' })
+        const forms = {
+            "<nvram template='/t' format='qcow2'>/v/win11_VARS.fd</nvram>":
+                /<nvram template="\/t" format="qcow2">\/v\/copy/,
+            "<nvram type='file' format='qcow2'><source file='/v/win11_VARS.fd'/></nvram>":
+                /<nvram format="qcow2">\/v\/copy/,
+        }
+        for (const [nvram, expected] of Object.entries(forms)) {
+            const xml = golden('create-windows').replace(/<nvram>.*<\/nvram>/, nvram)
+            const found = {
+                uefi: true,
+                tpm: true,
+                secureBoot: true,
+                nvramPath: '/v/win11_VARS.fd',
+                nvramFormat: 'qcow2',
+            }
+            expect(readCloneSource(xml)).toMatchObject(found)
+            const clone = cloneDefinition(xml, { ...identity, disks: [volume('/x')], nvramPath: '/v/copy_VARS.fd' })
+            expect(clone).toMatch(expected)
+            expect(textAt(parseRoot(clone, 'domain'), 'os/nvram')).toBe('/v/copy_VARS.fd')
+        }
+        // Nowhere said, it is where libvirt would put that of the clone, by its name.
+        const silent = golden('create-windows').replace(/<nvram>.*<\/nvram>/, '')
+        const clone = cloneDefinition(silent, { ...identity, disks: [volume('/x')], nvramPath: '/v/copy_VARS.fd' })
         expect(textAt(parseRoot(clone, 'domain'), 'os/nvram')).toBe('/v/copy_VARS.fd')
     })
 })
@@ -132,7 +152,7 @@ describe('a snapshot', () => {
         expect(all.external).toContain('sda is not a file')
         const uefi = golden('create-windows')
         expect(snapshotAbility(known, uefi, []).internal).toContain('UEFI')
-        const kept = uefi.replace('</os>', "<nvram format='qcow2'>/v</nvram></os>")
+        const kept = uefi.replace('<nvram>', "<nvram format='qcow2'>")
         expect(snapshotAbility(known, kept, []).internal).toBe('')
     })
 })

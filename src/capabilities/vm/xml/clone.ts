@@ -1,5 +1,6 @@
 // A VM's definition made into that of its clone: another identity, other disks, everything else as it was.
 
+import type { NvramFormat } from '../nvram.ts'
 import type { VolumeFacts } from '../volumes.ts'
 import { scsiController, seedBus } from './build-devices.ts'
 import { xmlText } from './build-text.ts'
@@ -23,6 +24,8 @@ import {
 } from './document.ts'
 import { addDevice, setDescription } from './edit.ts'
 import { metadataElement, readMetadata, type VmMetadata } from './metadata.ts'
+import { nvramIn, setNvram } from './nvram-path.ts'
+import { hasSecureBoot } from './read.ts'
 import { type DiskFacts, readDisks } from './read-devices.ts'
 
 /** What a definition holds that a clone has to care for. */
@@ -36,6 +39,8 @@ export interface CloneSource {
     uefi: boolean
     /** Where libvirt keeps the UEFI variables; empty: where it always does. */
     nvramPath: string
+    nvramFormat: NvramFormat
+    secureBoot: boolean
     tpm: boolean
     /** Devices of the host that only one VM can have at a time. */
     hostDevices: boolean
@@ -53,7 +58,9 @@ export function readCloneSource(xml: string): CloneSource {
         uefi:
             attribute(find(root, 'os'), 'firmware') === 'efi' ||
             attribute(find(root, 'os/loader'), 'type') === 'pflash',
-        nvramPath: (find(root, 'os/nvram')?.textContent ?? '').trim(),
+        nvramPath: nvramIn(root),
+        nvramFormat: attribute(find(root, 'os/nvram'), 'format') === 'qcow2' ? 'qcow2' : 'raw',
+        secureBoot: hasSecureBoot(root),
         tpm: find(root, 'devices/tpm') !== undefined,
         hostDevices: find(root, 'devices/hostdev') !== undefined,
     }
@@ -71,7 +78,7 @@ export interface CloneIdentity {
     /** Path of the source's seed, and the clone's own; a drive is added where there was none. */
     seed?: { oldPath: string; volume: VolumeFacts }
     vncSocket: string
-    /** Only where the source names its own. */
+    /** Empty for a VM without UEFI. */
     nvramPath: string
 }
 
@@ -96,8 +103,7 @@ export function cloneDefinition(xml: string, identity: CloneIdentity): string {
         // libvirt makes the paths of sockets by itself, from the name of the VM.
         if (attribute(channel, 'type') === 'unix' && source && !attribute(source, 'channel')) remove(source)
     }
-    const nvram = find(root, 'os/nvram')
-    if (nvram && identity.nvramPath) setTextAt(root, 'os/nvram', identity.nvramPath)
+    if (identity.nvramPath) setNvram(root, identity.nvramPath)
     return serializeXml(root)
 }
 

@@ -1,19 +1,19 @@
 // Edits one by one: what changes, and that the rest does not. The round trips over published files are in tests/real.
 import { expect, test } from 'vitest'
-import type { Element } from './document.ts'
+import { type Element, parseRoot } from './document.ts'
 import {
     addDevice,
     editDomain,
     setBootOrder,
-    setCpu,
     setDescription,
     setFirmware,
     setGuestAgent,
     setMachine,
-    setMemory,
     setTpm,
-    setVcpus,
 } from './edit.ts'
+import { setSerial, setVnc } from './edit-console.ts'
+import { lostByVcpus, setCpu, setVcpus } from './edit-cpu.ts'
+import { setHotplugMemory, setMemory } from './edit-memory.ts'
 
 const domain = (inner: string) => `<domain type="kvm">
   <name>a</name>
@@ -67,6 +67,69 @@ test('a new CPU model loses the features of the old one, and keeps the topology'
     )
 })
 
+test('vCPUs: what cannot stay is named', () => {
+    const parts = (max: number, inner: string) => lostByVcpus(parseRoot(domain(inner), 'domain'), max)
+    const dies = '<cpu><topology sockets="1" dies="2" cores="2" threads="1"/></cpu>'
+    expect(parts(8, dies)).toEqual([])
+    expect(parts(3, dies)).toEqual(['the CPU topology, into which they do not divide'])
+    expect(parts(3, '<vcpus><vcpu id="0"/></vcpus>')).toEqual(['the list of single vCPUs'])
+})
+
+test('a CPU change keeps dies and clusters when it says what the API reads of them', () => {
+    const cpu =
+        '  <cpu mode="host-model"><topology sockets="1" dies="2" clusters="2" cores="1" threads="1"/><cache mode="emulate"/></cpu>'
+    const shape = { sockets: 1, cores: 4, threads: 1 }
+    const model = edited(cpu, tree => setCpu(tree, { model: 'maximum', ...shape }))
+    expect(model).toContain('<topology sockets="1" dies="2" clusters="2" cores="1" threads="1"/>')
+    expect(model).toContain('<cache mode="emulate"/>')
+    const other = edited(cpu, tree => setCpu(tree, { model: '', ...shape, sockets: 2, cores: 2 }))
+    expect(other).toContain('<topology sockets="2" cores="2" threads="1"/>')
+})
+
+test('room for memory: a ceiling with slots, and a cell that goes along with memory and vCPUs', () => {
+    const made = edited('  <cpu mode="host-model"/>', tree => setHotplugMemory(tree, 2 ** 31))
+    expect(made).toContain('<maxMemory slots="16" unit="KiB">2097152</maxMemory>\n  <memory')
+    expect(made).toMatch(/<numa>\s*<cell id="0" cpus="0-3" memory="1048576" unit="KiB"\/>\s*<\/numa>/)
+    const grown = editDomain(made, tree => {
+        setMemory(tree, 1 << 29, 1 << 29)
+        setVcpus(tree, 1, 1)
+    })
+    expect(grown).toContain('<cell id="0" cpus="0" memory="524288" unit="KiB"/>')
+    expect(editDomain(grown, tree => setHotplugMemory(tree, 0))).not.toContain('maxMemory')
+    // A DIMM of the definition is counted in its memory, but is not in the cell.
+    const dimm = '<devices><memory model="dimm"><target><size unit="MiB">128</size></target></memory></devices>'
+    const cell = '<cpu><numa><cell id="0" cpus="0-3" memory="896" unit="MiB"/></numa></cpu>'
+    expect(edited(cell + dimm, tree => setMemory(tree, 1 << 30, 1 << 30))).toContain(cell.replaceAll("'", '"'))
+    const two = '<cpu><numa><cell id="0" memory="1"/><cell id="1" memory="1"/></numa></cpu>'
+    expect(edited(two, tree => setMemory(tree, 1 << 29, 1 << 29))).toContain(two)
+})
+
+test('a serial port and a display come where there are none, and go alone', () => {
+    const bare = '  <devices>\n    <serial type="file"/>\n    <video><model type="none"/></video>\n  </devices>'
+    const given = edited(bare, tree => {
+        setSerial(tree, true)
+        setVnc(tree, true, '/run/a.sock')
+    })
+    expect(given).toMatch(/<serial type="file"\/>\s*<serial type="pty"\/>/)
+    expect(given).not.toMatch(/<console|"none"/)
+    expect(given).toMatch(/<graphics type="vnc">\s*<listen type="socket" socket="\/run\/a.sock"\/>/)
+    expect(given).toContain('<model type="vga"')
+    const again = editDomain(given, tree => {
+        setSerial(tree, true)
+        setVnc(tree, true, '/other')
+    })
+    expect(again).toBe(given)
+    const gone = editDomain(given, tree => {
+        setSerial(tree, false)
+        setVnc(tree, false, '')
+    })
+    expect(gone).not.toMatch(/pty|graphics/)
+    expect(gone).toContain('<serial type="file"/>')
+    expect(edited('  <devices/>', tree => setSerial(tree, true))).toMatch(
+        /<console type="pty">\s*<target type="serial"/,
+    )
+})
+
 test('boot order: kinds replace devices and the other way round; nothing unknown, nothing mixed', () => {
     const devices = `  <os><type>hvm</type><boot dev="hd"/></os>
   <devices><disk><target dev="vda"/></disk><interface><mac address="52:54:00:00:00:01"/></interface></devices>`
@@ -87,7 +150,11 @@ test('firmware: UEFI is asked for by feature, BIOS leaves nothing of it', () => 
     expect(secure).toContain('<os firmware="efi">')
     expect(secure).toContain('<feature enabled="yes" name="secure-boot"/>')
     expect(secure).toContain('<smm state="on"/>')
-    expect(secure).not.toContain('/x')
+    expect(secure).not.toMatch(/\/x|\/y/)
+    const withUuid = edited(`  <uuid>u-1</uuid>\n${os}`, tree => setFirmware(tree, 'uefi', true))
+    expect(withUuid).toContain('<nvram>/var/lib/libvirt/qemu/nvram/u-1-secure_VARS.fd</nvram>')
+    const open = editDomain(withUuid, tree => setFirmware(tree, 'uefi', false))
+    expect(open).toContain('<nvram>/var/lib/libvirt/qemu/nvram/u-1_VARS.fd</nvram>')
     const bios = editDomain(secure, tree => setFirmware(tree, 'bios', false))
     expect(bios).not.toMatch(/efi|loader|nvram|<firmware/)
 })

@@ -16,9 +16,10 @@ import {
     setAttribute,
     setText,
     setTextAt,
+    textAt,
 } from './document.ts'
+import { ownNvramPath } from './nvram-path.ts'
 import { readDisks, readNics } from './read-devices.ts'
-import { memoryBytesOf } from './read-summary.ts'
 
 /** The text of a domain after `change` was made in its tree. @throws Fault `invalid` for XML that is no domain */
 export function editDomain(xml: string, change: (domain: Element) => void): string {
@@ -30,7 +31,8 @@ export function editDomain(xml: string, change: (domain: Element) => void): stri
 /** The order in which libvirt writes what stands directly in a domain; a new element goes before the first later one. */
 const ORDER = ['name', 'uuid', 'title', 'description', 'metadata', 'maxMemory', 'memory', 'currentMemory', 'vcpu']
 
-function place(domain: Element, name: string): Element {
+/** The element of that name directly in the domain, made in its place where it is not there. */
+export function place(domain: Element, name: string): Element {
     const there = find(domain, name)
     if (there) return there
     const later = new Set(ORDER.slice(ORDER.indexOf(name) + 1))
@@ -44,79 +46,6 @@ function place(domain: Element, name: string): Element {
 export function setDescription(domain: Element, description: string): void {
     if (description === '') setTextAt(domain, 'description', undefined)
     else setText(place(domain, 'description'), description)
-}
-
-function setMemoryAt(element: Element, sizeBytes: number): void {
-    if (memoryBytesOf((element.textContent ?? '').trim(), element.getAttribute('unit') ?? undefined) === sizeBytes)
-        return
-    setAttribute(element, 'unit', 'KiB')
-    setText(element, String(Math.ceil(sizeBytes / 1024)))
-}
-
-/** What the guest gets at its start, and what it can be given while it runs. */
-export function setMemory(domain: Element, memoryBytes: number, maxMemoryBytes: number): void {
-    setMemoryAt(place(domain, 'memory'), maxMemoryBytes)
-    if (memoryBytes !== maxMemoryBytes || find(domain, 'currentMemory'))
-        setMemoryAt(place(domain, 'currentMemory'), memoryBytes)
-}
-
-/** `current` of at most `max` vCPUs. A topology or per-CPU list that no longer fits is taken away. */
-export function setVcpus(domain: Element, current: number, max: number): void {
-    const vcpu = place(domain, 'vcpu')
-    setText(vcpu, String(max))
-    if (current !== max || vcpu.hasAttribute('current'))
-        setAttribute(vcpu, 'current', current === max ? undefined : String(current))
-    const topology = find(domain, 'cpu/topology')
-    if (topology) {
-        const threads = Number(attribute(topology, 'threads')) || 1
-        const sockets = Number(attribute(topology, 'sockets')) || 1
-        const rest = (Number(attribute(topology, 'dies')) || 1) * (Number(attribute(topology, 'clusters')) || 1)
-        const cores = Number(attribute(topology, 'cores')) || 1
-        if (sockets * rest * cores * threads !== max) {
-            const fits = max % (sockets * rest * threads) === 0
-            if (fits) setAttribute(topology, 'cores', String(max / (sockets * rest * threads)))
-            else remove(topology)
-        }
-    }
-    const list = find(domain, 'vcpus')
-    if (list && children(list).length !== max) remove(list)
-}
-
-export interface CpuChange {
-    /** Empty: as it is. */
-    model: string
-    /** All 0: as it is. */
-    sockets: number
-    cores: number
-    threads: number
-}
-
-const CPU_MODES = ['host-passthrough', 'host-model', 'maximum']
-
-/** A new model loses the features that were chosen for the old one; the topology stays unless it is given. */
-export function setCpu(domain: Element, cpu: CpuChange): void {
-    const element = ensure(domain, 'cpu')
-    const custom = cpu.model !== '' && !CPU_MODES.includes(cpu.model)
-    const present = attribute(element, 'mode') || 'custom'
-    const same = custom
-        ? present === 'custom' && (find(element, 'model')?.textContent ?? '') === cpu.model
-        : present === cpu.model
-    if (cpu.model !== '' && !same) {
-        for (const name of ['model', 'feature', 'vendor']) for (const gone of findAll(element, name)) remove(gone)
-        for (const name of ['match', 'check', 'migratable']) setAttribute(element, name, undefined)
-        setAttribute(element, 'mode', custom ? 'custom' : cpu.model)
-        if (custom) {
-            setAttribute(element, 'match', 'exact')
-            const model: NewElement = { name: 'model', attributes: { fallback: 'forbid' }, text: cpu.model }
-            append(element, build(element.ownerDocument!, model), children(element)[0])
-        } else if (cpu.model !== 'host-model') setAttribute(element, 'check', 'none')
-    }
-    const { sockets, cores, threads } = cpu
-    if (sockets + cores + threads === 0) return
-    const topology = ensure(element, 'topology')
-    for (const name of ['dies', 'clusters']) setAttribute(topology, name, undefined)
-    for (const [name, value] of Object.entries({ sockets, cores, threads }))
-        setAttribute(topology, name, String(value || 1))
 }
 
 /** A new machine type; libvirt chooses addresses anew where the old ones cannot be in it. */
@@ -135,7 +64,10 @@ export function setMachine(domain: Element, machine: string): void {
         for (const address of children(device, 'address')) if (attribute(address, 'type') === 'pci') remove(address)
 }
 
-/** BIOS or UEFI, chosen by libvirt's own list of firmwares. NVRAM of the old firmware is left behind. */
+/**
+ * BIOS or UEFI, chosen by libvirt's own list of firmwares. The variables of the old firmware stay in their file, and those
+ * of the new one are in another: keys for secure boot are only in variables that began with them.
+ */
 export function setFirmware(domain: Element, firmware: 'bios' | 'uefi', secureBoot: boolean): void {
     const os = ensure(domain, 'os')
     for (const name of ['loader', 'nvram', 'firmware']) for (const gone of children(os, name)) remove(gone)
@@ -146,9 +78,12 @@ export function setFirmware(domain: Element, firmware: 'bios' | 'uefi', secureBo
     const feature = (name: string) => ({ name: 'feature', attributes: { enabled: secureBoot ? 'yes' : 'no', name } })
     const features = [feature('secure-boot'), ...(secureBoot ? [feature('enrolled-keys')] : [])]
     append(os, build(document, { name: 'firmware', children: features }))
-    if (!secureBoot) return
-    append(os, build(document, { name: 'loader', attributes: { secure: 'yes' } }))
-    setAttribute(ensure(domain, 'features/smm'), 'state', 'on')
+    if (secureBoot) {
+        append(os, build(document, { name: 'loader', attributes: { secure: 'yes' } }))
+        setAttribute(ensure(domain, 'features/smm'), 'state', 'on')
+    }
+    const uuid = textAt(domain, 'uuid')
+    if (uuid !== '') append(os, build(document, { name: 'nvram', text: ownNvramPath(uuid, secureBoot) }))
 }
 
 /** A TPM 2.0 that swtpm emulates, or none. */
@@ -226,11 +161,4 @@ export function removeDisk(domain: Element, target: string): boolean {
     const disk = readDisks(domain).find(facts => facts.target === target)
     if (disk) remove(disk.element)
     return disk !== undefined
-}
-
-/** Takes the NIC with this MAC away; false where there is none. */
-export function removeNic(domain: Element, mac: string): boolean {
-    const nic = readNics(domain).find(facts => facts.mac === mac.toLowerCase())
-    if (nic) remove(nic.element)
-    return nic !== undefined
 }

@@ -161,13 +161,14 @@ export function readSummary(xml: string): Summary {
             if (path === DISK) device = { device: get('device') ?? 'disk' }
             else if (path === NIC) device = { type: get('type') ?? '' }
             else if (path === 'domain') summary.type = own(get('type') ?? '')
-            else if (path === 'domain/memory' || path === 'domain/currentMemory') unit = get('unit')
+            else if (['domain/memory', 'domain/currentMemory', 'domain/maxMemory'].includes(path)) unit = get('unit')
             else if (path === 'domain/vcpu') summary.vcpus = Number(get('current') ?? 0)
             else if (path === 'domain/os' && get('firmware') === 'efi') summary.firmware = 'uefi'
             else if (path === 'domain/os/loader') {
                 if (get('type') === 'pflash') summary.firmware = 'uefi'
                 if (get('secure') === 'yes') secure = true
             } else if (path === 'domain/os/type') facts.set('machine type', get('machine') ?? '')
+            else if (path === 'domain/os/nvram/source' && get('file')) paths.add(own(get('file')!))
             else if (path === 'domain/os/boot') bootOrder.push(get('dev') ?? '')
             else if (path === 'domain/cpu') {
                 hostModel = get('mode') === 'host-model'
@@ -187,6 +188,7 @@ export function readSummary(xml: string): Summary {
             else if (path === 'domain/uuid') summary.uuid = own(text.toLowerCase())
             else if (path === 'domain/description') summary.description = own(text)
             else if (path === 'domain/memory') summary.maxMemoryBytes = memoryBytesOf(text, unit)
+            else if (path === 'domain/maxMemory') facts.set('room for memory', formatBytes(memoryBytesOf(text, unit)))
             else if (path === 'domain/currentMemory') summary.memoryBytes = memoryBytesOf(text, unit)
             else if (path === 'domain/vcpu') summary.maxVcpus = Number(text)
             else if (path === 'domain/cpu/model') cpu.push(text)
@@ -237,6 +239,8 @@ export function pendingChanges(active: Summary, inactive: Summary): string[] {
     const said: string[] = []
     const names = new Set([...active.facts.keys(), ...inactive.facts.keys()])
     if (active.facts.has('CPU model') !== inactive.facts.has('CPU model')) names.delete('CPU model')
+    // What was plugged in while it runs is there from the beginning at the next start.
+    if (active.maxMemoryBytes === inactive.maxMemoryBytes) names.delete('devices of kind memory')
     for (const name of names) {
         const now = active.facts.get(name)
         const then = inactive.facts.get(name)

@@ -11,6 +11,8 @@ import {
 } from '../../../gen/proto/capabilities/vm/vm_pb.js'
 import type { VolumeFacts } from '../volumes.ts'
 import { attribute, children, type Element, find, findAll, parseRoot, textAt } from './document.ts'
+import { hasSerial, hasVnc } from './edit-console.ts'
+import { hotplugMemoryBytes } from './edit-memory.ts'
 import { readMetadata } from './metadata.ts'
 import { type DiskFacts, type NicFacts, readDisks, readNics } from './read-devices.ts'
 import { pendingChanges, readSummary } from './read-summary.ts'
@@ -65,8 +67,8 @@ export function readDetail(from: DetailSources): VmDetail {
         bootOrder: bootOrder(domain),
         guestAgent: channels.some(target => attribute(target, 'name') === 'org.qemu.guest_agent.0'),
         guestAgentConnected: from.agentConnected,
-        serial: find(domain, 'devices/serial') !== undefined || find(domain, 'devices/console') !== undefined,
-        vnc: findAll(domain, 'devices/graphics').some(graphics => attribute(graphics, 'type') === 'vnc'),
+        serial: hasSerial(domain),
+        vnc: hasVnc(domain),
         startOrder: metadata.startOrder,
         startDelaySeconds: metadata.startDelaySeconds,
         os: metadata.os || guessOs(domain),
@@ -80,6 +82,7 @@ export function readDetail(from: DetailSources): VmDetail {
         hasSeed: metadata.seed !== '',
         snapshots: from.snapshots,
         virtType: attribute(domain, 'type'),
+        hotplugMemoryBytes: BigInt(hotplugMemoryBytes(domain)),
     })
 }
 

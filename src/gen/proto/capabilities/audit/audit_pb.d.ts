@@ -43,7 +43,8 @@ export declare type Record = Message<"debvisor.audit.v1.Record"> & {
   from: string;
 
   /**
-   * Permission that was used, such as `vm.delete`, or the event, such as `login`.
+   * The call, such as `vm.Delete`, or the event, such as `login` or (from outside) `vm.started`; of a denial the
+   * permission that lacked, such as `vm.delete`.
    *
    * @generated from field: string what = 5;
    */
@@ -62,7 +63,7 @@ export declare type Record = Message<"debvisor.audit.v1.Record"> & {
   onName: string;
 
   /**
-   * intent, done, failed, denied.
+   * intent, begun (a task, whose end is a record of its own), done, failed, denied.
    *
    * @generated from field: string result = 8;
    */
@@ -83,9 +84,18 @@ export declare type Record = Message<"debvisor.audit.v1.Record"> & {
   closes: bigint;
 
   /**
+   * The task that a call began, also with the record of its end.
+   *
    * @generated from field: string task = 11;
    */
   task: string;
+
+  /**
+   * What `who` came by: `session`, `token` or `root`, with the id of the first two.
+   *
+   * @generated from field: string via = 12;
+   */
+  via: string;
 };
 
 /**
@@ -104,11 +114,15 @@ export declare type ListRequest = Message<"debvisor.audit.v1.ListRequest"> & {
   who: string;
 
   /**
+   * A call or event, or a capability for all of its own; upper and lower case are the same.
+   *
    * @generated from field: string what = 2;
    */
   what: string;
 
   /**
+   * Id or name.
+   *
    * @generated from field: string on = 3;
    */
   on: string;

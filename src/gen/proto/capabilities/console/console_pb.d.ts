@@ -139,7 +139,9 @@ export declare const KindSchema: GenEnum<Kind>;
  */
 export declare const ConsoleService: GenService<{
   /**
-   * A ticket for one WebSocket: valid for 30 s, once, for this user and VM.
+   * A ticket for one WebSocket: valid for 30 s, once, for this user and VM. For a serial port that somebody has open
+   * already it answers `conflict` (code `aborted`), unless `force` is set. Where the port is held from outside DebVisor
+   * this shows at the WebSocket: it is refused with 409, and for a page closed with the code 4409.
    *
    * @generated from rpc debvisor.console.v1.ConsoleService.Open
    */

@@ -255,6 +255,13 @@ export declare type VmDetail = Message<"debvisor.vm.v1.VmDetail"> & {
    * @generated from field: string virt_type = 22;
    */
   virtType: string;
+
+  /**
+   * Up to this much memory can be plugged in while it runs; 0: no more than its ceiling.
+   *
+   * @generated from field: uint64 hotplug_memory_bytes = 23;
+   */
+  hotplugMemoryBytes: bigint;
 };
 
 /**
@@ -940,7 +947,7 @@ export declare type CreateRequest = Message<"debvisor.vm.v1.CreateRequest"> & {
   memoryBytes: bigint;
 
   /**
-   * Ceiling for hot-plug; 0: the same as memory_bytes.
+   * Ceiling of the balloon; 0: the same as memory_bytes.
    *
    * @generated from field: uint64 max_memory_bytes = 5;
    */
@@ -1056,6 +1063,13 @@ export declare type CreateRequest = Message<"debvisor.vm.v1.CreateRequest"> & {
    * @generated from field: string notes = 24;
    */
   notes: string;
+
+  /**
+   * Room above the ceiling: up to this much memory can be plugged in while the VM runs, in steps of 128 MiB. 0: none.
+   *
+   * @generated from field: uint64 hotplug_memory_bytes = 25;
+   */
+  hotplugMemoryBytes: bigint;
 
   /**
    * @generated from field: bool dry_run = 30;
@@ -1273,7 +1287,8 @@ export declare type CloneRequest = Message<"debvisor.vm.v1.CloneRequest"> & {
   start: boolean;
 
   /**
-   * New seed; empty with a source that has one: new instance-id, so that machine-id and host keys are made anew.
+   * New seed; empty with a source that has one: the same with a new instance-id. Either way cloud-init makes machine-id
+   * and SSH host keys anew.
    *
    * @generated from field: debvisor.vm.v1.CloudInit cloud_init = 6;
    */
@@ -1503,6 +1518,27 @@ export declare type UpdateRequest = Message<"debvisor.vm.v1.UpdateRequest"> & {
    * @generated from field: optional string owner = 21;
    */
   owner?: string | undefined;
+
+  /**
+   * 0 takes the room away.
+   *
+   * @generated from field: optional uint64 hotplug_memory_bytes = 22;
+   */
+  hotplugMemoryBytes?: bigint | undefined;
+
+  /**
+   * A serial port that the console can open, or none.
+   *
+   * @generated from field: optional bool serial = 23;
+   */
+  serial?: boolean | undefined;
+
+  /**
+   * A display by VNC, or none.
+   *
+   * @generated from field: optional bool vnc = 24;
+   */
+  vnc?: boolean | undefined;
 
   /**
    * @generated from field: bool dry_run = 15;
