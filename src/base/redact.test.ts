@@ -7,6 +7,11 @@ test('values under keys that name secrets are hidden, whatever their depth', () 
         user: 'ann',
         deep: [{ password: '[hidden]', userData: '[hidden]', empty: { token: '' } }],
     })
+    // A command of cloud-init may hold a join token.
+    expect(redact({ cloudInit: { commands: ['join --token x'], runcmd: ['y'] }, command: '' })).toEqual({
+        cloudInit: { commands: '[hidden]', runcmd: '[hidden]' },
+        command: '',
+    })
     expect(redact({ data: new Uint8Array(3), size: 5n })).toEqual({ data: '[3 bytes]', size: '5' })
 })
 

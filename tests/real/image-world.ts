@@ -103,7 +103,7 @@ export async function live(world: Parts, options: Partial<ImageDeps>): Promise<L
     await until('libvirt to be up', 10_000, () => libvirt.up)
     const tasks = await createTasks({ system, clock, log, folder: join(world.folder, 'tasks') })
     const users = {
-        ofPath: (path: string) =>
+        ofVolume: ({ path }: { path: string }) =>
             (world.vms.get(path) ?? []).map(vm => ({ kind: 'vm' as const, uuid: vm.name, ...vm })),
     }
     const image = createImage({

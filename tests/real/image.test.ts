@@ -161,7 +161,7 @@ test('the vm capability gets what it wants', async () => {
     await expect(volumes.find('default/none')).rejects.toMatchObject({ code: 'not-found' })
     await expect(volumes.find('none')).rejects.toMatchObject({ code: 'invalid' })
     await volumes.check({ pool: 'default', name: 'fits.qcow2', capacityBytes: MIB })
-    expect(volumes.byPath('/nowhere')).toBeUndefined()
+    expect(volumes.at('/nowhere')).toBeUndefined()
 })
 
 test('a full clone has the same content, and is as large as asked for', async () => {

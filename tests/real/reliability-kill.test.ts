@@ -1,6 +1,6 @@
 // The daemon is killed at random moments of its work: no VM is touched, nothing half made stays, no task lies.
 import { execFile } from 'node:child_process'
-import { readdir, readFile } from 'node:fs/promises'
+import { access, mkdir, readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -12,7 +12,7 @@ import { until } from './world.ts'
 import { type DaemonWorld, startDaemon } from './world-daemon.ts'
 
 const run = promisify(execFile)
-const ROUNDS = Number(process.env.DEBVISOR_KILLS ?? (all ? 200 : 10))
+const ROUNDS = Number(process.env.DEBVISOR_KILLS ?? (all ? 200 : 14))
 const SEED = Number(process.env.DEBVISOR_SEED ?? 2)
 const MIB = 1n << 20n
 /** After so long a kill comes too late for most. */
@@ -21,6 +21,11 @@ const LONGEST_MS: Record<string, number> = {
     'vm.clone': 1500,
     'vm.snapshot': 1000,
     'vm.delete': 300,
+    'vm.attach-disk': 800,
+    'vm.detach-disk': 500,
+    'vm.move-disk': 1500,
+    'vm.snapshot-revert': 600,
+    'vm.update': 200,
 }
 const FIXED = ['image.qcow2']
 const small = { memoryBytes: 64n * MIB, vcpus: 1 }
@@ -43,6 +48,17 @@ beforeAll(async () => {
     const disk = { sizeBytes: 16n * MIB }
     await daemon.done(await vms().create({ ...small, name: 'keeper', disks: [disk], start: true }))
     await daemon.done(await vms().create({ ...small, name: 'source', disks: [{ from: 'default/image.qcow2' }] }))
+    // What is changed all the while, and is to be whole after each change that was cut short.
+    const [mover, taker] = [
+        { ...small, name: 'mover' },
+        { ...small, name: 'taker' },
+    ]
+    await daemon.done(await vms().create({ ...mover, disks: [{ from: 'default/image.qcow2' }] }))
+    await daemon.done(await vms().create({ ...taker, disks: [disk], start: true }))
+    await daemon.done(await vms().create({ ...small, name: 'past', disks: [disk] }))
+    await daemon.done(await vms().createSnapshot({ vm: 'past', name: 'then' }))
+    await mkdir(join(daemon.folder, 'other'))
+    await daemon.done(await images.createPool({ name: 'other', path: join(daemon.folder, 'other') }))
     const [pid] = await daemon.libvirt.qemuPids()
     keeper = { pid: pid!, life: await lifeOf(pid!) }
 })
@@ -53,6 +69,30 @@ interface Work {
     kind: string
     name: string
     begin(): Promise<unknown>
+}
+
+/** In turn, so that each kind is cut short in every run; moments are chosen by chance. */
+async function changeOf(turn: number, random: () => number): Promise<Work> {
+    const { detail: mover } = await vms().get({ vm: 'mover' })
+    const { detail: taker } = await vms().get({ vm: 'taker' })
+    const pool = mover!.disks[0]!.pool === 'other' ? 'default' : 'other'
+    const spares = taker!.disks.length - 1
+    const disk = random() < 0.5 ? { sizeBytes: 8n * MIB } : { from: 'default/image.qcow2' }
+    const works: Record<string, () => Promise<unknown>> = {
+        'vm.move-disk mover': () => vms().moveDisk({ vm: 'mover', target: 'vda', pool }),
+        'vm.attach-disk taker': () => vms().attachDisk({ vm: 'taker', disk }),
+        'vm.snapshot-revert past': () => vms().revertSnapshot({ vm: 'past', name: 'then' }),
+        // A guest without an operating system lets go of nothing: of the stopped one.
+        'vm.detach-disk mover': async () => vms().detachDisk({ vm: 'mover', target: 'vdb', delete: true }),
+        'vm.update past': () => vms().update({ vm: 'past', notes: `turn ${turn}`, description: `turn ${turn}` }),
+    }
+    // As many as it has places for.
+    if (spares > 3) delete works['vm.attach-disk taker']
+    const names = Object.keys(works)
+    const [kind, name] = names[turn % names.length]!.split(' ') as [string, string]
+    if (kind === 'vm.detach-disk' && !mover!.disks.some(one => one.target === 'vdb'))
+        await daemon.done(await vms().attachDisk({ vm: 'mover', disk: { sizeBytes: 8n * MIB } }))
+    return { kind, name, begin: works[`${kind} ${name}`]! }
 }
 
 function workOf(round: number, random: () => number, removable: string[]): Work {
@@ -93,7 +133,8 @@ describe(`a daemon that is killed (seed ${SEED})`, () => {
         const ends: string[] = []
         for (let round = 0; round < ROUNDS; round++) {
             const before = await livesOf()
-            const work = workOf(round, random, removable)
+            // Every other round changes what is there, the others make and delete.
+            const work = round % 2 ? await changeOf(round >> 1, random) : workOf(round, random, removable)
             const begun = work.begin().catch(() => undefined)
             // Early moments more often: most of a task happens at its begin.
             const waitMs = Math.round(random() ** 2 * LONGEST_MS[work.kind]!)
@@ -178,17 +219,24 @@ async function guestOf(pid: number): Promise<string> {
 async function wrongThings(): Promise<string[]> {
     const { libvirt } = daemon
     const things = await thingsOf(daemon)
-    const used = new Set(FIXED)
+    const used = new Set(FIXED.map(name => join(libvirt.imagesDir, name)))
     const wrong: string[] = []
     for (const domain of things.domains) {
         const list = await libvirt.virsh(['domblklist', domain, '--details'])
         for (const [, path] of list.matchAll(/(\/\S+)$/gm)) {
-            const name = path!.slice(path!.lastIndexOf('/') + 1)
-            used.add(name)
-            if (!things.files.includes(name)) wrong.push(`${domain} misses its disk ${name}`)
+            await access(path!).catch(() => wrong.push(`${domain} misses its disk ${path}`))
+            used.add(path!)
         }
     }
-    for (const file of things.files) if (!used.has(file)) wrong.push(`${file} belongs to no VM`)
+    // A disk that moves is in one pool or the other, whole, and never in both.
+    const other = join(daemon.folder, 'other')
+    const files = [
+        ...things.files.map(name => join(libvirt.imagesDir, name)),
+        ...(await readdir(other)).map(name => join(other, name)),
+    ]
+    for (const domain of ['mover', 'taker', 'past'])
+        if (!things.domains.includes(domain)) wrong.push(`${domain} is gone`)
+    for (const file of files) if (!used.has(file)) wrong.push(`${file} belongs to no VM`)
     for (const file of things.nvram)
         if (!things.domains.includes(file.replace(/_VARS\.(fd|qcow2)$/, '')))
             wrong.push(`the variables ${file} belong to no VM`)
@@ -204,7 +252,7 @@ async function wrongThings(): Promise<string[]> {
 /** Snapshots that stand in a disk but not in libvirt, or the other way round. */
 async function tornSnapshots(): Promise<string[]> {
     const wrong: string[] = []
-    for (const domain of ['source', 'keeper']) {
+    for (const domain of ['source', 'keeper', 'past']) {
         const told = (await daemon.libvirt.virsh(['snapshot-list', domain, '--name']))
             .split('\n')
             .filter(Boolean)

@@ -1,7 +1,7 @@
 // Devices, settings and deletion over the API against a real libvirtd, with a real guest where one has to answer.
 import { execFileSync } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Caller } from '../../src/capabilities/caller.ts'
 import { makeIso } from '../../src/capabilities/vm/iso9660.ts'
@@ -32,6 +32,36 @@ beforeAll(async () => {
     )
 })
 afterAll(() => own?.stop())
+
+/** Keeps all edits of a VM waiting until it is called. */
+function hold(vm: string): () => Promise<void> {
+    let free = () => {}
+    const held = new Promise<void>(resolve => {
+        free = resolve
+    })
+    const holding = own.vm.inventory.edit(own.vm.inventory.resolve(vm).uuid, '', () => held)
+    return async () => {
+        free()
+        await holding
+    }
+}
+const startedOutside = async (vm: string) => {
+    await own.world.virsh(['start', vm, '--paused'])
+    await until(`${vm} to run`, 10_000, () => own.vm.inventory.resolve(vm).active)
+}
+const stoppedOutside = async (vm: string) => {
+    await own.world.virsh(['destroy', vm])
+    await until(`${vm} to be down`, 10_000, () => !own.vm.inventory.resolve(vm).active)
+}
+const diskOf = (file: string, dev = 'vda', bus = 'virtio') =>
+    `<disk type='file' device='disk'><driver name='qemu' type='qcow2'/><source file='${file}'/><target dev='${dev}' bus='${bus}'/></disk>`
+const volumeOf = async (name: string) => {
+    await own.image.volumes.create({ pool: 'default', name, capacityBytes: Number(MIB), format: 'qcow2' })
+    return (await own.image.volumes.find(`default/${name}`)).path
+}
+/** An overlay in the folder of the pool, of which libvirt is told nothing. */
+const overlayBehind = (path: string, name: string) =>
+    execFileSync('qemu-img', ['create', '-q', '-f', 'qcow2', '-b', path, '-F', 'qcow2', join(dirname(path), name)])
 
 const detailOf = async (vm: string) => (await own.client.get({ vm })).detail!
 
@@ -364,4 +394,185 @@ test('what others wrote into the definition survives', async () => {
     expect(inactive).toContain('<x:z a="1">t</x:z>')
     expect(inactive).toContain('<debvisor:notes>n</debvisor:notes>')
     expect(await detailOf('foreign')).toMatchObject({ notes: 'n', vm: { tags: ['t'], memoryBytes: 80n * MIB } })
+})
+
+test('a disk that is named by pool and volume is the VM’s for everybody, and can do all that others can', async () => {
+    await volumeOf('named')
+    const disk = `<disk type='volume' device='disk'><driver name='qemu' type='qcow2'/><source pool='default' volume='named'/><target dev='vda' bus='virtio'/></disk>`
+    await own.define(bareDomain('cockpit', { devices: disk }))
+    expect((await detailOf('cockpit')).disks[0]).toMatchObject({ pool: 'default', volume: 'named', source: '' })
+    const volume = { pool: 'default', volume: 'named' }
+    await expect(own.images.deleteVolume(volume)).rejects.toThrow('in use')
+    await expect(own.images.cloneVolume({ ...volume, name: 'linked', linked: true })).rejects.toThrow('would break')
+    const attach = own.client.attachDisk({ vm: 'tiny', disk: { existing: 'default/named' } })
+    await expect(attach).rejects.toThrow('Another VM has that volume')
+
+    await startedOutside('cockpit')
+    await expect(own.images.resizeVolume({ ...volume, capacityBytes: 2n * MIB })).rejects.toThrow('running VM uses')
+    await own.done(await own.client.resizeDisk({ vm: 'cockpit', target: 'vda', sizeBytes: 2n * MIB }))
+    await own.done(await own.client.createSnapshot({ vm: 'cockpit', name: 's', kind: 'external' }))
+    // The next start must not be with what the overlay stands on.
+    expect((await own.client.getXml({ vm: 'cockpit' })).inactive).toContain('/named.s')
+    await expect(own.client.detachDisk({ vm: 'cockpit', target: 'vda', delete: true })).rejects.toThrow('A snapshot')
+    await own.done(await own.client.deleteSnapshot({ vm: 'cockpit', name: 's' }))
+    await stoppedOutside('cockpit')
+    expect((await detailOf('cockpit')).disks[0]).toMatchObject({ pool: 'default', volume: 'named' })
+    await own.done(await own.client.detachDisk({ vm: 'cockpit', target: 'vda', delete: true }))
+    await expect(own.image.volumes.find('default/named')).rejects.toMatchObject({ code: 'not-found' })
+
+    await volumeOf('named')
+    await own.define(bareDomain('cockpit2', { devices: disk }))
+    const plan = await own.client.delete({ vm: 'cockpit2', disks: true })
+    expect(plan.plan.map(step => step.destroys)).toEqual(['vm:cockpit2', 'volume:default/named'])
+    await own.done(plan)
+    await expect(own.image.volumes.find('default/named')).rejects.toMatchObject({ code: 'not-found' })
+})
+
+test('what linked clones stand on is neither written nor deleted, nor made writable', async () => {
+    const path = await volumeOf('floor')
+    await own.define(bareDomain('house', { devices: diskOf(path) }))
+    const linked = { pool: 'default', volume: 'floor', name: 'roof', linked: true }
+    await expect(own.images.cloneVolume(linked)).rejects.toThrow('A VM writes to the volume')
+    await own.done(await own.client.setTemplate({ vm: 'house', template: true }))
+    await own.done(await own.images.cloneVolume(linked))
+    await expect(own.client.setTemplate({ vm: 'house', template: false })).rejects.toThrow('default/roof')
+    await own.image.volumes.remove('default/roof')
+
+    overlayBehind(path, 'hut')
+    await expect(own.client.setTemplate({ vm: 'house', template: false })).rejects.toThrow('default/hut')
+    await own.done(await own.client.delete({ vm: 'house' }))
+    await own.define(bareDomain('house', { devices: diskOf(path) }))
+    await expect(own.client.start({ vm: 'house' })).rejects.toThrow('would write below them: house: default/hut')
+    await own.image.volumes.remove('default/hut')
+
+    overlayBehind(path, 'shed')
+    await expect(own.client.detachDisk({ vm: 'house', target: 'vda', delete: true })).rejects.toThrow('default/shed')
+    await own.image.volumes.remove('default/shed')
+    overlayBehind(path, 'tent')
+    await expect(own.client.delete({ vm: 'house', disks: true })).rejects.toThrow('default/tent')
+    await own.image.volumes.remove('default/tent')
+    await own.done(await own.client.start({ vm: 'house', paused: true }))
+    await own.done(await own.client.delete({ vm: 'house', disks: true, force: true }))
+})
+
+test('what was planned for a stopped VM is not done to one that was started or changed meanwhile', async () => {
+    const path = await volumeOf('race')
+    await own.define(bareDomain('race', { devices: diskOf(path, 'sda', 'sata') }))
+    let free = hold('race')
+    const begun = [
+        await own.client.delete({ vm: 'race', disks: true }),
+        await own.client.detachDisk({ vm: 'race', target: 'sda', delete: true }),
+        await own.client.setTemplate({ vm: 'race', template: true }),
+    ]
+    await startedOutside('race')
+    await free()
+    for (const one of begun)
+        expect(await own.ended(one)).toMatchObject({ state: 'failed', problem: { code: 'precondition' }, undo: [] })
+    expect(own.vm.inventory.resolve('race')).toMatchObject({ active: true, persistent: true, template: false })
+    await own.image.volumes.find('default/race')
+
+    await stoppedOutside('race')
+    free = hold('race')
+    const gone = await own.client.delete({ vm: 'race', disks: true })
+    const more = await volumeOf('race2')
+    await own.world.virsh([
+        'attach-disk',
+        'race',
+        more,
+        'sdb',
+        '--config',
+        '--subdriver',
+        'qcow2',
+        '--targetbus',
+        'sata',
+    ])
+    await free()
+    expect(await own.ended(gone)).toMatchObject({
+        state: 'failed',
+        problem: { code: 'conflict', detail: 'default/race2' },
+    })
+    await own.done(await own.client.delete({ vm: 'race', disks: true }))
+    await expect(own.image.volumes.find('default/race2')).rejects.toMatchObject({ code: 'not-found' })
+})
+
+test('a disk that was detached on purpose stays, whatever snapshots name it', async () => {
+    const [first, second] = [await volumeOf('past-a'), await volumeOf('past-b')]
+    await own.define(bareDomain('past', { devices: diskOf(first) + diskOf(second, 'vdb') }))
+    await own.done(await own.client.createSnapshot({ vm: 'past', name: 's', kind: 'external' }))
+    await own.done(await own.client.detachDisk({ vm: 'past', target: 'vdb' }))
+    const begun = await own.client.delete({ vm: 'past', disks: true })
+    expect(begun.plan.map(step => step.destroys)).toEqual([
+        'vm:past',
+        'volume:default/past-a.s',
+        'volume:default/past-a',
+    ])
+    expect(begun.findings.map(one => `${one.code} ${one.detail}`).sort()).toEqual([
+        'disk-kept default/past-b',
+        'disk-kept default/past-b.s',
+    ])
+    await own.done(begun)
+    await own.image.volumes.find('default/past-b.s')
+    for (const name of ['past-b.s', 'past-b']) await own.image.volumes.remove(`default/${name}`)
+})
+
+test('of two VMs that are given one MAC at once, one gets it', async () => {
+    const nic = { network: 'default', mac: '52:54:00:aa:bb:77' }
+    await own.define(bareDomain('one'))
+    await own.define(bareDomain('two'))
+    const free = hold('one')
+    const first = await own.client.attachNic({ vm: 'one', nic })
+    const second = own.client.attachNic({ vm: 'two', nic })
+    await expect(second.then(begun => own.done(begun))).rejects.toThrow('has that MAC')
+    await free()
+    await own.done(first)
+    await own.done(await own.client.detachNic({ vm: 'one', mac: nic.mac }))
+    await own.done(await own.client.attachNic({ vm: 'two', nic }))
+    for (const vm of ['one', 'two']) await own.done(await own.client.delete({ vm }))
+})
+
+test('cache and discard of a disk, and network and model of a card, change', async () => {
+    const mac = '52:54:00:aa:bb:55'
+    await own.define(bareDomain('tuned', { devices: diskOf(await volumeOf('tuned')) }))
+    await own.done(await own.client.attachNic({ vm: 'tuned', nic: { network: 'default', mac } }))
+    await own.done(await own.client.updateDisk({ vm: 'tuned', target: 'vda', cache: 'writeback', discard: true }))
+    expect((await detailOf('tuned')).disks[0]).toMatchObject({ cache: 'writeback', discard: true })
+    await own.done(await own.client.updateDisk({ vm: 'tuned', target: 'vda', cache: '', discard: false }))
+    expect((await detailOf('tuned')).disks[0]).toMatchObject({ cache: '', discard: false })
+
+    await own.link.connection().call('networkCreateXML', {
+        xml: "<network><name>side</name><bridge name='dvside0'/></network>",
+    })
+    await own.done(await own.client.start({ vm: 'tuned', paused: true }))
+    const begun = await own.client.updateNic({ vm: 'tuned', mac, network: 'side', model: 'e1000' })
+    expect(begun.findings).toMatchObject([{ code: 'next-start' }])
+    await own.done(begun)
+    const { active, inactive } = await own.client.getXml({ vm: 'tuned' })
+    for (const xml of [active, inactive]) expect(xml).toMatch(/<source network='side'/)
+    expect([inactive.includes("type='e1000'"), active.includes("type='e1000'")]).toEqual([true, false])
+    await own.done(await own.client.updateNic({ vm: 'tuned', mac, bridge: 'dvside0' }))
+    expect((await own.client.getXml({ vm: 'tuned' })).inactive).toMatch(/<source bridge='dvside0'/)
+
+    const ending = new AbortController()
+    const seen: number[] = []
+    for await (const { figures } of own.client.watchFigures({ vm: 'tuned' }, { signal: ending.signal })) {
+        seen.push(Number(figures?.memoryBytes ?? 0n))
+        if (seen.length === 1) break
+    }
+    expect(seen.at(-1)).toBeGreaterThan(0)
+    await own.done(await own.client.delete({ vm: 'tuned', force: true, disks: true }))
+})
+
+test('a CD drive on scsi is plugged into what runs; a bus that cannot be is refused', async () => {
+    await own.define(bareDomain('drives'))
+    for (const bus of ['virtio', 'ide', 'x'])
+        await expect(own.client.attachDisk({ vm: 'drives', device: 'cdrom', disk: { bus } })).rejects.toThrow(
+            'on that bus',
+        )
+    await own.done(await own.client.start({ vm: 'drives', paused: true }))
+    const disk = { bus: 'scsi', existing: 'default/two.iso' }
+    const begun = await own.client.attachDisk({ vm: 'drives', device: 'cdrom', disk })
+    expect(begun.findings).toEqual([])
+    await own.done(begun)
+    expect((await detailOf('drives')).disks[0]).toMatchObject({ bus: 'scsi', volume: 'two.iso', presence: 'live' })
+    await own.done(await own.client.delete({ vm: 'drives', force: true }))
 })

@@ -11,6 +11,7 @@ import { type LibvirtLink, stayConnected } from '../../src/drivers/libvirt/link.
 import type { TaskRecord, Tasks } from '../../src/engine/task.ts'
 import { createTasks } from '../../src/engine/tasks.ts'
 import type { Begun } from '../../src/gen/proto/capabilities/debvisor_pb.js'
+import { ImageService } from '../../src/gen/proto/capabilities/image/image_pb.js'
 import { VmService } from '../../src/gen/proto/capabilities/vm/vm_pb.js'
 import type { Log } from '../../src/ports/ports.ts'
 import { realClock, realSystem } from '../../src/ports/real.ts'
@@ -75,6 +76,7 @@ export interface VmWorld {
     image: Image
     vm: VmCapability
     client: Client<typeof VmService>
+    images: Client<typeof ImageService>
     /** Defines a domain with virsh and waits until it is known. */
     define(domain: BareDomain): Promise<BareDomain>
     /** The task of an answer, when it has ended. */
@@ -113,10 +115,7 @@ export async function startVmWorld(options: {
             stagingFolder: join(state, 'staging'),
             importFolders: [],
             users: {
-                ofPath: path =>
-                    vm.inventory
-                        .usersOfPath(path)
-                        .map(({ name, uuid, active }) => ({ kind: 'vm' as const, name, uuid, active })),
+                ofVolume: volume => vm.usersOf(volume),
             },
         })
         const vm: VmCapability = createVm({
@@ -133,26 +132,33 @@ export async function startVmWorld(options: {
         await vm.start?.()
         await vm.inventory.ready()
         await image.ensurePool({ name: 'default', path: world.imagesDir })
-        const transport = createRouterTransport(router => vm.services?.(router), {
-            router: {
-                interceptors: [
-                    next => async request => {
-                        request.contextValues.set(callerKey, options.caller?.() ?? rootCaller)
-                        return next(request).catch(thrown => {
-                            throw connectError(thrown)
-                        })
-                    },
-                ],
+        const transport = createRouterTransport(
+            router => {
+                vm.services?.(router)
+                image.services?.(router)
             },
-        })
+            {
+                router: {
+                    interceptors: [
+                        next => async request => {
+                            request.contextValues.set(callerKey, options.caller?.() ?? rootCaller)
+                            return next(request).catch(thrown => {
+                                throw connectError(thrown)
+                            })
+                        },
+                    ],
+                },
+            },
+        )
         const client = createClient(VmService, transport)
+        const images = createClient(ImageService, transport)
         const close = async () => {
             await tasks.close()
             await vm.close?.()
             await image.close?.()
             await link.close()
         }
-        return { link, tasks, image, vm, client, close }
+        return { link, tasks, image, vm, client, images, close }
     }
     let now = await daemon()
     const ended = async (begun: Begun) => {
@@ -175,6 +181,9 @@ export async function startVmWorld(options: {
         },
         get client() {
             return now.client
+        },
+        get images() {
+            return now.images
         },
         async restart() {
             await now.close()

@@ -142,6 +142,23 @@ describe('cloning a VM', () => {
         expect(w.inventory.byName('burnt')).toBeUndefined()
     })
 
+    it('is no clone when its source ran while it was copied, though it has stopped again', async () => {
+        const before = await w.volumeNames()
+        const { volumes } = w
+        const honest = volumes.create
+        volumes.create = async volume => {
+            volumes.create = honest
+            const copy = await honest(volume)
+            await w.world.virsh(['start', 'uefi'])
+            await w.world.virsh(['destroy', 'uefi'])
+            return copy
+        }
+        const begun = await clone({ vm: 'uefi', name: 'restless' })
+        expect(await w.ended(begun.task)).toMatchObject({ state: 'failed', problem: { code: 'conflict' }, undo: [] })
+        expect(await w.volumeNames()).toEqual(before)
+        expect(w.inventory.byName('restless')).toBeUndefined()
+    })
+
     it('says beforehand what it would do, and what is wrong', async () => {
         const dry = await clone({ vm: 'uefi', name: 'dry', dryRun: true })
         expect(dry.plan.map(step => step.sentence)).toEqual([

@@ -1,5 +1,7 @@
 // Disks move between pools on a real libvirtd, below a running guest and while it is stopped.
 import { execFile } from 'node:child_process'
+import { cp } from 'node:fs/promises'
+import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { create, type MessageInitShape } from '@bufbuild/protobuf'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -7,7 +9,10 @@ import type { Fault } from '../../src/base/fault.ts'
 import { begin } from '../../src/capabilities/vm/begin.ts'
 import { beginCreate } from '../../src/capabilities/vm/create.ts'
 import { planMoveDisk, registerMove } from '../../src/capabilities/vm/move.ts'
+import { registerTakeBack } from '../../src/capabilities/vm/take-back.ts'
+import { createTasks } from '../../src/engine/tasks.ts'
 import { CreateRequestSchema, MoveDiskRequestSchema } from '../../src/gen/proto/capabilities/vm/vm_pb.js'
+import { realSystem } from '../../src/ports/real.ts'
 import { type MakeWorld, startMaking } from './vm-make-world.ts'
 import { until } from './world.ts'
 
@@ -130,6 +135,160 @@ describe('moving a disk', () => {
         expect(await w.ended(begun.task)).toMatchObject({ state: 'failed', undo: [] })
         expect(await own('torn')).toEqual(['torn-disk0'])
         expect(await marked('default/torn-disk0')).toBe(true)
+    })
+
+    it('moves a disk that is named by pool and volume, running or not', async () => {
+        const uuid = await made('named')
+        const name = async () => {
+            const { xml } = await w.inventory.inactiveXml(uuid)
+            const named = xml
+                .replace("<disk type='file' device='disk'", "<disk type='volume' device='disk'")
+                .replace(/<source file='[^']*named-disk0'\/>/, "<source pool='default' volume='named-disk0'/>")
+            expect(named).toContain("pool='default'")
+            await w.link.connection().call('domainDefineXMLFlags', { xml: named, flags: 0 })
+            await w.inventory.refresh(uuid)
+        }
+        await name()
+        expect(await w.ended((await move(uuid, 'other')).task)).toMatchObject({ state: 'done' })
+        expect(await marked('other/named-disk0')).toBe(true)
+        expect(await w.ended((await move(uuid, 'default')).task)).toMatchObject({ state: 'done' })
+        await name()
+        await starts(uuid)
+        expect(await w.ended((await move(uuid, 'other')).task)).toMatchObject({ state: 'done' })
+        expect((await w.inventory.inactiveXml(uuid)).xml).toContain(`${w.world.folder}/other/named-disk0`)
+        expect(await own('named')).toEqual(['named-disk0'])
+        await w.world.virsh(['destroy', uuid])
+    })
+
+    it('refuses the copy of a disk whose VM ran meanwhile, though it has stopped again', async () => {
+        const uuid = await made('awake')
+        const { create: honest } = w.volumes
+        w.volumes.create = async volume => {
+            w.volumes.create = honest
+            const copy = await honest(volume)
+            await w.world.virsh(['start', uuid])
+            await w.world.virsh(['destroy', uuid])
+            return copy
+        }
+        const begun = await move(uuid, 'other')
+        expect(await w.ended(begun.task)).toMatchObject({ state: 'failed', problem: { code: 'conflict' }, undo: [] })
+        expect((await w.inventory.inactiveXml(uuid)).xml).toContain('images/awake-disk0')
+        expect(await own('awake')).toEqual(['awake-disk0'])
+    })
+
+    /** A copy job on a running VM, as slow as can be said, 1 MiB a second; nothing is switched over before `letGo`. */
+    async function slowMove(name: string) {
+        const uuid = await made(name)
+        await starts(uuid)
+        let free = () => {}
+        const held = new Promise<void>(resolve => {
+            free = resolve
+        })
+        const holding = w.inventory.edit(uuid, '', () => held)
+        const begun = await move(uuid, 'other')
+        const { dom } = w.inventory.byUuid(uuid)!
+        const speed = async (mibs: bigint) =>
+            w.link
+                .connection()
+                .call('domainBlockJobSetSpeed', { dom, path: 'vda', bandwidth: mibs, flags: 0 })
+                .then(
+                    () => true,
+                    () => false,
+                )
+        await until('the job', 10_000, () => speed(1n))
+        const letGo = async () => {
+            free()
+            await holding
+            await speed(0n)
+        }
+        return { uuid, begun, letGo }
+    }
+    /** What a daemon finds that starts anew over what is on the disk of the tasks at this moment. */
+    async function secondLife() {
+        const folder = join(w.world.folder, 'tasks')
+        const copy = `${folder}-${Math.random()}`
+        await cp(folder, copy, { recursive: true })
+        const tasks = await createTasks({ ...w.deps, system: realSystem(), folder: copy })
+        registerMove({ ...w.deps, tasks })
+        registerTakeBack({ ...w.deps, tasks })
+        return tasks
+    }
+
+    it('goes on while libvirtd is restarted', async () => {
+        const { uuid, begun, letGo } = await slowMove('patient')
+        await w.world.restart()
+        await until('libvirt to be back', 20_000, () => w.link.up && !w.inventory.stale)
+        expect(w.tasks.get(begun.task)).toMatchObject({ state: 'running' })
+        await letGo()
+        expect(await w.ended(begun.task)).toMatchObject({ state: 'done' })
+        expect((await w.inventory.inactiveXml(uuid)).xml).toContain(`${w.world.folder}/other/patient-disk0`)
+        expect(await own('patient')).toEqual(['patient-disk0'])
+        expect(await marked('other/patient-disk0')).toBe(true)
+    })
+
+    it('is taken up again by the next life of the daemon', async () => {
+        const { uuid, begun, letGo } = await slowMove('twice')
+        await until('the anchor', 10_000, () => w.tasks.get(begun.task)?.anchor !== undefined)
+        const next = await secondLife()
+        await next.recover()
+        expect(next.get(begun.task)).toMatchObject({ state: 'running' })
+        await letGo()
+        await until('the move to end', 60_000, () => next.get(begun.task)!.state !== 'running')
+        expect(next.get(begun.task)).toMatchObject({ state: 'done', undo: [] })
+        await w.ended(begun.task)
+        expect(await own('twice')).toEqual(['twice-disk0'])
+        expect(await w.inventory.activeXml(uuid)).toContain(`${w.world.folder}/other/twice-disk0`)
+        await next.close()
+    })
+
+    it('keeps the copy in the next life when the VM has it by then, and takes it back when it has not', async () => {
+        const uuid = await made('brink')
+        const lives: Awaited<ReturnType<typeof secondLife>>[] = []
+        const { remove: honest } = w.volumes
+        const { create } = w.volumes
+        w.volumes.create = async volume => {
+            w.volumes.create = create
+            const copy = await create(volume)
+            lives.push(await secondLife())
+            return copy
+        }
+        w.volumes.remove = async ref => {
+            w.volumes.remove = honest
+            // Switched over, and the old volume is not deleted yet.
+            lives.push(await secondLife())
+            return honest(ref)
+        }
+        const begun = await move(uuid, 'other')
+        expect(await w.ended(begun.task)).toMatchObject({ state: 'done' })
+        for (const life of lives) {
+            await life.recover()
+            await until('its end', 20_000, () => life.get(begun.task)!.state !== 'running')
+            expect(life.get(begun.task)).toMatchObject({ undo: [] })
+            await life.close()
+        }
+        expect(lives.map(life => life.get(begun.task)!.state)).toEqual(['interrupted', 'done'])
+        expect(await own('brink')).toEqual(['brink-disk0'])
+        expect((await w.inventory.inactiveXml(uuid)).xml).toContain('other/brink-disk0')
+        expect(await marked('other/brink-disk0')).toBe(true)
+        // The first life broke off before the switch; where that has not happened the copy goes.
+        const lost = await made('lost')
+        const gone: typeof lives = []
+        w.volumes.create = async volume => {
+            w.volumes.create = create
+            await create(volume)
+            gone.push(await secondLife())
+            throw new Error('the power is gone')
+        }
+        w.tasks.onUndo('vm.unused-volume', async () => {
+            throw new Error('the power is gone')
+        })
+        const torn = await move(lost, 'other')
+        await w.ended(torn.task)
+        await gone[0]!.recover()
+        expect(gone[0]!.get(torn.task)).toMatchObject({ state: 'interrupted', undo: [] })
+        expect(await own('lost')).toEqual(['lost-disk0'])
+        await gone[0]!.close()
+        registerTakeBack(w.deps)
     })
 
     it('refuses what cannot be', async () => {

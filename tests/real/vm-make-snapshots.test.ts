@@ -1,6 +1,6 @@
 // Snapshots on a real libvirtd: what was there comes back, and what would lose more is refused.
 import { execFile } from 'node:child_process'
-import { access } from 'node:fs/promises'
+import { access, cp } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { create, type MessageInitShape } from '@bufbuild/protobuf'
@@ -10,10 +10,12 @@ import { begin, type Change } from '../../src/capabilities/vm/begin.ts'
 import { beginCreate } from '../../src/capabilities/vm/create.ts'
 import { setMetadataOf } from '../../src/capabilities/vm/settings.ts'
 import { canRevertExternal, listSnapshots, planCreateSnapshot } from '../../src/capabilities/vm/snapshots.ts'
-import { planDeleteSnapshot, planRevert } from '../../src/capabilities/vm/snapshots-back.ts'
+import { planDeleteSnapshot, planRevert, registerSnapshots } from '../../src/capabilities/vm/snapshots-back.ts'
 import { parseRoot } from '../../src/capabilities/vm/xml/document.ts'
 import { readMetadata } from '../../src/capabilities/vm/xml/metadata.ts'
+import { createTasks } from '../../src/engine/tasks.ts'
 import { CreateRequestSchema } from '../../src/gen/proto/capabilities/vm/vm_pb.js'
+import { realSystem } from '../../src/ports/real.ts'
 import { type MakeWorld, startMaking } from './vm-make-world.ts'
 import { until } from './world.ts'
 
@@ -197,5 +199,24 @@ describe('snapshots', () => {
         expect((await refused(planCreateSnapshot(w.deps, entry(none), { ...ask, name: 'x' })))?.code).toBe(
             'unsupported',
         )
+    })
+
+    it('is found again by the next life of the daemon', async () => {
+        const uuid = await made({ name: 'resumed', memoryBytes: BigInt(256 * MIB), start: true })
+        await until('the guest to run', 10_000, () => entry(uuid).active)
+        const change = await planCreateSnapshot(w.deps, entry(uuid), { ...ask, name: 'long', memory: true })
+        const begun = await begin(entry(uuid), change, { tasks: w.tasks, owner: 'ann', dryRun: false })
+        const folder = join(w.world.folder, 'tasks')
+        await cp(folder, `${folder}-2`, { recursive: true })
+        const next = await createTasks({ ...w.deps, system: realSystem(), folder: `${folder}-2` })
+        registerSnapshots({ ...w.deps, tasks: next })
+        expect(next.get(begun.task)).toMatchObject({ state: 'interrupted', undo: [] })
+        await next.recover()
+        await until('its end', 30_000, () => next.get(begun.task)!.state !== 'running')
+        expect(next.get(begun.task)).toMatchObject({ state: 'done' })
+        expect(await tree(uuid)).toEqual(['/long* internal'])
+        await w.ended(begun.task)
+        await next.close()
+        await stopped(uuid)
     })
 })

@@ -7,6 +7,8 @@ import { createHost } from '../../src/capabilities/vm/host.ts'
 import type { Inventory } from '../../src/capabilities/vm/inventory.ts'
 import { createInventory } from '../../src/capabilities/vm/inventory-live.ts'
 import { createMaker } from '../../src/capabilities/vm/make.ts'
+import { usersOf } from '../../src/capabilities/vm/sources.ts'
+import { registerTakeBack } from '../../src/capabilities/vm/take-back.ts'
 import type { Volumes } from '../../src/capabilities/vm/volumes.ts'
 import { type LibvirtLink, stayConnected } from '../../src/drivers/libvirt/link.ts'
 import { testClock } from '../../src/drivers/libvirt/testing.ts'
@@ -59,10 +61,7 @@ export async function startMaking(name: string): Promise<MakeWorld> {
         ...{ libvirt: link, tasks, system, clock: testClock, log: quietLog },
         ...{ stagingFolder: join(world.folder, 'staging'), importFolders: [] },
         users: {
-            ofPath: path =>
-                inventory
-                    .usersOfPath(path)
-                    .map(({ name: vm, uuid, active }) => ({ kind: 'vm' as const, name: vm, uuid, active })),
+            ofVolume: volume => usersOf(inventory, volume),
         },
     })
     await image.start?.()
@@ -71,6 +70,7 @@ export async function startMaking(name: string): Promise<MakeWorld> {
     const base = { libvirt: link, inventory, volumes, tasks, clock: testClock, log: quietLog }
     const vm = { ...base, accelerator: 'tcg' as const, vncFolder: world.vncDir }
     const deps: MakeDeps = { ...vm, host: createHost(vm), maker: createMaker(vm) }
+    registerTakeBack(deps)
     return {
         world,
         link,

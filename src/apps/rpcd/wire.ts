@@ -94,10 +94,7 @@ export async function wire({ settings, system, clock, log }: Deps): Promise<Daem
         importFolders: settings.importFolders,
         refusedNetworks: settings.refusedNetworks,
         users: {
-            ofPath: path =>
-                vm.inventory
-                    .usersOfPath(path)
-                    .map(({ name, uuid, active }) => ({ kind: 'vm' as const, name, uuid, active })),
+            ofVolume: volume => vm.usersOf(volume),
         },
     })
     const vm = createVm({

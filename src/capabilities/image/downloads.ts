@@ -30,7 +30,7 @@ export function createDownloads(deps: { volumes: Volumes; users: Users; clock: C
                 at: 'volume',
             })
         }
-        const running = users.ofPath(entry.path).filter(vm => vm.active !== false)
+        const running = users.ofVolume(entry).filter(vm => vm.active !== false)
         if (running.length > 0 && purposeOf(entry) === 'disk') {
             throw new Fault('conflict', {
                 summary: 'A running VM writes to the volume',

@@ -37,17 +37,22 @@ export interface VolumeEntry {
     suspect: boolean
 }
 
-/** A VM that stands on a path. */
-export interface PathUser {
+/** A VM that stands on a volume. */
+export interface VolumeUser {
     kind: 'vm'
     name: string
     uuid: string
     /** Left out counts as running. */
     active?: boolean
+    /** The volume is a disk of it, and not only below one, or a CD. */
+    writes?: boolean
+    /** It cannot be started. */
+    template?: boolean
 }
 
 export interface Users {
-    ofPath(path: string): PathUser[]
+    /** Whichever way a VM names the volume: by its path, or by pool and name. */
+    ofVolume(volume: Pick<VolumeEntry, 'pool' | 'name' | 'path'>): VolumeUser[]
 }
 
 /** Words for a pool's room: ok, low (under 10% free), full (under 2%), away. */

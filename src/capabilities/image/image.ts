@@ -42,7 +42,10 @@ export interface ImageDeps {
 }
 
 export interface Image extends Capability {
-    volumes: Volumes
+    volumes: Volumes & {
+        /** Removes what the task `by` has made, or begun to, and nothing that others made. @throws Fault `conflict` */
+        takeBack(volume: { pool: string; name: string; by: string }): Promise<void>
+    }
     inventory: Inventory
     sandbox: Sandbox
     /** Makes and starts a pool on a folder unless there is one of that name; waits for libvirt's first answer. */
@@ -72,7 +75,8 @@ export function createImage(deps: ImageDeps): Image {
     const imports = createImports({ system, tasks, intake, volumes, users, importFolders, rules, folder })
     const downloads = createDownloads({ volumes, users, clock, log })
     tasks.onUndo(POOL_UNDO, pools.takeBack)
-    tasks.onUndo('volume.remove', undoRemove({ tasks, volumes, declared, users, inventory, clock, log }))
+    const undo = undoRemove({ tasks, volumes, declared, users, inventory, clock, log })
+    tasks.onUndo('volume.remove', undo)
 
     return {
         name: 'image',
@@ -89,7 +93,10 @@ export function createImage(deps: ImageDeps): Image {
             inventory.close()
             await declared.close()
         },
-        volumes,
+        volumes: Object.assign(volumes, {
+            takeBack: (volume: { pool: string; name: string; by: string }) =>
+                undo({ kind: 'volume.remove', ...volume }),
+        }),
         inventory,
         sandbox,
         ensurePool: pools.ensure,

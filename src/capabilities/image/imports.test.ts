@@ -53,7 +53,7 @@ async function world(
     const imports = createImports({
         ...{ system, tasks, intake, importFolders: options.importFolders ?? [inside], folder: `${folder}/work` },
         volumes: { byPath: () => undefined, ...options.volumes } as unknown as Volumes,
-        users: { ofPath: () => [] },
+        users: { ofVolume: () => [] },
         rules: () => ({ own: [], allowed: ['127.0.0.1'] }),
     })
     await imports.start()

@@ -191,7 +191,7 @@ export function createImports(deps: ImportsDeps): Imports {
 
     async function checkConvert(source: VolumeEntry, format: Format, target: Target): Promise<void> {
         const detail = `${source.pool}/${source.name}`
-        const running = users.ofPath(source.path).filter(vm => vm.active !== false)
+        const running = users.ofVolume(source).filter(vm => vm.active !== false)
         if (running.length > 0) {
             throw refuseSource('conflict', 'A running VM uses the volume', {
                 detail: `${detail}, by ${running.map(v => v.name).join(', ')}`,

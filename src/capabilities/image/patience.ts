@@ -4,6 +4,12 @@ import type { Clock } from '../../ports/ports.ts'
 
 const JOBS = /asynchronous jobs? running|still being allocated|in use/i
 
+/** True where libvirt refuses because it works on the pool. */
+export const isBusy = (thrown: unknown): boolean => {
+    const fault = asFault(thrown)
+    return JOBS.test(`${fault.detail} ${(fault.cause as Error)?.message ?? ''}`)
+}
+
 /**
  * Runs a call on a pool again while libvirt says that the pool is busy: after every upload it looks through the pool
  * on its own, and refuses everything meanwhile (storage_driver.c: virStorageVolPoolRefreshThread).
@@ -14,9 +20,7 @@ export async function patiently<T>(clock: Clock, work: () => Promise<T>, patienc
         try {
             return await work()
         } catch (thrown) {
-            const fault = asFault(thrown)
-            if (!JOBS.test(`${fault.detail} ${(fault.cause as Error)?.message ?? ''}`) || clock.ticks() > endMs)
-                throw thrown
+            if (!isBusy(thrown) || clock.ticks() > endMs) throw thrown
             await new Promise<void>(resolve => void clock.after(50, resolve))
         }
     }

@@ -148,7 +148,7 @@ export function createPools(deps: {
         inventory.pool(name)
         const busy = inventory.volumes(name).flatMap(v =>
             users
-                .ofPath(v.path)
+                .ofVolume(v)
                 .filter(vm => vm.active !== false)
                 .map(vm => vm.name),
         )

@@ -120,7 +120,8 @@ export function imageService(deps: RpcDeps): (router: ConnectRouter) => void {
         async cloneVolume(request, context) {
             const source = await volumes.find(`${request.pool}/${request.volume}`)
             const { linked, name } = request
-            if (!linked) refuseRunning(deps.users, source)
+            if (linked) refuseWriters(deps.users, source)
+            else refuseRunning(deps.users, source)
             const pool = request.toPool || source.pool
             // A copy of an ISO file or a raw disk stays what it is.
             const format = linked ? 'qcow2' : source.format === 'qcow2' ? undefined : 'raw'
@@ -138,6 +139,7 @@ export function imageService(deps: RpcDeps): (router: ConnectRouter) => void {
                 plan: [{ sentence: `Make ${pool}/${name} from ${source.pool}/${source.name} ${how}` }],
                 dryRun: request.dryRun,
                 work: async task => {
+                    if (linked) refuseWriters(deps.users, source)
                     await task.undo({ kind: 'volume.remove', pool, name, by: task.id })
                     await volumes.create({
                         ...wish,
@@ -235,12 +237,24 @@ const kept = (wish: { keepAs: string; checksum: string }): string =>
     `kept as ${wish.keepAs}${wish.checksum ? ', when its checksum is right' : ''}`
 
 function refuseRunning(users: Users, entry: VolumeEntry): void {
-    const running = users.ofPath(entry.path).filter(vm => vm.active !== false)
+    const running = users.ofVolume(entry).filter(vm => vm.active !== false)
     if (running.length === 0) return
     throw new Fault('conflict', {
         summary: 'A running VM uses the volume',
         detail: `${entry.pool}/${entry.name}, by ${running.map(vm => vm.name).join(', ')}`,
         fix: 'Do it through the VM (debvisor vm …), or shut the VM down first.',
+        at: 'volume',
+    })
+}
+
+/** What a VM writes to changes below every clone that stands on it; a template writes no more. */
+function refuseWriters(users: Users, entry: VolumeEntry): void {
+    const writers = users.ofVolume(entry).filter(vm => vm.writes !== false && !vm.template)
+    if (writers.length === 0) return
+    throw new Fault('conflict', {
+        summary: 'A VM writes to the volume: a linked clone would break',
+        detail: `${entry.pool}/${entry.name}, by ${writers.map(vm => vm.name).join(', ')}`,
+        fix: 'Make the VM a template, or make a full copy.',
         at: 'volume',
     })
 }

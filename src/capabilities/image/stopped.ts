@@ -25,8 +25,9 @@ export function followStops(deps: {
         stopTimer = undefined
         const uuids = new Set(stopped)
         stopped.clear()
-        for (const { pool, name, path } of inventory.volumes()) {
-            if (!users.ofPath(path).some(vm => uuids.has(vm.uuid))) continue
+        for (const volume of inventory.volumes()) {
+            const { pool, name } = volume
+            if (!users.ofVolume(volume).some(vm => uuids.has(vm.uuid))) continue
             await inventory.refreshVolume(pool, name).catch(thrown => {
                 log.debug('a volume could not be read', { pool, name, why: asFault(thrown).message })
             })

@@ -3,7 +3,7 @@ import { Fault } from '../../base/fault.ts'
 import type { Tasks, UndoStep } from '../../engine/task.ts'
 import type { Clock, Log } from '../../ports/ports.ts'
 import type { Declarations, Declared } from './declared.ts'
-import type { Users } from './entries.ts'
+import type { Users, VolumeEntry } from './entries.ts'
 import type { Inventory } from './inventory.ts'
 import type { Volumes } from './volumes.ts'
 
@@ -60,19 +60,19 @@ export function undoRemove(deps: UndoDeps): (step: UndoStep) => Promise<void> {
             log.warn('a volume was not taken back, because it was there before', { pool, name })
             return
         }
-        await unused(entry.path)
+        await unused(entry)
         await volumes.remove(`${pool}/${name}`)
     }
 
-    async function unused(path: string): Promise<void> {
+    async function unused(entry: VolumeEntry): Promise<void> {
         const endMs = clock.ticks() + PATIENCE_MS
         for (;;) {
-            const by = users.ofPath(path)
+            const by = users.ofVolume(entry)
             if (by.length === 0) return
             if (clock.ticks() > endMs) {
                 throw new Fault('conflict', {
                     summary: 'A volume that was to be taken back is in use',
-                    detail: `${path}, by ${by.map(vm => vm.name).join(', ')}`,
+                    detail: `${entry.pool}/${entry.name}, by ${by.map(vm => vm.name).join(', ')}`,
                     fix: 'Detach it from the VM; then it is taken back by itself.',
                 })
             }

@@ -1,7 +1,7 @@
 // Volumes as VMs and people want them: checked, made, copied, linked, written, grown and removed through libvirt.
 import { asFault, Fault } from '../../base/fault.ts'
 import { checkSizeBytes } from '../../base/units.ts'
-import type { Piece } from '../../drivers/libvirt/libvirt.ts'
+import { type Piece, poolRef } from '../../drivers/libvirt/libvirt.ts'
 import type { LibvirtLink } from '../../drivers/libvirt/link.ts'
 import type { Clock, System } from '../../ports/ports.ts'
 import type { Declarations } from './declared.ts'
@@ -10,7 +10,7 @@ import { createExistingCheck } from './existing.ts'
 import { toolFormat } from './formats.ts'
 import type { Inventory } from './inventory.ts'
 import { createMaking, type Filling, type FillTarget, volOf } from './making.ts'
-import { patiently } from './patience.ts'
+import { isBusy, patiently } from './patience.ts'
 import { createReplacing } from './replacing.ts'
 import {
     checkActive,
@@ -46,6 +46,8 @@ export interface Volumes {
     /** As it is now, and not as it was when it was last read. @throws Fault `not-found` */
     find(ref: string): Promise<VolumeEntry>
     byPath(path: string): VolumeEntry | undefined
+    /** The same by a path or `pool/volume`, as definitions of VMs have them. From memory. */
+    at(source: string): VolumeEntry | undefined
     standingOn(path: string): VolumeEntry[]
     defaultPool(): string
     check(volume: NewVolume): Promise<void>
@@ -78,7 +80,11 @@ export interface Volumes {
      * @throws Fault `not-found`, `denied`, `conflict`
      */
     checkExisting(ref: string): Promise<void>
+    /** Lets libvirt look through a pool for what came behind its back; one that it works on stays as it is known. */
+    lookThrough(pool: string): Promise<void>
 }
+
+const LOOK_MS = 2_000
 
 export interface VolumesDeps {
     libvirt: LibvirtLink
@@ -182,7 +188,7 @@ export function createVolumes(deps: VolumesDeps): Volumes {
     }
 
     const usedBy = (entry: VolumeEntry): string[] => [
-        ...users.ofPath(entry.path).map(vm => `vm:${vm.name}`),
+        ...users.ofVolume(entry).map(vm => `vm:${vm.name}`),
         ...inventory.standingOn(entry.path).map(v => `volume:${v.pool}/${v.name}`),
     ]
     const refuseUse = (entry: VolumeEntry, by: string[]): void => {
@@ -198,6 +204,11 @@ export function createVolumes(deps: VolumesDeps): Volumes {
     return {
         find,
         byPath: inventory.byPath,
+        at: source => {
+            const slash = source.indexOf('/')
+            const named = slash > 0 ? inventory.volume(source.slice(0, slash), source.slice(slash + 1)) : undefined
+            return named ?? inventory.byPath(source)
+        },
         standingOn: inventory.standingOn,
         defaultPool: () => {
             const active = inventory.pools().filter(p => p.active)
@@ -262,5 +273,18 @@ export function createVolumes(deps: VolumesDeps): Volumes {
         usedBy,
         checkUnused: entry => refuseUse(entry, usedBy(entry)),
         checkExisting: async ref => checkReadable(await find(ref)),
+        lookThrough: async name => {
+            await inventory.ready()
+            const pool = inventory.pool(name)
+            if (!pool.active || !isOnFiles(pool.type)) return
+            const look = { pool: poolRef(pool), flags: 0 }
+            await patiently(clock, () => libvirt.connection().callAlone('storagePoolRefresh', look), LOOK_MS).catch(
+                thrown => {
+                    // A copy into the pool may take an hour, and nothing else of the pool has to wait for it.
+                    if (!isBusy(thrown)) throw thrown
+                },
+            )
+            await inventory.refreshPool(name)
+        },
     }
 }

@@ -4,7 +4,7 @@ import { Fault } from '../../base/fault.ts'
 import type { Finding } from '../../base/finding.ts'
 import type { Anchor, RunningTask, Tasks } from '../../engine/task.ts'
 import { type Begun, BegunSchema } from '../../gen/proto/capabilities/debvisor_pb.js'
-import type { VmEntry } from './inventory.ts'
+import type { Inventory, VmEntry } from './inventory.ts'
 
 export interface PlanStep {
     sentence: string
@@ -57,6 +57,20 @@ export async function begin(entry: VmEntry, change: Change, options: BeginOption
 /** The refusal of a state that does not allow what was asked. */
 export const notNow = (entry: VmEntry, summary: string, fix: string): Fault =>
     new Fault('precondition', { summary, detail: entry.name, fix, at: 'vm' })
+
+/** What a running VM takes only when it starts again. */
+export const nextStart = (entry: VmEntry, what: string): Finding => ({
+    severity: 'info',
+    code: 'next-start',
+    at: what,
+    summary: 'It takes effect at the next start',
+    detail: `${what} of ${entry.name}`,
+    fix: 'Shut the VM down and start it: a reboot from inside does not do.',
+})
+
+/** The VM as it is now: what was planned of it may be a while ago. @throws Fault `not-found` */
+export const entryNow = async (deps: { inventory: Inventory }, { uuid }: Pick<VmEntry, 'uuid'>): Promise<VmEntry> =>
+    (await deps.inventory.refresh(uuid)) ?? deps.inventory.resolve(uuid)
 
 /** What only a persistent domain allows. @throws Fault `precondition` */
 export function needPersistent(entry: VmEntry): void {

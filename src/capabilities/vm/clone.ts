@@ -16,6 +16,7 @@ import { inUse, readVolume } from './sources.ts'
 import { checkIdentity } from './spec.ts'
 import { finding, findingOf, refuseErrors } from './spec-finding.ts'
 import { checkSeed } from './spec-seed.ts'
+import { volumeAt } from './volume-at.ts'
 import type { NewVolume, VolumeFacts } from './volumes.ts'
 import { seedWantOf } from './want.ts'
 import { type CloneSource, cloneDefinition, readCloneSource } from './xml/clone.ts'
@@ -57,6 +58,7 @@ export async function beginClone(deps: MakeDeps, request: CloneRequest, user: st
                     uuid,
                     name: request.name,
                     volumes: drafts.map(draft => draft.volume),
+                    copied: request.linked ? [] : drafts.map(draft => draft.from),
                     seed: seed && {
                         volume: seed.volume,
                         data: seedImage(deps, seed.files({ name: request.name, instanceId: uuid })),
@@ -164,10 +166,7 @@ async function draftDisks(
     const drafts: DiskDraft[] = []
     if (findings.some(f => f.severity === 'error' && f.at === 'name')) return drafts
     for (const [i, disk] of known.source.disks.entries()) {
-        const from =
-            deps.volumes.byPath(disk.source) ??
-            // libvirt may name it `pool/volume`.
-            (disk.source.startsWith('/') ? undefined : await deps.volumes.find(disk.source).catch(notFoundIsFine))
+        const from = await volumeAt(deps, disk.source)
         if (!from) {
             findings.push(
                 finding('error', 'disk-outside', {
@@ -181,7 +180,7 @@ async function draftDisks(
         }
         const pool = request.pool || from.pool
         try {
-            const others = (await inUse(deps, from.path)).filter(user => user.active)
+            const others = (await inUse(deps, from)).filter(user => user.active)
             if (others.length > 0)
                 findings.push(
                     finding('error', 'volume-in-use', {

@@ -79,6 +79,7 @@ export async function beginCreate(deps: MakeDeps, request: CreateRequest, user: 
             uuid,
             name: want.name,
             volumes: drafts.filter(volume => volume !== undefined),
+            copied: want.disks.flatMap((disk, i) => (disk.from && !disk.linked ? (sources.disks[i] ?? []) : [])),
             seed: seedVolume && files ? { volume: seedVolume, data: seedData(files) } : undefined,
             define: (made, seed) => {
                 const fresh = [...made]

@@ -1,14 +1,16 @@
-import { asFault, Fault } from '../../base/fault.ts'
+// Disks and CD drives that a VM gets: the volume made or looked up, the place found, the device plugged in.
+import { Fault } from '../../base/fault.ts'
 import { formatBytes } from '../../base/units.ts'
 import type { RunningTask } from '../../engine/task.ts'
 import type { AttachDiskRequest } from '../../gen/proto/capabilities/vm/vm_pb.js'
-import { type Change, needPersistent, type PlanStep } from './begin.ts'
-import { attachDevice, type Hardware, type HardwareDeps, HOT_BUSES, nextStart, readHardware } from './hardware.ts'
+import { type Change, entryNow, needPersistent, nextStart, type PlanStep } from './begin.ts'
+import { attachDevice, type Hardware, type HardwareDeps, HOT_BUSES, type Placing, readHardware } from './hardware.ts'
 import { checkRevision, type VmEntry } from './inventory.ts'
-import { findSources } from './sources.ts'
+import { findSources, watchCopied } from './sources.ts'
 import { checkDisk, type DiskWant } from './spec-devices.ts'
 import { refuseErrors } from './spec-finding.ts'
-import { type NewVolume, undoOf, type VolumeFacts } from './volumes.ts'
+import { unlessUsed } from './take-back.ts'
+import type { NewVolume, VolumeFacts } from './volumes.ts'
 import { diskWantOf } from './want.ts'
 import { diskElement, freeTarget } from './xml/devices.ts'
 import { attribute, find, findAll, renderXml } from './xml/document.ts'
@@ -29,7 +31,8 @@ export async function planAttachDisk(deps: HardwareDeps, entry: VmEntry, request
         throw new Fault('invalid', { summary: 'The request names no disk', at: 'disk', fix: 'Set disk.' })
     const want = diskWantOf(request.disk)
     const findings = checkDisk(want, 'disk')
-    const sources = await findSources(deps, { disks: [want], isos: [], nics: [], start: false })
+    const alone = { disks: [want], isos: [], nics: [], start: false }
+    const sources = await findSources(deps, alone)
     findings.push(...sources.findings.map(found => ({ ...found, at: found.at.replace(/^disks\[0\]/, 'disk') })))
     refuseErrors(findings)
     const source = sources.disks[0]
@@ -48,16 +51,14 @@ export async function planAttachDisk(deps: HardwareDeps, entry: VmEntry, request
         findings: entry.active && !hot ? [...findings, nextStart(entry, `a disk on ${want.bus}`)] : findings,
         cancellable: volume !== undefined,
         work: async task => {
-            const made = volume ? await makeVolume(deps, task, volume) : source!
+            const made = volume ? await makeVolume(deps, task, { entry, volume, source }) : source!
             await deps.inventory.edit(entry.uuid, request.revision, async () => {
-                // Another attach may have taken the target meanwhile.
-                const present = await readHardware(deps, entry)
-                const now = deps.inventory.byUuid(entry.uuid) ?? entry
+                // Another attach may have taken the target meanwhile, or the volume.
+                if (!volume) refuseErrors((await findSources(deps, alone)).findings)
+                const now = await entryNow(deps, entry)
+                const present = await readHardware(deps, now)
                 const placing = { entry: now, task, live: hot }
-                if (want.bus === 'scsi' && !hasScsi(present)) {
-                    const model = { type: 'scsi', model: 'virtio-scsi' }
-                    await attachDevice(deps, renderXml({ name: 'controller', attributes: model }), placing)
-                }
+                if (want.bus === 'scsi') await needScsi(deps, present, placing)
                 const disk = diskElement({
                     target: nextTarget(present, want.bus),
                     device: 'disk',
@@ -67,14 +68,7 @@ export async function planAttachDisk(deps: HardwareDeps, entry: VmEntry, request
                     discard: want.discard,
                     limits: want.limits,
                 })
-                // From here on the volume may be the VM's, whatever becomes of us: a volume too many is the lesser evil.
-                await task.keep()
-                try {
-                    await attachDevice(deps, renderXml(disk), placing)
-                } catch (trouble) {
-                    if (volume && asFault(trouble).code !== 'unknown') await task.undo(undoOf(task, volume))
-                    throw trouble
-                }
+                await attachDevice(deps, renderXml(disk), placing)
             })
         },
     }
@@ -82,6 +76,13 @@ export async function planAttachDisk(deps: HardwareDeps, entry: VmEntry, request
 
 const hasScsi = (hardware: Hardware): boolean =>
     findAll(hardware.domain, 'devices/controller').some(controller => attribute(controller, 'type') === 'scsi')
+
+/** libvirt would add a controller of an old kind by itself. */
+async function needScsi(deps: HardwareDeps, hardware: Hardware, placing: Placing): Promise<void> {
+    if (hasScsi(hardware)) return
+    const model = { type: 'scsi', model: 'virtio-scsi' }
+    await attachDevice(deps, renderXml({ name: 'controller', attributes: model }), placing)
+}
 
 const nextTarget = (hardware: Hardware, bus: string): string =>
     freeTarget(
@@ -113,13 +114,23 @@ async function draftVolume(
     return volume
 }
 
-async function makeVolume(deps: HardwareDeps, task: RunningTask, volume: NewVolume): Promise<VolumeFacts> {
-    await task.undo(undoOf(task, volume))
+async function makeVolume(
+    deps: HardwareDeps,
+    task: RunningTask,
+    about: { entry: VmEntry; volume: NewVolume; source?: VolumeFacts },
+): Promise<VolumeFacts> {
+    const { entry, volume, source } = about
+    await task.undo(unlessUsed(task, entry, volume))
+    const whole = await watchCopied(deps, source && !volume.linked ? [source] : [])
     const onProgress = (fraction: number) => task.progress(fraction * 0.9, 'making the volume')
-    return deps.volumes.create({ ...volume, by: task.id, signal: task.signal, onProgress })
+    const made = await deps.volumes.create({ ...volume, by: task.id, signal: task.signal, onProgress })
+    await whole()
+    return made
 }
 
-/** A CD drive, empty or with an ISO. None of the buses that guests boot CDs from can be plugged while they run. */
+const DRIVE_BUSES = ['sata', 'ide', 'scsi', 'usb']
+
+/** A CD drive, empty or with an ISO; plugged into what runs where its bus allows that. */
 async function planAttachDrive(
     deps: HardwareDeps,
     entry: VmEntry,
@@ -132,16 +143,28 @@ async function planAttachDrive(
     refuseErrors(sources.findings.map(found => ({ ...found, at: 'disk.existing' })))
     const machine = attribute(find(hardware.domain, 'os/type'), 'machine')
     const bus = request.disk?.bus || (/q35/.test(machine) ? 'sata' : 'ide')
+    if (!DRIVE_BUSES.includes(bus) || (bus === 'ide' && /q35/.test(machine)))
+        throw new Fault('invalid', {
+            summary: 'A CD drive of this VM cannot be on that bus',
+            detail: `${JSON.stringify(bus.slice(0, 40))} with the machine ${machine}`,
+            fix: `Take ${DRIVE_BUSES.filter(one => one !== 'ide' || !/q35/.test(machine)).join(', ')}, or leave it out.`,
+            at: 'disk.bus',
+        })
+    const hot = HOT_BUSES.has(bus)
     return {
         kind: 'vm.attach-disk',
         title: `Add a CD drive to ${entry.name}`,
         plan: [{ sentence: `Add a CD drive to ${entry.name}, ${iso ? `with ${iso}` : 'empty'}` }],
-        findings: entry.active ? [nextStart(entry, 'a CD drive')] : [],
+        findings: entry.active && !hot ? [nextStart(entry, 'a CD drive')] : [],
         work: task =>
             deps.inventory.edit(entry.uuid, request.revision, async () => {
-                const target = nextTarget(await readHardware(deps, entry), bus)
+                const now = await entryNow(deps, entry)
+                const present = await readHardware(deps, now)
+                const placing = { entry: now, task, live: hot }
+                if (bus === 'scsi') await needScsi(deps, present, placing)
+                const target = nextTarget(present, bus)
                 const disk = diskElement({ target, device: 'cdrom', bus, volume: sources.isos[0] })
-                await attachDevice(deps, renderXml(disk), { entry, task, live: false })
+                await attachDevice(deps, renderXml(disk), placing)
             }),
     }
 }

@@ -10,22 +10,25 @@ import {
     type ResizeDiskRequest,
     type UpdateDiskRequest,
 } from '../../gen/proto/capabilities/vm/vm_pb.js'
-import { type Change, needPersistent, notNow, type PlanStep } from './begin.ts'
+import { type Change, entryNow, needPersistent, nextStart, notNow, type PlanStep } from './begin.ts'
 import { vmNames } from './deps.ts'
 import {
     CONFIG,
     detachDevice,
+    type Hardware,
     type HardwareDeps,
     HOT_BUSES,
     LIVE,
     needDisk,
-    nextStart,
     readHardware,
 } from './hardware.ts'
-import { checkRevision, type VmEntry } from './inventory.ts'
+import { checkRevision, isVolume, type VmEntry } from './inventory.ts'
+import { listSnapshots } from './snapshots.ts'
 import { checkDisk } from './spec-devices.ts'
 import { refuseErrors } from './spec-finding.ts'
-import type { VolumeFacts } from './volumes.ts'
+import { afterDetach } from './take-back.ts'
+import { volumeAt } from './volume-at.ts'
+import { lookThrough, refOf, type VolumeFacts } from './volumes.ts'
 import { diskWantOf, limitsWantOf } from './want.ts'
 import { ensure, setAttribute } from './xml/document.ts'
 import { editDomain } from './xml/edit.ts'
@@ -35,21 +38,8 @@ import { type DiskFacts, readDisks } from './xml/read-devices.ts'
 export async function planDetachDisk(deps: HardwareDeps, entry: VmEntry, request: DetachDiskRequest): Promise<Change> {
     const hardware = await readHardware(deps, entry)
     checkRevision(request.revision, hardware.revision)
-    const { next, now } = needDisk(hardware, entry, request.target)
-    const disk = (next ?? now)!
-    const hot = HOT_BUSES.has(disk.bus)
-    if (!entry.persistent && !hot) needPersistent(entry)
-    let volume: VolumeFacts | undefined
-    if (request.delete) {
-        if (now && !hot)
-            throw notNow(
-                entry,
-                'A disk on that bus stays in the guest until it stops, so it cannot be deleted yet',
-                'Shut the VM down first, or detach the disk without deleting it.',
-            )
-        volume = needDeletable(deps, entry, disk)
-    }
-    const ref = volume && `${volume.pool}/${volume.name}`
+    const { disk, hot, now, volume } = await checkDetach(deps, entry, { hardware, request })
+    const ref = volume && refOf(volume)
     return {
         kind: 'vm.detach-disk',
         title: `Detach ${disk.target} from ${entry.name}`,
@@ -60,39 +50,77 @@ export async function planDetachDisk(deps: HardwareDeps, entry: VmEntry, request
         findings: now && !hot ? [nextStart(entry, disk.target)] : [],
         work: task =>
             deps.inventory.edit(entry.uuid, request.revision, async () => {
-                const present = await readHardware(deps, entry)
-                const found = needDisk(present, entry, request.target)
-                const device = { config: found.next?.element, live: found.now?.element, alias: found.now?.alias ?? '' }
-                await detachDevice(deps, device, { entry, task, live: hot })
+                const present = await entryNow(deps, entry)
+                const found = await checkDetach(deps, present, { hardware: await readHardware(deps, present), request })
+                const { next, now } = found
+                if (disk.source !== found.disk.source || ref !== (found.volume && refOf(found.volume)))
+                    throw changed(present, request.target)
+                if (found.volume) await task.undo(afterDetach(present, found.volume))
+                const device = { config: next?.element, live: now?.element, alias: now?.alias ?? '' }
+                await detachDevice(deps, device, { entry: present, task, live: found.hot })
                 await deps.inventory.refresh(entry.uuid)
-                if (volume && ref) {
-                    needDeletable(deps, entry, disk)
-                    await deps.volumes.remove(ref)
-                }
+                if (!found.volume) return
+                await needDeletable(deps, present, disk)
+                await deps.volumes.remove(refOf(found.volume))
             }),
     }
 }
 
-/** The volume of a disk, when nobody else stands on it. @throws Fault `precondition`, `conflict` */
-function needDeletable(
-    deps: Pick<HardwareDeps, 'volumes' | 'inventory' | 'hidesVms'>,
+/** What detaching means for the VM as it is. @throws Fault `not-found`, `precondition`, `conflict` */
+async function checkDetach(
+    deps: HardwareDeps,
     entry: VmEntry,
-    disk: DiskFacts,
-): VolumeFacts {
+    about: { hardware: Hardware; request: DetachDiskRequest },
+): Promise<{ disk: DiskFacts; next?: DiskFacts; now?: DiskFacts; hot: boolean; volume?: VolumeFacts }> {
+    const { next, now } = needDisk(about.hardware, entry, about.request.target)
+    const disk = (next ?? now)!
+    const hot = HOT_BUSES.has(disk.bus)
+    if (!entry.persistent && !hot) needPersistent(entry)
+    const found = { disk, next, now, hot }
+    if (!about.request.delete) return found
+    if (now && !hot)
+        throw notNow(
+            entry,
+            'A disk on that bus stays in the guest until it stops, so it cannot be deleted yet',
+            'Shut the VM down first, or detach the disk without deleting it.',
+        )
+    return { ...found, volume: await needDeletable(deps, entry, disk) }
+}
+
+const changed = (entry: VmEntry, target: string): Fault =>
+    new Fault('conflict', {
+        summary: 'The disk is another one by now',
+        detail: `${target} of ${entry.name}`,
+        fix: 'Look at the disks of the VM, and try again.',
+        at: 'target',
+    })
+
+/** The volume of a disk, when nobody else and no snapshot stands on it. @throws Fault `precondition`, `conflict` */
+async function needDeletable(deps: HardwareDeps, entry: VmEntry, disk: DiskFacts): Promise<VolumeFacts> {
     if (disk.device !== 'disk' || disk.readonly || disk.shareable)
         throw notNow(
             entry,
             'Only a disk of the VM alone is deleted with it, no CD and nothing that is shared',
             'Detach it without deleting it; who may manage images deletes the volume: debvisor image delete.',
         )
-    const volume = deps.volumes.byPath(disk.source)
+    const volume = await volumeAt(deps, disk.source)
     if (!volume)
         throw notNow(
             entry,
             'The disk is in no pool, so it is not deleted',
             'Detach it without deleting it, and remove the file or device by hand.',
         )
-    const others = deps.inventory.usersOfPath(disk.source).filter(other => other.uuid !== entry.uuid)
+    const snapshot = (await listSnapshots(deps.libvirt, entry.dom)).find(({ files, disks }) =>
+        [...files, ...disks.map(one => one.overlay)].some(file => isVolume(file, volume)),
+    )
+    if (snapshot)
+        throw notNow(
+            entry,
+            'A snapshot of the VM stands on that disk, so it is not deleted',
+            `Delete the snapshot ${snapshot.name} first, or detach the disk without deleting it.`,
+        )
+    await lookThrough(deps, [volume])
+    const others = deps.inventory.usersOfVolume(volume).filter(other => other.uuid !== entry.uuid)
     const overlays = deps.volumes.standingOn(volume.path)
     if (others.length + overlays.length === 0) return volume
     throw new Fault('conflict', {
@@ -170,8 +198,8 @@ async function growDisk(
 
 /** The volume of a disk, read again: what is kept in memory of it is as old as its last change by others. */
 async function volumeNow(deps: Pick<HardwareDeps, 'volumes'>, disk: DiskFacts): Promise<VolumeFacts | undefined> {
-    const known = deps.volumes.byPath(disk.source)
-    return known && deps.volumes.find(`${known.pool}/${known.name}`)
+    const known = deps.volumes.at(disk.source)
+    return known && deps.volumes.find(refOf(known))
 }
 
 /** How large QEMU knows the disk of a running VM to be. */

@@ -1,11 +1,13 @@
 // CDs of a VM: put in, changed, ejected; and the cloud-init seed taken away after the first boot.
 import { Fault } from '../../base/fault.ts'
+import type { Finding } from '../../base/finding.ts'
 import { libvirtErrorOf } from '../../drivers/libvirt/libvirt.ts'
 import type { ChangeMediaRequest } from '../../gen/proto/capabilities/vm/vm_pb.js'
-import { type Change, notNow } from './begin.ts'
+import { type Change, entryNow, notNow } from './begin.ts'
 import { vmNames } from './deps.ts'
 import { type HardwareDeps, needDisk, readHardware, updateDevice } from './hardware.ts'
-import type { VmEntry } from './inventory.ts'
+import { isVolume, type VmEntry } from './inventory.ts'
+import { notFoundIsFine } from './make.ts'
 import { setMetadataOf } from './settings.ts'
 import { findSources } from './sources.ts'
 import { refuseErrors } from './spec-finding.ts'
@@ -36,7 +38,10 @@ export async function planChangeMedia(
         kind: 'vm.change-media',
         title: iso ? `Put ${iso} into ${target} of ${entry.name}` : `Eject ${target} of ${entry.name}`,
         plan: [{ sentence: iso ? `Put ${iso} into ${target} of ${entry.name}` : `Eject ${target} of ${entry.name}` }],
-        work: () => deps.inventory.edit(entry.uuid, '', () => insert(deps, entry, { target, medium, force })),
+        work: () =>
+            deps.inventory.edit(entry.uuid, '', async () =>
+                insert(deps, await entryNow(deps, entry), { target, medium, force }),
+            ),
     }
 }
 
@@ -80,11 +85,21 @@ function setMedium(drive: Element, medium: VolumeFacts | undefined): Element {
     return drive
 }
 
+/** That a seed was not found is said: its pool may be stopped, and then its secrets are still there. */
+export const seedNotFound = (entry: VmEntry): Finding => ({
+    severity: 'warning',
+    code: 'seed-not-found',
+    at: 'vm',
+    summary: 'The cloud-init seed is not found, so it is not deleted',
+    detail: entry.seed,
+    fix: 'Where its pool is stopped, start it and delete the volume: debvisor image delete.',
+})
+
 /** Ejects the seed everywhere it is, and deletes its volume. @throws Fault `precondition` where there is none */
 export async function planRemoveSeed(deps: HardwareDeps, entry: VmEntry): Promise<Change> {
     if (entry.seed === '') throw notNow(entry, 'The VM has no cloud-init seed', 'Nothing is to be done.')
-    const volume = await deps.volumes.find(entry.seed).catch(() => undefined)
-    const others = volume ? deps.inventory.usersOfPath(volume.path).filter(other => other.uuid !== entry.uuid) : []
+    const volume = await deps.volumes.find(entry.seed).catch(notFoundIsFine)
+    const others = volume ? deps.inventory.usersOfVolume(volume).filter(other => other.uuid !== entry.uuid) : []
     if (others.length > 0)
         throw new Fault('conflict', {
             summary: 'Another VM uses that seed',
@@ -96,18 +111,20 @@ export async function planRemoveSeed(deps: HardwareDeps, entry: VmEntry): Promis
         title: `Remove the cloud-init seed of ${entry.name}`,
         plan: [
             { sentence: `Eject the seed from ${entry.name}` },
-            { sentence: `Delete the volume ${entry.seed}`, destroys: `volume:${entry.seed}` },
+            ...(volume ? [{ sentence: `Delete the volume ${entry.seed}`, destroys: `volume:${entry.seed}` }] : []),
         ],
+        findings: volume ? [] : [seedNotFound(entry)],
         work: () =>
             deps.inventory.edit(entry.uuid, '', async () => {
-                const hardware = await readHardware(deps, entry)
-                const holds = (source: string) => source !== '' && (source === volume?.path || source === entry.seed)
+                const now = await entryNow(deps, entry)
+                const hardware = await readHardware(deps, now)
+                const holds = (source: string) => source === entry.seed || (volume && isVolume(source, volume))
                 const targets = new Set(
                     [...hardware.disks, ...hardware.liveDisks].filter(disk => holds(disk.source)).map(d => d.target),
                 )
-                for (const target of targets) await insert(deps, entry, { target, medium: undefined, force: true })
+                for (const target of targets) await insert(deps, now, { target, medium: undefined, force: true })
                 const metadata = readMetadata(hardware.domain)
-                await setMetadataOf(deps.libvirt.connection(), entry, { ...metadata, seed: '' })
+                await setMetadataOf(deps.libvirt.connection(), now, { ...metadata, seed: '' })
                 if (volume) await deps.volumes.remove(entry.seed)
             }),
     }

@@ -1,22 +1,12 @@
 // Network cards of a VM that exists: attached, changed, detached.
-
 import { create } from '@bufbuild/protobuf'
 import { Fault } from '../../base/fault.ts'
 import type { Finding } from '../../base/finding.ts'
 import type { AttachNicRequest, DetachNicRequest, UpdateNicRequest } from '../../gen/proto/capabilities/vm/vm_pb.js'
 import { NewNicSchema } from '../../gen/proto/capabilities/vm/vm_pb.js'
-import { type Change, needPersistent } from './begin.ts'
+import { type Change, entryNow, needPersistent, nextStart } from './begin.ts'
 import { macOwner } from './create.ts'
-import { vmNames } from './deps.ts'
-import {
-    attachDevice,
-    detachDevice,
-    type Hardware,
-    type HardwareDeps,
-    nextStart,
-    readHardware,
-    updateDevice,
-} from './hardware.ts'
+import { attachDevice, detachDevice, type Hardware, type HardwareDeps, readHardware, updateDevice } from './hardware.ts'
 import { checkRevision, type VmEntry } from './inventory.ts'
 import { findSources } from './sources.ts'
 import { checkNic, type NicWant } from './spec-devices.ts'
@@ -52,19 +42,29 @@ export async function planAttachNic(deps: HardwareDeps, entry: VmEntry, request:
         plan: [{ sentence: `Attach a network card (${mac}) of ${entry.name} to ${where(want)}` }],
         findings,
         work: task =>
-            deps.inventory.edit(entry.uuid, request.revision, async () => {
-                const taken = deps.inventory.macs().get(mac)
-                if (taken)
-                    refuseErrors(
-                        checkNic({ ...want, mac }, 'nic', {
-                            libvirtVersion: 0,
-                            owner: () => vmNames(deps, [taken])[0],
-                        }),
-                    )
-                const present = deps.inventory.byUuid(entry.uuid) ?? entry
-                const xml = renderXml(nicElement({ ...want, mac }))
-                await attachDevice(deps, xml, { entry: present, task, live: true })
-            }),
+            holdingMac(deps, { entry, want, mac }, () =>
+                deps.inventory.edit(entry.uuid, request.revision, async () => {
+                    const present = await entryNow(deps, entry)
+                    const xml = renderXml(nicElement({ ...want, mac }))
+                    await attachDevice(deps, xml, { entry: present, task, live: true })
+                }),
+            ),
+    }
+}
+
+/** Nobody else is given the MAC meanwhile, by whatever way. @throws Fault with the finding for one that is taken by now */
+async function holdingMac(
+    deps: HardwareDeps,
+    { entry, want, mac }: { entry: VmEntry; want: NicWant; mac: string },
+    work: () => Promise<void>,
+): Promise<void> {
+    const letGo = deps.maker.holdMac(mac, entry.name)
+    const owner = () => macOwner(deps, mac)
+    if (!letGo) return refuseErrors(checkNic({ ...want, mac }, 'nic', { libvirtVersion: 0, owner }))
+    try {
+        await work()
+    } finally {
+        letGo()
     }
 }
 
@@ -141,10 +141,11 @@ export async function planUpdateNic(deps: HardwareDeps, entry: VmEntry, request:
         findings: later && entry.active ? [...findings, nextStart(entry, `the model of ${facts.mac}`)] : findings,
         work: () =>
             deps.inventory.edit(entry.uuid, request.revision, async () => {
-                const present = needNic(await readHardware(deps, entry), entry, request.mac)
-                await updateDevice(deps, entry, {
+                const vm = await entryNow(deps, entry)
+                const present = needNic(await readHardware(deps, vm), vm, request.mac)
+                await updateDevice(deps, vm, {
                     live: present.now && change(present.now.element, false),
-                    config: entry.persistent && present.next ? change(present.next.element, true) : undefined,
+                    config: vm.persistent && present.next ? change(present.next.element, true) : undefined,
                 })
             }),
     }
@@ -188,13 +189,14 @@ export async function planDetachNic(deps: HardwareDeps, entry: VmEntry, request:
         plan: [{ sentence: `Detach the network card ${facts.mac} from ${entry.name}` }],
         work: task =>
             deps.inventory.edit(entry.uuid, request.revision, async () => {
-                const present = needNic(await readHardware(deps, entry), entry, request.mac)
+                const vm = await entryNow(deps, entry)
+                const present = needNic(await readHardware(deps, vm), vm, request.mac)
                 const device = {
                     config: present.next?.element,
                     live: present.now?.element,
                     alias: present.now?.alias ?? '',
                 }
-                await detachDevice(deps, device, { entry, task, live: true })
+                await detachDevice(deps, device, { entry: vm, task, live: true })
             }),
     }
 }

@@ -1,6 +1,5 @@
 // Devices of a VM, in what runs and at the next start: attached, changed and detached, and what the guest says to it.
 import { Fault } from '../../base/fault.ts'
-import type { Finding } from '../../base/finding.ts'
 import { libvirtErrorOf, VIR } from '../../drivers/libvirt/libvirt.ts'
 import type { RunningTask } from '../../engine/task.ts'
 import type { VmDeps } from './deps.ts'
@@ -58,15 +57,6 @@ const NOT_LIVE = /hot-?(un)?plug|no more available pci|no pci slot|not supported
 const onlyStopped = (trouble: unknown): boolean =>
     NOT_LIVE.test(libvirtErrorOf(trouble)?.message ?? '') ||
     (trouble instanceof Fault && trouble.code === 'unsupported')
-
-export const nextStart = (entry: VmEntry, what: string): Finding => ({
-    severity: 'info',
-    code: 'next-start',
-    at: what,
-    summary: 'It takes effect at the next start',
-    detail: `${what} of ${entry.name}`,
-    fix: 'Shut the VM down and start it: a reboot from inside does not do.',
-})
 
 export interface Placing {
     entry: VmEntry

@@ -35,6 +35,10 @@ export function createInventory(deps: InventoryDeps): Inventory {
     let epoch = 0
     let closed = false
     let sweepAt = 0
+    // Moments are counted: each start is one, and each time that libvirt was away, when starts are not heard of.
+    let moments = 0
+    let awayAt = 0
+    const startedAt = new Map<string, number>()
     let markReady = () => {}
     const readied = new Promise<void>(resolve => {
         markReady = resolve
@@ -79,6 +83,7 @@ export function createInventory(deps: InventoryDeps): Inventory {
         switch (kind) {
             case 'lifecycle': {
                 const started = event.event === VIR.VIR_DOMAIN_EVENT_STARTED
+                if (started) startedAt.set(uuidFromBytes(dom.uuid), ++moments)
                 const pauses: number[] = [VIR.VIR_DOMAIN_EVENT_SUSPENDED, VIR.VIR_DOMAIN_EVENT_RESUMED]
                 return mark(dom, !pauses.includes(event.event), started)
             }
@@ -190,6 +195,7 @@ export function createInventory(deps: InventoryDeps): Inventory {
         try {
             const all = await readStates(connection)
             for (const entry of store.list()) if (!all.has(entry.uuid)) store.drop(entry.uuid)
+            for (const uuid of startedAt.keys()) if (!all.has(uuid)) startedAt.delete(uuid)
             const rest = all.values()
             await Promise.all(
                 Array.from({ length: READERS }, async () => {
@@ -247,6 +253,7 @@ export function createInventory(deps: InventoryDeps): Inventory {
     })
     const stopDown = libvirt.onDown(() => {
         epoch++
+        awayAt = ++moments
         reading = true
         dirty.clear()
         store.away()
@@ -306,6 +313,8 @@ export function createInventory(deps: InventoryDeps): Inventory {
                     await refresh(uuid).catch(() => undefined)
                 }
             }),
+        moment: () => moments,
+        startedSince: (uuid, moment) => awayAt > moment || (startedAt.get(uuid) ?? 0) > moment,
         ready: () => readied,
         async close() {
             closed = true

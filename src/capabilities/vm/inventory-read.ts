@@ -63,6 +63,7 @@ export function entryOf(next: Summary, now: Summary | undefined) {
         networks: both(next.networks, now?.networks),
         macs: both(next.macs, now?.macs),
         paths: both(next.paths, now?.paths),
+        disks: both(next.disks, now?.disks),
         pending: now !== undefined && pendingChanges(now, next).length > 0,
         agentConnected: now?.agentConnected ?? false,
     }

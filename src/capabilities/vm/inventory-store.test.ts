@@ -31,6 +31,7 @@ const vm = (n: number, more: Partial<VmEntry> = {}): VmEntry => ({
     networks: [],
     macs: [`52:54:00:00:00:0${n}`],
     paths: [`/images/${n}`],
+    disks: [`/images/${n}`],
     revision: 'a',
     pending: false,
     agentConnected: false,
@@ -88,10 +89,13 @@ test('what is not there, not read yet, or ambiguous', () => {
     expect(() => store.resolve(uuid(1))).toThrow('UUID of one VM and the name of another')
 })
 
-test('users of a path and MACs follow changes', () => {
+test('users of a volume, by either of its names, and MACs follow changes', () => {
     store.put(vm(1, { paths: ['/base', '/1'] }))
-    store.put(vm(2, { paths: ['/base', '/2'] }))
-    const users = (path: string) => store.reading.usersOfPath(path).map(entry => entry.name)
+    store.put(vm(2, { paths: ['/base', '/2', 'pool/one'] }))
+    const users = (path: string) =>
+        store.reading.usersOfVolume({ path, pool: 'pool', name: path.slice(1) }).map(entry => entry.name)
+    expect(users('/one')).toEqual(['vm2'])
+    expect(users('/two')).toEqual([])
     expect(users('/base')).toEqual(['vm1', 'vm2'])
     store.put(vm(1, { paths: ['/1'] }))
     expect(users('/base')).toEqual(['vm2'])

@@ -3,7 +3,7 @@ import { toBinary } from '@bufbuild/protobuf'
 import { Fault } from '../../base/fault.ts'
 import { type Vm, VmSchema } from '../../gen/proto/capabilities/vm/vm_pb.js'
 import type { Clock } from '../../ports/ports.ts'
-import type { Inventory, InventoryChange, VmEntry } from './inventory.ts'
+import type { Inventory, InventoryChange, VmEntry, VolumeNames } from './inventory.ts'
 import { lineOf, sameEntry, sameTexts } from './inventory-line.ts'
 
 interface Cached {
@@ -19,7 +19,18 @@ interface Watcher {
 
 type Reading = Pick<
     Inventory,
-    'resolve' | 'byUuid' | 'byName' | 'list' | 'usersOfPath' | 'macs' | 'watch' | 'until' | 'note' | 'line' | 'encoded'
+    | 'resolve'
+    | 'byUuid'
+    | 'byName'
+    | 'list'
+    | 'usersOfPath'
+    | 'usersOfVolume'
+    | 'macs'
+    | 'watch'
+    | 'until'
+    | 'note'
+    | 'line'
+    | 'encoded'
 >
 
 export interface Store {
@@ -142,7 +153,7 @@ export function createStore(clock: Clock): Store {
         })
     }
 
-    function usersOfPath(path: string): VmEntry[] {
+    function usersOf(sources: string[]): VmEntry[] {
         if (!users) {
             users = new Map()
             for (const entry of sorted) {
@@ -152,8 +163,11 @@ export function createStore(clock: Clock): Store {
                 }
             }
         }
-        return [...(users.get(path) ?? [])].flatMap(uuid => entries.get(uuid) ?? [])
+        const found = new Set(sources.flatMap(source => [...(users?.get(source) ?? [])]))
+        return [...found].flatMap(uuid => entries.get(uuid) ?? [])
     }
+    const usersOfPath = (path: string) => usersOf([path])
+    const usersOfVolume = ({ path, pool, name }: VolumeNames) => usersOf([path, `${pool}/${name}`])
 
     function allMacs(): ReadonlyMap<string, VmEntry> {
         macs ??= new Map(sorted.flatMap(entry => entry.macs.map(mac => [mac, entry] as const)))
@@ -258,6 +272,7 @@ export function createStore(clock: Clock): Store {
             byName,
             list,
             usersOfPath,
+            usersOfVolume,
             macs: allMacs,
             watch,
             until,

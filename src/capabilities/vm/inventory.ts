@@ -3,6 +3,17 @@ import { Fault } from '../../base/fault.ts'
 import type { DomainRef } from '../../gen/libvirt/protocol.ts'
 import type { State, Vm } from '../../gen/proto/capabilities/vm/vm_pb.js'
 
+/** The names of a volume in definitions: its path, or its pool and name. */
+export interface VolumeNames {
+    pool: string
+    name: string
+    path: string
+}
+
+/** True where a source, as a definition has it, is that volume. */
+export const isVolume = (source: string, { pool, name, path }: VolumeNames): boolean =>
+    source !== '' && (source === path || source === `${pool}/${name}`)
+
 /** What is kept of a VM. An entry never changes: a change makes a new one. */
 export interface VmEntry {
     readonly uuid: string
@@ -38,6 +49,8 @@ export interface VmEntry {
     readonly macs: readonly string[]
     /** Sources of its disks, of the next start and of the running guest, as the XML has them (with backing chains). */
     readonly paths: readonly string[]
+    /** Of these, the sources of disks that it writes to. */
+    readonly disks: readonly string[]
     /** Short hash of the inactive XML. */
     readonly revision: string
     /** The definition of the next start differs from what runs. */
@@ -81,8 +94,14 @@ export interface Inventory {
     byName(name: string): VmEntry | undefined
     /** All, in order of their names. The array is shared: never change it. */
     list(): readonly VmEntry[]
-    /** VMs that have this path as a disk or in a backing chain, running or at the next start. */
+    /** VMs that have this volume as a disk or in a backing chain, running or at the next start, however they name it. */
+    usersOfVolume(volume: VolumeNames): VmEntry[]
+    /** The same for a file that is no volume, such as UEFI variables; one that is may have another name too. */
     usersOfPath(path: string): VmEntry[]
+    /** A moment, for `startedSince`. */
+    moment(): number
+    /** True where the VM was started after that moment, or may have been while libvirt was away. */
+    startedSince(uuid: string, moment: number): boolean
     /** MAC in lower case → who has it. The map is shared: never change it. */
     macs(): ReadonlyMap<string, VmEntry>
     /** What there is, then every change, several of one VM as one; ends when the signal aborts. */

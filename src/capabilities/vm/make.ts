@@ -4,7 +4,9 @@ import { asFault, Fault } from '../../base/fault.ts'
 import { domainRef, VIR } from '../../drivers/libvirt/libvirt.ts'
 import type { RunningTask, UndoStep } from '../../engine/task.ts'
 import type { VmDeps } from './deps.ts'
+import type { VolumeNames } from './inventory.ts'
 import { wakeNetworks } from './networks.ts'
+import { watchCopied } from './sources.ts'
 import { undefine } from './undefine.ts'
 import { type NewVolume, undoOf, type VolumeFacts } from './volumes.ts'
 
@@ -12,6 +14,8 @@ export interface Recipe {
     uuid: string
     name: string
     volumes: NewVolume[]
+    /** Whose content they get: no VM may write to these meanwhile. */
+    copied: VolumeNames[]
     /** A seed to be written into a volume of its own. */
     seed?: { volume: NewVolume; data: Uint8Array }
     /** The definition, once the volumes are there. */
@@ -33,6 +37,8 @@ export interface Reservations {
     mac(mac: string): string | undefined
     /** Takes a name for itself, and answers how to let go of it; undefined when somebody has it. */
     take(name: string): { macs(macs: readonly string[]): void; release(): void } | undefined
+    /** Takes a MAC for a VM that gets it, and answers how to let go of it; undefined when somebody has it. */
+    holdMac(mac: string, name: string): (() => void) | undefined
 }
 
 export interface Maker extends Reservations {
@@ -51,6 +57,7 @@ const MIN_SEED_BYTES = 1
 export function createMaker(deps: VmDeps): Maker {
     const { libvirt, inventory, volumes, tasks } = deps
     const names = new Map<string, readonly string[]>()
+    const held = new Map<string, string>()
 
     const take = (name: string) => {
         if (names.has(name) || inventory.byName(name)) return undefined
@@ -61,7 +68,7 @@ export function createMaker(deps: VmDeps): Maker {
         }
     }
     const macOwner = (mac: string) =>
-        inventory.macs().get(mac)?.name ?? [...names].find(([, macs]) => macs.includes(mac))?.[0]
+        inventory.macs().get(mac)?.name ?? held.get(mac) ?? [...names].find(([, macs]) => macs.includes(mac))?.[0]
 
     async function make(task: RunningTask, recipe: Recipe): Promise<void> {
         const by = task.id
@@ -84,12 +91,14 @@ export function createMaker(deps: VmDeps): Maker {
                 ...all.map(volume => task.undo(undoOf(task, volume))),
                 task.undo({ kind: KIND, uuid: recipe.uuid, name: recipe.name }),
             ])
+            const whole = await watchCopied(deps, recipe.copied)
             for (const [i, volume] of recipe.volumes.entries()) {
                 const share = (fraction: number) => (0.9 * (i + fraction)) / Math.max(1, recipe.volumes.length)
                 begin(share(0))
                 const onProgress = (fraction: number) => task.progress(share(fraction))
                 made.push(await volumes.create({ ...volume, by, signal: task.signal, onProgress }))
             }
+            await whole()
             let seed: VolumeFacts | undefined
             if (recipe.seed) {
                 begin(0.9)
@@ -137,6 +146,11 @@ export function createMaker(deps: VmDeps): Maker {
         take,
         name: name => names.has(name) || inventory.byName(name) !== undefined,
         mac: macOwner,
+        holdMac(mac, name) {
+            if (macOwner(mac) !== undefined) return undefined
+            held.set(mac, name)
+            return () => void held.delete(mac)
+        },
         fillMacs(macs) {
             const given: string[] = []
             for (const mac of macs) given.push(mac || freshMac(m => macOwner(m) !== undefined || given.includes(m)))

@@ -1,37 +1,40 @@
-// Moving a disk to another pool: copied below a running guest and switched over, or copied while the VM is stopped.
+// Moving a disk to another pool: what can be moved, and the move of a stopped VM's (move-live.ts has the others).
 import { asFault, Fault } from '../../base/fault.ts'
 import type { Finding } from '../../base/finding.ts'
-import { libvirtErrorOf, VIR } from '../../drivers/libvirt/libvirt.ts'
-import type { Anchor, RunningTask, UndoStep } from '../../engine/task.ts'
+import { VIR } from '../../drivers/libvirt/libvirt.ts'
+import type { Anchor, RunningTask } from '../../engine/task.ts'
 import type { MoveDiskRequest } from '../../gen/proto/capabilities/vm/vm_pb.js'
-import { type Change, needPersistent, notNow } from './begin.ts'
+import { type Change, entryNow, needPersistent, notNow } from './begin.ts'
 import type { MakeDeps } from './create.ts'
 import { vmNames } from './deps.ts'
 import { liveBytes } from './hardware-disks.ts'
-import type { VmEntry } from './inventory.ts'
+import { isVolume, type VmEntry } from './inventory.ts'
 import { notFoundIsFine } from './make.ts'
+import {
+    anchorOf,
+    finishLive,
+    LIVE,
+    leave,
+    type Move,
+    moveLive,
+    promise,
+    sourceNow,
+    switchOver,
+    undoLive,
+} from './move-live.ts'
 import { listSnapshots } from './snapshots.ts'
-import { inUse } from './sources.ts'
+import { inUse, watchCopied } from './sources.ts'
 import { finding } from './spec-finding.ts'
-import { type NewVolume, undoOf, type VolumeFacts } from './volumes.ts'
-import { xmlText } from './xml/build-text.ts'
+import { volumeAt } from './volume-at.ts'
+import { lookThrough, type NewVolume, refOf } from './volumes.ts'
 import { putVolume } from './xml/clone.ts'
-import { driverFormat, sourceAttributes } from './xml/devices.ts'
 import { parseRoot } from './xml/document.ts'
 import { editDomain } from './xml/edit.ts'
 import { readDisks } from './xml/read-devices.ts'
 import { isOwn } from './xml/snapshot.ts'
 
-const POLL_MS = 250
-const UNDO = 'vm.move'
-
-interface Move {
-    entry: VmEntry
-    target: string
-    from: VolumeFacts
-    volume: NewVolume
-    keep: boolean
-}
+/** Kind of the anchor of the switch of a stopped VM. */
+const SWITCH = 'vm.move-stopped'
 
 /** @throws Fault with the reason when the disk cannot be moved there; nothing is changed then */
 export async function planMoveDisk(deps: MakeDeps, entry: VmEntry, request: MoveDiskRequest): Promise<Change> {
@@ -46,6 +49,7 @@ export async function planMoveDisk(deps: MakeDeps, entry: VmEntry, request: Move
             'The disk has snapshots, which would stay behind',
             'Delete the snapshots first, or make a full clone.',
         )
+    await lookThrough(deps, [from])
     const overlays = deps.volumes.standingOn(from.path)
     if (overlays.length > 0 && !request.keep)
         throw new Fault('conflict', {
@@ -54,7 +58,7 @@ export async function planMoveDisk(deps: MakeDeps, entry: VmEntry, request: Move
             fix: 'Keep the old volume, or delete the clones first.',
             at: 'keep',
         })
-    const others = (await inUse(deps, from.path)).filter(user => user.uuid !== entry.uuid)
+    const others = (await inUse(deps, from)).filter(user => user.uuid !== entry.uuid)
     if (others.length > 0)
         throw new Fault('conflict', {
             summary: 'Another VM has that volume as its disk',
@@ -114,7 +118,7 @@ async function findDisk(deps: MakeDeps, entry: VmEntry, target: string) {
     const next = readDisks(parseRoot(xml, 'domain')).find(d => d.target === target)
     if (next?.source !== disk.source)
         throw notNow(entry, 'The disk is another one at the next start', 'Stop the VM first.')
-    const known = isOwn(disk) ? deps.volumes.byPath(disk.source) : undefined
+    const known = isOwn(disk) ? await volumeAt(deps, disk.source) : undefined
     if (!known)
         throw new Fault('invalid', {
             summary: 'Only a disk of the VM in a pool can be moved',
@@ -144,43 +148,12 @@ async function checkFormat(deps: MakeDeps, volume: NewVolume): Promise<void> {
     }
 }
 
-const refOf = (volume: { pool: string; name: string }): string => `${volume.pool}/${volume.name}`
-
-type Promised = Pick<Move, 'entry' | 'target' | 'volume'>
-
-/** The copy job is ended first, then the volume goes. */
-async function promise(task: RunningTask, { entry, target, volume }: Promised): Promise<void> {
-    await Promise.all([task.undo(undoOf(task, volume)), task.undo({ kind: UNDO, uuid: entry.uuid, target })])
-}
-
-/**
- * Lets the VM use the copy. While that is under way nothing is promised: whatever becomes of us, a volume that may be
- * the disk is never taken back. Where `change` fails and the disk is the old one still, the promise is made again.
- */
-async function switchOver(
-    deps: MakeDeps,
-    move: Promised & { from: VolumeFacts; to: string },
-    on: { task: RunningTask; change: () => Promise<boolean> },
-): Promise<boolean> {
-    const { task, change } = on
-    await task.keep()
-    try {
-        const done = await change()
-        if (!done) await promise(task, move)
-        return done
-    } catch (thrown) {
-        const source = await sourceNow(deps, move.entry, move.target).catch(() => undefined)
-        if (source === move.to) return true
-        if (source === move.from.path && asFault(thrown).code !== 'unknown') await promise(task, move)
-        throw thrown
-    }
-}
-
 async function moveStopped(deps: MakeDeps, move: Move, task: RunningTask): Promise<void> {
     const { entry, target, from, volume } = move
     const { inventory } = deps
     await promise(task, move)
     task.progress(0, 'copying')
+    const whole = await watchCopied(deps, [from])
     const made = await deps.volumes.create({
         ...volume,
         by: task.id,
@@ -189,125 +162,49 @@ async function moveStopped(deps: MakeDeps, move: Move, task: RunningTask): Promi
         onProgress: fraction => task.progress(0.95 * fraction),
     })
     await inventory.edit(entry.uuid, '', async xml => {
-        await inventory.refresh(entry.uuid)
+        const present = await entryNow(deps, entry)
+        await whole()
         const now = readDisks(parseRoot(xml, 'domain')).find(disk => disk.target === target)
-        if (inventory.byUuid(entry.uuid)?.active || now?.source !== from.path)
+        if (present.active || !now || !isVolume(now.source, from))
             throw notNow(entry, 'The VM was started or changed while its disk was copied', 'Move it again.')
         const text = editDomain(xml, domain => {
             putVolume(readDisks(domain).find(disk => disk.target === target)!.element, made)
         })
         const flags = VIR.VIR_DOMAIN_DEFINE_VALIDATE
-        const change = async () => {
+        await task.anchor({ kind: SWITCH, ...anchorOf(move, made) })
+        await switchOver(deps, { entry, target, to: made }, async () => {
             await deps.libvirt.connection().call('domainDefineXMLFlags', { xml: text, flags })
             return true
-        }
-        await switchOver(deps, { ...move, to: made.path }, { task, change })
+        })
         await inventory.refresh(entry.uuid)
     })
     await leave(deps, move, task)
-}
-
-async function moveLive(deps: MakeDeps, move: Move, task: RunningTask): Promise<void> {
-    const { entry, target, from, volume, keep } = move
-    await promise(task, move)
-    task.progress(0, 'copying')
-    // It may have been grown since the plan was made.
-    const capacityBytes = Math.max(volume.capacityBytes, await liveBytes(deps, entry, { target }))
-    const made = await deps.volumes.create({ ...volume, capacityBytes, by: task.id })
-    const { type, attributes } = sourceAttributes(made)
-    const destxml = xmlText({
-        name: 'disk',
-        attributes: { type },
-        children: [
-            { name: 'driver', attributes: { type: driverFormat(made.format) } },
-            { name: 'source', attributes },
-        ],
-    })
-    const flags = VIR.VIR_DOMAIN_BLOCK_COPY_REUSE_EXT | VIR.VIR_DOMAIN_BLOCK_COPY_TRANSIENT_JOB
-    await deps.libvirt
-        .connection()
-        .call('domainBlockCopy', { dom: entry.dom, path: target, destxml, params: [], flags })
-    const anchor = { uuid: entry.uuid, target, old: refOf(from), volume: refOf(made), keep }
-    await task.anchor({ kind: UNDO, ...anchor })
-    await finishLive(deps, { ...move, to: made.path }, task)
-}
-
-/** Waits until the copy has caught up with the guest, and switches over. */
-async function finishLive(deps: MakeDeps, move: Move & { to: string }, task: RunningTask): Promise<void> {
-    const { entry, target, to } = move
-    const job = { dom: entry.dom, path: target }
-    for (;;) {
-        const { call } = deps.libvirt.connection()
-        if (task.signal.aborted) {
-            // A service that ends leaves the job to be taken up again; a cancel takes it back by the undo.
-            throw new Fault('cancelled', { summary: 'The task was cancelled' })
-        }
-        const info = await call('domainGetBlockJobInfo', { ...job, flags: 0 })
-        if (info.found === 0) {
-            if ((await sourceNow(deps, entry, target)) === to) break
-            throw new Fault('internal', {
-                summary: 'QEMU gave up copying the disk',
-                detail: `${target} of ${entry.name}`,
-                fix: 'See the space of the pool and the log of the VM in /var/log/libvirt/qemu, then move it again.',
-            })
-        }
-        const done = info.end > 0n ? Number(info.cur) / Number(info.end) : 0
-        task.progress(0.95 * done)
-        if (info.cur === info.end && info.end > 0n && (await pivot(deps, move, task))) break
-        await new Promise<void>(resolve => deps.clock.after(POLL_MS, resolve))
-    }
-    await deps.inventory.refresh(entry.uuid)
-    await leave(deps, move, task)
-}
-
-/** False while the copy has not caught up yet. */
-function pivot(deps: MakeDeps, move: Move & { to: string }, task: RunningTask): Promise<boolean> {
-    const { entry, target } = move
-    const flags = VIR.VIR_DOMAIN_BLOCK_JOB_ABORT_PIVOT
-    const change = async () => {
-        try {
-            await deps.libvirt.connection().call('domainBlockJobAbort', { dom: entry.dom, path: target, flags })
-            return true
-        } catch (thrown) {
-            if (libvirtErrorOf(thrown)?.number === VIR.VIR_ERR_BLOCK_COPY_ACTIVE) return false
-            throw thrown
-        }
-    }
-    return deps.inventory.edit(entry.uuid, '', () => switchOver(deps, move, { task, change }))
-}
-
-/** From here on the copy is the disk; what happens to the old volume cannot undo that. */
-async function leave(deps: MakeDeps, move: Pick<Move, 'from' | 'keep'>, task: RunningTask): Promise<void> {
-    await task.keep()
-    if (move.keep) return
-    try {
-        await deps.volumes.remove(refOf(move.from))
-    } catch (thrown) {
-        task.say(`The disk is moved, but the old volume ${refOf(move.from)} stays: ${asFault(thrown).message}`)
-    }
-}
-
-async function sourceNow(deps: Pick<MakeDeps, 'inventory'>, entry: VmEntry, target: string): Promise<string> {
-    const xml = (await deps.inventory.activeXml(entry.uuid)) ?? (await deps.inventory.inactiveXml(entry.uuid)).xml
-    return readDisks(parseRoot(xml, 'domain')).find(disk => disk.target === target)?.source ?? ''
 }
 
 /** Registers how a half-done move is taken back, and how one goes on after a restart of the daemon. */
 export function registerMove(deps: MakeDeps): void {
     const { inventory, tasks, volumes } = deps
-    tasks.onUndo(UNDO, async (step: UndoStep) => {
-        const entry = inventory.byUuid(String(step.uuid)) ?? (await inventory.refresh(String(step.uuid)))
-        if (!entry?.active) return
-        const { call } = deps.libvirt.connection()
-        const job = { dom: entry.dom, path: String(step.target), flags: 0 }
-        const info = await call('domainGetBlockJobInfo', job)
-        if (info.found !== 0 && info.type === VIR.VIR_DOMAIN_BLOCK_JOB_TYPE_COPY) await call('domainBlockJobAbort', job)
-        await inventory.refresh(entry.uuid)
-    })
-    tasks.onAnchor(UNDO, async (anchor: Anchor, task: RunningTask) => {
+    tasks.onUndo(LIVE, undoLive(deps))
+    const moveOf = async (anchor: Anchor) => {
+        await inventory.ready()
         const entry = inventory.resolve(String(anchor.uuid))
-        const [from, to] = await Promise.all([volumes.find(String(anchor.old)), volumes.find(String(anchor.volume))])
-        const move = { entry, target: String(anchor.target), from, volume: to, keep: anchor.keep === true, to: to.path }
-        await finishLive(deps, move, task)
+        const [old, made] = [String(anchor.old), String(anchor.volume)]
+        const to = await volumes.find(made)
+        // The last step of a move deletes it.
+        const from = (await volumes.find(old).catch(notFoundIsFine)) ?? { ...to, ...splitRef(old), path: '' }
+        return { entry, target: String(anchor.target), from, volume: to, keep: anchor.keep === true, to }
+    }
+    tasks.onAnchor(LIVE, async (anchor, task) => finishLive(deps, await moveOf(anchor), task))
+    tasks.onAnchor(SWITCH, async (anchor, task) => {
+        const move = await moveOf(anchor)
+        if (isVolume(await sourceNow(deps, move.entry, move.target), move.to)) return leave(deps, move, task)
+        // Nobody has seen whether the VM ran meanwhile: the copy may be old.
+        throw new Fault('unavailable', {
+            summary: 'DebVisor ended before the VM was let use the copy',
+            detail: `${move.target} of ${move.entry.name} is as it was`,
+            fix: 'Move it again.',
+        })
     })
 }
+
+const splitRef = (ref: string) => ({ pool: ref.slice(0, ref.indexOf('/')), name: ref.slice(ref.indexOf('/') + 1) })

@@ -5,7 +5,7 @@ import type { VmEntry } from './inventory.ts'
 import { beginShutdownAll } from './lifecycle.ts'
 import { type PowerDeps, planShutdown, startVm } from './power.ts'
 
-const entry = { uuid: 'u', name: 'web1', networks: ['lan'], persistent: true } as unknown as VmEntry
+const entry = { uuid: 'u', name: 'web1', networks: ['lan'], disks: [], persistent: true } as unknown as VmEntry
 
 function world() {
     const calls: string[] = []

@@ -5,11 +5,12 @@ import { VIR } from '../../drivers/libvirt/libvirt.ts'
 import type { Anchor, RunningTask } from '../../engine/task.ts'
 import { State } from '../../gen/proto/capabilities/vm/vm_pb.js'
 import { type Change, notNow } from './begin.ts'
+import { needNoClones } from './clones.ts'
 import type { VmDeps } from './deps.ts'
 import type { VmEntry } from './inventory.ts'
 import { needAwake, wakeNetworks } from './networks.ts'
 
-export type PowerDeps = Pick<VmDeps, 'libvirt' | 'inventory' | 'clock' | 'log' | 'tasks'>
+export type PowerDeps = Pick<VmDeps, 'libvirt' | 'inventory' | 'volumes' | 'clock' | 'log' | 'tasks'>
 
 const DEFAULT_SHUTDOWN_MS = 120_000
 const REBOOT_MS = 120_000
@@ -23,13 +24,14 @@ export interface StartOptions {
     wakesNetworks?: boolean
 }
 
-/** @throws Fault `precondition` for a template, or a VM that runs */
-export function planStart(deps: PowerDeps, entry: VmEntry, options: StartOptions = {}): Change {
+/** @throws Fault `precondition` for a template, or a VM that runs; `conflict` where linked clones stand on its disks */
+export async function planStart(deps: PowerDeps, entry: VmEntry, options: StartOptions = {}): Promise<Change> {
     const { paused } = options
     if (entry.template)
         throw notNow(entry, 'A template cannot be started', 'Clone it and start the clone, or make it a VM again.')
     if (entry.state === State.PAUSED) throw notNow(entry, 'The VM is paused, not stopped', 'Resume it.')
     if (entry.active) throw notNow(entry, 'The VM runs already', 'Nothing is to be done.')
+    await needNoClones(deps, entry)
     return {
         kind: 'vm.start',
         title: `Start ${entry.name}`,
@@ -40,12 +42,13 @@ export function planStart(deps: PowerDeps, entry: VmEntry, options: StartOptions
 
 /**
  * Starts a VM, or does nothing when it runs. Resolves when QEMU runs.
- * @throws Fault `precondition` for a network that sleeps and shall not be woken
+ * @throws Fault `precondition` for a network that sleeps and shall not be woken, `conflict` for clones on its disks
  */
 export async function startVm(deps: PowerDeps, uuid: string, options: StartOptions = {}): Promise<void> {
     const { paused, wakesNetworks } = options
     const entry = deps.inventory.resolve(uuid)
     if (entry.active) return
+    await needNoClones(deps, entry)
     const flags = paused ? VIR.VIR_DOMAIN_START_PAUSED : 0
     if (wakesNetworks) await wakeNetworks(deps, entry.networks)
     else await needAwake(deps, entry.networks)

@@ -1,10 +1,10 @@
 // What of a VM is no device: texts, tags, size, CPU, firmware, start order, name, and whether it is a template.
 import { Fault } from '../../base/fault.ts'
-import type { Finding } from '../../base/finding.ts'
 import { type Libvirt, VIR } from '../../drivers/libvirt/libvirt.ts'
 import type { RunningTask } from '../../engine/task.ts'
 import type { UpdateRequest } from '../../gen/proto/capabilities/vm/vm_pb.js'
-import { type Change, needPersistent, notNow, type PlanStep } from './begin.ts'
+import { type Change, entryNow, needPersistent, nextStart, notNow, type PlanStep } from './begin.ts'
+import { needNoClones } from './clones.ts'
 import { type VmDeps, vncSocketOf } from './deps.ts'
 import type { Host } from './host.ts'
 import { checkRevision, type VmEntry } from './inventory.ts'
@@ -17,7 +17,7 @@ import { editDomain } from './xml/edit.ts'
 import { METADATA_KEY, metadataText, readMetadata, type VmMetadata } from './xml/metadata.ts'
 import { readSummary } from './xml/read-summary.ts'
 
-export type SettingsDeps = Pick<VmDeps, 'libvirt' | 'inventory' | 'vncFolder'> & {
+export type SettingsDeps = Pick<VmDeps, 'libvirt' | 'inventory' | 'volumes' | 'vncFolder'> & {
     host: Host
     /** Throws where the caller may not change the tags so. Absent: he may. */
     checkTags?(before: readonly string[], after: readonly string[]): void
@@ -25,15 +25,6 @@ export type SettingsDeps = Pick<VmDeps, 'libvirt' | 'inventory' | 'vncFolder'> &
 
 const LIVE = VIR.VIR_DOMAIN_AFFECT_LIVE
 const CONFIG = VIR.VIR_DOMAIN_AFFECT_CONFIG
-
-const later = (entry: VmEntry, what: string): Finding => ({
-    severity: 'info',
-    code: 'next-start',
-    at: what,
-    summary: 'It takes effect at the next start',
-    detail: `${what} of ${entry.name}`,
-    fix: 'Shut the VM down and start it: a reboot from inside does not do.',
-})
 
 /** @throws Fault with all findings for what cannot be; `conflict` for an old revision */
 export async function planUpdate(deps: SettingsDeps, entry: VmEntry, request: UpdateRequest): Promise<Change> {
@@ -66,7 +57,7 @@ export async function planUpdate(deps: SettingsDeps, entry: VmEntry, request: Up
     ]
     if (plan.length === 0) plan.push({ sentence: 'Nothing: all is as it is asked for' })
     const said = entry.active
-        ? parts.filter(part => !part.live || part.laterFinding).map(part => later(entry, part.sentence))
+        ? parts.filter(part => !part.live || part.laterFinding).map(part => nextStart(entry, part.sentence))
         : []
     return {
         kind: 'vm.update',
@@ -160,7 +151,7 @@ export async function planRename(
     }
 }
 
-/** Only while it does not run. @throws Fault `precondition` */
+/** Only while it does not run. @throws Fault `precondition`, and `conflict` where clones stand on what would be a VM again */
 export async function planTemplate(deps: SettingsDeps, entry: VmEntry, template: boolean): Promise<Change> {
     if (entry.template === template)
         throw notNow(
@@ -168,8 +159,12 @@ export async function planTemplate(deps: SettingsDeps, entry: VmEntry, template:
             template ? 'The VM is a template already' : 'The VM is no template',
             'Nothing is to be done.',
         )
-    if (entry.active) throw notNow(entry, 'A running VM cannot become a template', 'Shut it down first.')
+    const needStopped = (vm: VmEntry) => {
+        if (vm.active) throw notNow(vm, 'A running VM cannot become a template', 'Shut it down first.')
+    }
+    needStopped(entry)
     needPersistent(entry)
+    if (!template) await needNoClones(deps, entry, { unknown: true })
     const starts = template && (entry.autostart || entry.ordered)
     return {
         kind: 'vm.template',
@@ -184,6 +179,9 @@ export async function planTemplate(deps: SettingsDeps, entry: VmEntry, template:
         ],
         work: () =>
             deps.inventory.edit(entry.uuid, '', async xml => {
+                const now = await entryNow(deps, entry)
+                needStopped(now)
+                if (!template) await needNoClones(deps, now, { unknown: true })
                 const connection = deps.libvirt.connection()
                 const present = readMetadata(parseRoot(xml, 'domain'))
                 const ordered = present.ordered && !template

@@ -10,6 +10,7 @@ import { notFoundIsFine } from './make.ts'
 import { setMetadataOf } from './settings.ts'
 import {
     canRevertExternal,
+    disksOf,
     jobEnded,
     listSnapshots,
     refreshPools,
@@ -20,13 +21,15 @@ import {
     watched,
 } from './snapshots.ts'
 import { finding } from './spec-finding.ts'
+import { lookThrough } from './volumes.ts'
 import { parseRoot } from './xml/document.ts'
 import { readMetadata, type VmMetadata } from './xml/metadata.ts'
-import { type DiskFacts, readDisks } from './xml/read-devices.ts'
+import type { DiskFacts } from './xml/read-devices.ts'
 import { isOwn } from './xml/snapshot.ts'
 
 const DELETE = 'vm.snapshot-delete'
 const METADATA = 'vm.metadata'
+const GOING_BACK = 'Going back would destroy linked clones that stand on this VM'
 
 interface Seen {
     entry: VmEntry
@@ -37,10 +40,11 @@ interface Seen {
 }
 
 async function see(deps: MakeDeps, entry: VmEntry, name: string): Promise<Seen> {
-    const [snapshots, { xml }] = await Promise.all([
+    const [all, { xml }] = await Promise.all([
         listSnapshots(deps.libvirt, entry.dom),
         deps.inventory.inactiveXml(entry.uuid),
     ])
+    const snapshots = all.map(snapshot => ofPaths(deps, snapshot))
     const wanted = snapshots.find(snapshot => snapshot.name === name)
     if (!wanted)
         throw new Fault('not-found', {
@@ -49,7 +53,14 @@ async function see(deps: MakeDeps, entry: VmEntry, name: string): Promise<Seen> 
             fix: `List them: debvisor vm snapshots ${entry.name}`,
             at: 'name',
         })
-    return { entry, snapshots, wanted, disks: readDisks(parseRoot(xml, 'domain')) }
+    return { entry, snapshots, wanted, disks: disksOf(deps, parseRoot(xml, 'domain')) }
+}
+
+/** A snapshot with paths where the VM named its disks by pool and volume. */
+function ofPaths({ volumes }: MakeDeps, snapshot: SnapshotEntry): SnapshotEntry {
+    const path = (source: string) => volumes.at(source)?.path ?? source
+    const disks = snapshot.disks.map(disk => ({ ...disk, source: path(disk.source) }))
+    return { ...snapshot, disks, files: snapshot.files.map(path) }
 }
 
 /** '2026-11-23 06:30:05 UTC' */
@@ -73,7 +84,8 @@ export async function planRevert(
         })
     if (entry.template) throw notNow(entry, 'A template cannot be changed', 'Make it a VM again first.')
     if (wanted.kind === 'internal') checkSameDisks(seen, wanted)
-    checkNobodyStandsOn(deps, seen, 'Going back would destroy linked clones that stand on this VM')
+    await lookThroughOwn(deps, seen)
+    checkNobodyStandsOn(deps, seen, GOING_BACK)
     const runs = request.start || ['running', 'paused'].includes(wanted.state)
     const after = runs ? 'runs' : 'is stopped'
     const findings: Finding[] = [
@@ -97,6 +109,8 @@ export async function planRevert(
         findings,
         work: task =>
             deps.inventory.edit(entry.uuid, '', async xml => {
+                await lookThroughOwn(deps, seen)
+                checkNobodyStandsOn(deps, seen, GOING_BACK)
                 task.progress(-1, 'going back')
                 // Tags and owner carry rights: those of the time of the snapshot must not come back with it.
                 const metadata = readMetadata(parseRoot(xml, 'domain'))
@@ -147,11 +161,13 @@ export async function planDeleteSnapshot(
     const seen = await see(deps, entry, request.name)
     const doomed = request.children ? withDescendants(seen) : [seen.wanted]
     const external = doomed.filter(snapshot => snapshot.kind === 'external')
-    if (external.length > 0)
+    if (external.length > 0) {
+        await lookThroughOwn(deps, seen)
         checkNobodyStandsOn(deps, seen, 'Merging would destroy linked clones that stand on this VM')
+    }
     for (const snapshot of doomed) if (snapshot.kind === 'internal') checkSameDisks(seen, snapshot)
     return {
-        kind: 'vm.snapshot-delete',
+        kind: DELETE,
         title: `Delete the snapshot ${seen.wanted.name} of ${entry.name}`,
         plan: doomed.map(snapshot => ({
             sentence:
@@ -161,7 +177,7 @@ export async function planDeleteSnapshot(
             destroys: `snapshot:${entry.name}/${snapshot.name}`,
         })),
         anchor: {
-            kind: 'vm.snapshot-delete',
+            kind: DELETE,
             uuid: entry.uuid,
             names: doomed.map(snapshot => snapshot.name).join('\n'),
         },
@@ -217,13 +233,14 @@ export function registerSnapshots(deps: MakeDeps): void {
 
 /** What is left of the list is deleted. */
 async function resumeDeleteSnapshot(deps: MakeDeps, anchor: Anchor, task: RunningTask): Promise<void> {
+    await deps.inventory.ready()
     const entry = deps.inventory.resolve(String(anchor.uuid))
     await jobEnded(deps, entry.dom, task)
     const snapshots = await listSnapshots(deps.libvirt, entry.dom)
     const names = String(anchor.names).split('\n')
     const doomed = names.flatMap(name => snapshots.filter(snapshot => snapshot.name === name))
     const { xml } = await deps.inventory.inactiveXml(entry.uuid)
-    await deleteAll(deps, { entry, disks: readDisks(parseRoot(xml, 'domain')) }, { doomed, task })
+    await deleteAll(deps, { entry, disks: disksOf(deps, parseRoot(xml, 'domain')) }, { doomed, task })
 }
 
 /**
@@ -244,13 +261,19 @@ function checkSameDisks(seen: Seen, snapshot: SnapshotEntry): void {
     })
 }
 
+const lookThroughOwn = (deps: MakeDeps, { disks }: Seen) =>
+    lookThrough(
+        deps,
+        disks.filter(isOwn).flatMap(disk => deps.volumes.at(disk.source) ?? []),
+    )
+
 /** Volumes of others that stand on a file of this VM: their content would change below them. */
 function checkNobodyStandsOn(deps: MakeDeps, seen: Seen, summary: string): void {
     const own = new Set<string>()
     for (const disk of seen.disks.filter(isOwn)) {
         for (let path: string | undefined = disk.source; path && !own.has(path); ) {
             own.add(path)
-            path = deps.volumes.byPath(path)?.backingPath
+            path = deps.volumes.at(path)?.backingPath
         }
     }
     for (const snapshot of seen.snapshots) {

@@ -11,10 +11,12 @@ import type { MakeDeps } from './create.ts'
 import type { VmEntry } from './inventory.ts'
 import { notFoundIsFine } from './make.ts'
 import { finding } from './spec-finding.ts'
+import { located } from './volume-at.ts'
+import type { Volumes } from './volumes.ts'
 import { readCloneSource } from './xml/clone.ts'
-import { find, parseRoot } from './xml/document.ts'
+import { type Element, find, parseRoot } from './xml/document.ts'
 import { type DiskFacts, readDisks } from './xml/read-devices.ts'
-import { isOwn, overlayPath, readSnapshot, type SnapshotFacts, snapshotXml } from './xml/snapshot.ts'
+import { isOwn, overlayPaths, readSnapshot, type SnapshotFacts, snapshotXml } from './xml/snapshot.ts'
 
 export interface SnapshotEntry extends SnapshotFacts {
     ref: DomainSnapshotRef
@@ -53,6 +55,10 @@ export async function listSnapshots(libvirt: LibvirtLink, dom: DomainRef): Promi
     })
 }
 
+/** The disks of a definition, those that are named by pool and volume as the files that they are. */
+export const disksOf = (deps: { volumes: Pick<Volumes, 'at'> }, domain: Element): DiskFacts[] =>
+    readDisks(domain).map(disk => located(deps, disk))
+
 /** What kinds of snapshots a VM can have here; an empty text means yes, any other is the reason why not. */
 export interface SnapshotAbility {
     internal: string
@@ -64,9 +70,13 @@ const REVERT_EXTERNAL = 9_009_000
 export const canRevertExternal = (libvirtVersion: number): boolean => libvirtVersion >= REVERT_EXTERNAL
 
 /** @param xml the definition of the next start */
-export function snapshotAbility(xml: string, present: readonly SnapshotFacts[]): SnapshotAbility {
+export function snapshotAbility(
+    deps: { volumes: Pick<Volumes, 'at'> },
+    xml: string,
+    present: readonly SnapshotFacts[],
+): SnapshotAbility {
     const root = parseRoot(xml, 'domain')
-    const disks = readDisks(root).filter(isOwn)
+    const disks = disksOf(deps, root).filter(isOwn)
     const raw = disks.find(disk => disk.format !== 'qcow2')
     const notFile = disks.find(disk => disk.type !== 'file')
     const nvramFormat = find(root, 'os/nvram')?.getAttribute('format') ?? 'raw'
@@ -110,7 +120,7 @@ export async function planCreateSnapshot(
             fix: 'Choose another name, or delete the other snapshot.',
             at: 'name',
         })
-    const kind = chooseKind(snapshotAbility(xml, present), request.kind)
+    const kind = chooseKind(snapshotAbility(deps, xml, present), request.kind)
     const memory = kind === 'internal' ? entry.active : request.memory
     if (memory && !entry.active) throw notNow(entry, 'A stopped VM has no memory to keep', 'Leave memory out.')
     const { quiesce } = request
@@ -127,8 +137,9 @@ export async function planCreateSnapshot(
             'Install and start qemu-guest-agent in the guest, or leave quiesce out.',
         )
     const running = entry.active ? await deps.inventory.activeXml(entry.uuid) : undefined
-    const disks = readDisks(parseRoot(running ?? xml, 'domain'))
-    const memoryFile = memory && kind === 'external' ? `${overlayPath(disks.find(isOwn)!.source, name)}.mem` : ''
+    const disks = disksOf(deps, parseRoot(running ?? xml, 'domain'))
+    const [beside] = overlayPaths(disks, name).values()
+    const memoryFile = memory && kind === 'external' ? `${beside}.mem` : ''
     const findings = findingsOf(host.libvirtVersion, { kind, memory, asked: request.memory, disks })
     const with_ = memory ? ' with its memory' : ''
     const text = snapshotXml({ name, description, kind, memoryFile, disks })
@@ -275,6 +286,7 @@ export async function refreshPools(libvirt: LibvirtLink, disks: readonly { sourc
 
 /** After a restart of the daemon: libvirt went on, or had ended before; its answer is what there is now. */
 export async function resumeCreateSnapshot(deps: MakeDeps, anchor: Anchor, task: RunningTask): Promise<void> {
+    await deps.inventory.ready()
     const entry = deps.inventory.resolve(String(anchor.uuid))
     await jobEnded(deps, entry.dom, task)
     if (anchor.quiesce === true) await thaw(deps, entry)

@@ -1,9 +1,9 @@
 // What a VM is to be made of: volumes, ISO files and networks are looked up, and all that is wrong is said at once.
-import { asFault } from '../../base/fault.ts'
+import { asFault, Fault } from '../../base/fault.ts'
 import type { Finding } from '../../base/finding.ts'
 import { volumeRef } from '../../drivers/libvirt/libvirt.ts'
 import { type VmDeps, vmNames } from './deps.ts'
-import type { VmEntry } from './inventory.ts'
+import { type Inventory, isVolume, type VmEntry, type VolumeNames } from './inventory.ts'
 import { ISO_DESCRIPTOR, readIsoDescriptor } from './iso9660.ts'
 import { lookAtNetwork } from './networks.ts'
 import { isSeedVolume } from './seed.ts'
@@ -98,7 +98,7 @@ async function checkSource(deps: SourceDeps, disk: DiskWant, facts: VolumeFacts)
             detail: `${disk.sizeBytes} of ${facts.capacityBytes} bytes of ${ref}`,
             fix: 'Give a size that is not smaller, or none.',
         })
-    const users = await inUse(deps, facts.path)
+    const users = await inUse(deps, facts)
     const named = (entries: VmEntry[]) => vmNames(deps, entries).join(', ')
     if (disk.existing !== '') {
         const overlays = deps.volumes.standingOn(facts.path)
@@ -132,9 +132,9 @@ async function checkSource(deps: SourceDeps, disk: DiskWant, facts: VolumeFacts)
     return []
 }
 
-/** VMs that have a path as a disk they write to, now or at the next start; not those whose disks only stand on it. */
-export async function inUse(deps: Pick<VmDeps, 'inventory'>, path: string): Promise<VmEntry[]> {
-    const users = deps.inventory.usersOfPath(path)
+/** VMs that have a volume as a disk they write to, now or at the next start; not those whose disks only stand on it. */
+export async function inUse(deps: Pick<VmDeps, 'inventory'>, volume: VolumeNames): Promise<VmEntry[]> {
+    const users = deps.inventory.usersOfVolume(volume)
     const direct = await Promise.all(
         users.map(async user => {
             try {
@@ -142,7 +142,7 @@ export async function inUse(deps: Pick<VmDeps, 'inventory'>, path: string): Prom
                     deps.inventory.inactiveXml(user.uuid).then(answer => answer.xml),
                     user.active ? deps.inventory.activeXml(user.uuid) : undefined,
                 ])
-                return texts.some(xml => xml !== undefined && writesTo(xml, path))
+                return texts.some(xml => xml !== undefined && writesTo(xml, volume))
             } catch (thrown) {
                 // It went away meanwhile.
                 if (asFault(thrown).code === 'not-found') return false
@@ -153,8 +153,44 @@ export async function inUse(deps: Pick<VmDeps, 'inventory'>, path: string): Prom
     return users.filter((_, i) => direct[i])
 }
 
-const writesTo = (xml: string, path: string): boolean =>
-    readDisks(parseRoot(xml, 'domain')).some(disk => disk.source === path && !disk.readonly)
+const writesTo = (xml: string, volume: VolumeNames): boolean =>
+    readDisks(parseRoot(xml, 'domain')).some(disk => isVolume(disk.source, volume) && !disk.readonly)
+
+/** Who has a volume, and how, as those ask who keep volumes. From memory. */
+export const usersOf = (inventory: Inventory, volume: VolumeNames) =>
+    inventory.usersOfVolume(volume).map(({ name, uuid, active, template, disks }) => ({
+        ...{ kind: 'vm' as const, name, uuid, active, template },
+        writes: disks.some(source => isVolume(source, volume)),
+    }))
+
+/**
+ * Begins to watch volumes that are copied as they are: the answer refuses a copy below which a VM has written, also
+ * one that was started and has stopped again.
+ * @throws Fault `conflict` at once where a running VM writes to one, and later by the answer
+ */
+export async function watchCopied(
+    deps: Pick<VmDeps, 'inventory' | 'hidesVms'>,
+    volumes: readonly VolumeNames[],
+): Promise<() => Promise<void>> {
+    const moment = deps.inventory.moment()
+    const writers = async () => (await Promise.all(volumes.map(volume => inUse(deps, volume)))).flat()
+    const refuse = (vms: readonly VmEntry[]) => {
+        if (vms.length === 0) return
+        throw new Fault('conflict', {
+            summary: 'A VM was started while its disk was copied, so the copy is torn',
+            detail: [...new Set(vmNames(deps, vms))].join(', '),
+            fix: 'Leave it stopped, and try again.',
+            at: 'vm',
+        })
+    }
+    const before = await writers()
+    refuse(before.filter(vm => vm.active))
+    return async () => {
+        const now = await writers()
+        const running = now.filter(vm => vm.active)
+        refuse([...running, ...[...before, ...now].filter(vm => deps.inventory.startedSince(vm.uuid, moment))])
+    }
+}
 
 /** That an ISO file is one, and whole, as far as its first descriptor tells. */
 export async function checkIso(deps: Pick<VmDeps, 'libvirt'>, facts: VolumeFacts, at: string): Promise<Finding[]> {

@@ -7,9 +7,9 @@ import type { Capability } from '../capability.ts'
 import type { VmDeps } from './deps.ts'
 import { createFigures, type FigureStore } from './figures.ts'
 import { createHost } from './host.ts'
-import type { Inventory, VmEntry } from './inventory.ts'
+import type { Inventory, VmEntry, VolumeNames } from './inventory.ts'
 import { createInventory } from './inventory-live.ts'
-import { type ShutdownAllOptions, shutdownAll, startAfterBoot } from './lifecycle.ts'
+import { registerLifecycle, type ShutdownAllOptions, shutdownAll, startAfterBoot } from './lifecycle.ts'
 import { createMaker } from './make.ts'
 import { registerMove } from './move.ts'
 import { dropNvramPool } from './nvram.ts'
@@ -21,6 +21,8 @@ import { listMethods } from './rpc/list.ts'
 import { readMethods } from './rpc/read.ts'
 import { snapshotMethods } from './rpc/snapshots.ts'
 import { registerSnapshots } from './snapshots-back.ts'
+import { usersOf } from './sources.ts'
+import { registerTakeBack } from './take-back.ts'
 import type { Volumes } from './volumes.ts'
 
 export interface VmParts {
@@ -46,6 +48,8 @@ export interface VmParts {
 export interface VmCapability extends Capability {
     inventory: Inventory
     figures: FigureStore
+    /** Who has a volume, and how; from memory. */
+    usersOf(volume: VolumeNames): ReturnType<typeof usersOf>
     /** Orderly end of all guests, for when the node goes down; answers who still runs. */
     shutdownAll(options: ShutdownAllOptions): Promise<VmEntry[]>
 }
@@ -60,14 +64,17 @@ export function createVm(parts: VmParts): VmCapability {
     const figures = createFigures(deps)
     const hardware = { ...deps, host, maker }
     registerPower(deps)
+    registerLifecycle({ ...deps, boot: parts.boot })
     registerRemove(deps)
     registerMove(hardware)
+    registerTakeBack(deps)
     registerSnapshots(hardware)
 
     return {
         name: 'vm',
         inventory,
         figures,
+        usersOf: volume => usersOf(inventory, volume),
         shutdownAll: options => shutdownAll(deps, options),
         services(router) {
             router.service(VmService, {

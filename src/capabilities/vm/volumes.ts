@@ -40,8 +40,8 @@ export interface Volumes {
      * choosing. @throws Fault `denied`, `conflict`, `not-found`
      */
     checkExisting(ref: string): Promise<void>
-    /** The volume at a path, when it is in a pool. From memory: cheap. */
-    byPath(path: string): VolumeFacts | undefined
+    /** The volume at a source as definitions have it, a path or `pool/volume`, when it is in a pool. From memory: cheap. */
+    at(source: string): VolumeFacts | undefined
     /** Volumes whose backing is that path. From memory: cheap. */
     standingOn(path: string): VolumeFacts[]
     /** Name of the pool that is taken when none is named. @throws Fault `precondition` when there is none. */
@@ -54,6 +54,24 @@ export interface Volumes {
     resize(ref: string, capacityBytes: number): Promise<void>
     /** Gone already is fine. */
     remove(ref: string): Promise<void>
+    /** Removes what the task `by` has made, or begun to, and nothing that others made. @throws Fault `conflict` in use */
+    takeBack(volume: { pool: string; name: string; by: string }): Promise<void>
+    /**
+     * Lets a pool be looked through for what came behind libvirt's back, such as an overlay that stands on one of its
+     * volumes. While the pool is busy, what is known of it has to do.
+     */
+    lookThrough(pool: string): Promise<void>
+}
+
+/** `pool/volume` */
+export const refOf = (volume: { pool: string; name: string }): string => `${volume.pool}/${volume.name}`
+
+/** Before something is destroyed: what stands on it may have come behind libvirt's back. */
+export async function lookThrough(
+    deps: { volumes: Pick<Volumes, 'lookThrough'> },
+    volumes: readonly Pick<VolumeFacts, 'pool'>[],
+): Promise<void> {
+    for (const pool of new Set(volumes.map(volume => volume.pool))) await deps.volumes.lookThrough(pool)
 }
 
 /**

@@ -30,7 +30,7 @@ export function readMethods(deps: VmDeps, figures: FigureStore): Pick<Impl, Meth
                 activeXml,
                 snapshots: snapshots.num,
                 agentConnected: entry.agentConnected,
-                volumeAt: source => volumes.byPath(source),
+                volumeAt: source => volumes.at(source),
             })
             return { detail }
         },

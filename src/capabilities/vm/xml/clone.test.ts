@@ -7,8 +7,8 @@ import type { VolumeFacts } from '../volumes.ts'
 import { cloneDefinition, readCloneSource } from './clone.ts'
 import { attribute, find, findAll, parseRoot, textAt } from './document.ts'
 import { noMetadata, readMetadata } from './metadata.ts'
-import { readDisks } from './read-devices.ts'
-import { overlayPath, readSnapshot, snapshotXml } from './snapshot.ts'
+import { type DiskFacts, readDisks } from './read-devices.ts'
+import { overlayPaths, readSnapshot, snapshotXml } from './snapshot.ts'
 
 const golden = (name: string) => readFileSync(join(import.meta.dirname, '../testdata', name, 'domain.xml'), 'utf8')
 const volume = (path: string, more: Partial<VolumeFacts> = {}): VolumeFacts => ({
@@ -128,20 +128,31 @@ describe('a snapshot', () => {
 
     it('names its overlays after the disk, not after the overlay before', () => {
         const names = ['/i/web-disk0', '/i/web-disk0.a', '/i/db.1-disk2.x.y', '/i/old.qcow2', '/i/plain']
-        expect(names.map(path => overlayPath(path, 'n'))).toEqual([
+        const disk = (source: string, target = 'vda') => ({ source, target, device: 'disk' }) as DiskFacts
+        expect(names.map(path => overlayPaths([disk(path)], 'n').get('vda'))).toEqual([
             ...['/i/web-disk0.n', '/i/web-disk0.n', '/i/db.1-disk2.n', '/i/old.n', '/i/plain.n'],
         ])
+        const alike = [disk('/i/data.img'), disk('/i/data.qcow2', 'vdb'), disk('/j/data.img', 'vdc')]
+        expect([...overlayPaths(alike, 'n').values()]).toEqual(['/i/data-vda.n', '/i/data-vdb.n', '/j/data.n'])
     })
 
     it('is refused with the reason where it cannot be', () => {
-        expect(snapshotAbility(golden('create-bios'), [])).toEqual({ internal: '', external: '' })
-        expect(snapshotAbility(golden('create-tcg-pc'), []).internal).toContain('qcow2')
-        const all = snapshotAbility(golden('create-everything'), [])
+        const file = { pool: 'p', name: 'v', path: '/i/v', poolType: 'dir' } as VolumeFacts
+        const known = { volumes: { at: (source: string) => (source === 'p/v' ? file : undefined) } }
+        const named = golden('create-bios').replace(
+            /<disk type='file'([\s\S]*?)<source [^>]*>/,
+            "<disk type='volume'$1<source pool='p' volume='v'/>",
+        )
+        expect(snapshotAbility(known, named, []).external).toBe('')
+        expect(snapshotAbility({ volumes: { at: () => undefined } }, named, []).external).toContain('not a file')
+        expect(snapshotAbility(known, golden('create-bios'), [])).toEqual({ internal: '', external: '' })
+        expect(snapshotAbility(known, golden('create-tcg-pc'), []).internal).toContain('qcow2')
+        const all = snapshotAbility(known, golden('create-everything'), [])
         expect(all.internal).toContain('only qcow2')
         expect(all.external).toContain('sda is not a file')
         const uefi = golden('create-windows')
-        expect(snapshotAbility(uefi, []).internal).toContain('UEFI')
+        expect(snapshotAbility(known, uefi, []).internal).toContain('UEFI')
         const kept = uefi.replace('<nvram>', "<nvram format='qcow2'>")
-        expect(snapshotAbility(kept, []).internal).toBe('')
+        expect(snapshotAbility(known, kept, []).internal).toBe('')
     })
 })

@@ -54,6 +54,10 @@ test('the walk: comments, CDATA, quotes and references', () => {
     })
     expect(heard).toEqual(['a 1>"2', 'a/b <AB', 'a/b=t&<u>', '/a/b', 'a/c ', '/a/c', '/a'])
     expect(attributeIn(' xdev="1" dev="2"', 'dev')).toBe('2')
+    expect(attributeIn(` name='a dev="1" b' dev='2'`, 'dev')).toBe('2')
+    expect(attributeIn(` name="a dev='1'"`, 'dev')).toBeUndefined()
+    expect(attributeIn(` a = "1"  dev = '2'`, 'dev')).toBe('2')
+    expect(attributeIn(' dev=', 'dev')).toBeUndefined()
 })
 
 test('targets are given in order and past the alphabet', () => {

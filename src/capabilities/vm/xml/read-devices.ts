@@ -40,7 +40,8 @@ export interface NicFacts {
 
 const count = (text: string): number => (/^\d+$/.test(text) ? Number(text) : 0)
 
-const sourceAt = (of: Element): string => {
+/** The source of a disk, or of what is below or beside it. */
+export const sourceAt = (of: Element): string => {
     const source = find(of, 'source')
     return source ? sourceOf(name => source.getAttribute(name) ?? undefined) : ''
 }

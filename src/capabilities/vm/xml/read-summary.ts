@@ -21,6 +21,8 @@ export interface Summary {
     macs: string[]
     /** Every file, device or `pool/volume` that it stands on: disks with their chains, kernel, initrd, NVRAM. */
     paths: string[]
+    /** Of these, the sources of disks that it writes to. */
+    disks: string[]
     agentConnected: boolean
     /** What can differ between what runs and the next start: a name for people → its value. */
     facts: Map<string, string>
@@ -69,6 +71,7 @@ export function readSummary(xml: string): Summary {
     const networks = new Set<string>()
     const macs = new Set<string>()
     const paths = new Set<string>()
+    const disks = new Set<string>()
     const bootOrder: string[] = []
     const ordered: [number, string][] = []
     const summary: Summary = {
@@ -85,6 +88,7 @@ export function readSummary(xml: string): Summary {
         networks: [],
         macs: [],
         paths: [],
+        disks: [],
         agentConnected: false,
         facts,
     }
@@ -197,6 +201,7 @@ export function readSummary(xml: string): Summary {
         close(path) {
             if (path === DISK) {
                 const { target, source, bus, driver, readonly } = device
+                if (source && !readonly && !['cdrom', 'floppy'].includes(device.device ?? '')) disks.add(own(source))
                 const name = device.device === 'disk' ? 'disk' : device.device === 'cdrom' ? 'CD drive' : device.device
                 facts.set(`${name} ${target}`, [source || 'empty', bus, driver, readonly].filter(Boolean).join(', '))
                 if (device.limits) facts.set(`I/O limits of ${target}`, device.limits.trim())
@@ -225,6 +230,7 @@ export function readSummary(xml: string): Summary {
     summary.networks = [...networks]
     summary.macs = [...macs]
     summary.paths = [...paths]
+    summary.disks = [...disks]
     return summary
 }
 

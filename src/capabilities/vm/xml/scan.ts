@@ -21,12 +21,15 @@ const unescaped = (text: string): string =>
 
 /** One attribute from the raw text that `open` gets; undefined where it is not there. */
 export function attributeIn(attributes: string, name: string): string | undefined {
-    let at = attributes.indexOf(`${name}=`)
-    while (at > 0 && !/\s/.test(attributes[at - 1]!)) at = attributes.indexOf(`${name}=`, at + 1)
-    if (at < 0) return undefined
-    const from = at + name.length + 1
-    const end = attributes.indexOf(attributes[from]!, from + 1)
-    return end < 0 ? undefined : unescaped(attributes.slice(from + 1, end))
+    for (let at = 0; ; ) {
+        const equals = attributes.indexOf('=', at)
+        if (equals < 0) return undefined
+        const from = attributes.indexOf(attributes.slice(equals + 1).trimStart()[0] ?? '"', equals + 1)
+        const end = attributes.indexOf(attributes[from]!, from + 1)
+        if (end < 0) return undefined
+        if (attributes.slice(at, equals).trim() === name) return unescaped(attributes.slice(from + 1, end))
+        at = end + 1
+    }
 }
 
 /**

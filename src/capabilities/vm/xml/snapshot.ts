@@ -61,6 +61,7 @@ export interface NewSnapshot {
 
 /** The text that domainSnapshotCreateXML takes. Drives without a disk of the VM's own are left out of it. */
 export function snapshotXml(snapshot: NewSnapshot): string {
+    const overlays = overlayPaths(snapshot.disks, snapshot.name)
     const disks = snapshot.disks.map((disk): NewElement => {
         const taken = isOwn(disk)
         const external = taken && snapshot.kind === 'external'
@@ -74,7 +75,7 @@ export function snapshotXml(snapshot: NewSnapshot): string {
             children: external
                 ? [
                       { name: 'driver', attributes: { type: 'qcow2' } },
-                      { name: 'source', attributes: { file: overlayPath(disk.source, snapshot.name) } },
+                      { name: 'source', attributes: { file: overlays.get(disk.target) } },
                   ]
                 : undefined,
         }
@@ -96,12 +97,22 @@ export function snapshotXml(snapshot: NewSnapshot): string {
 export const isOwn = (disk: DiskFacts): boolean =>
     disk.device === 'disk' && !disk.readonly && !disk.shareable && disk.source !== ''
 
-/** The overlay beside a disk: `web1-disk0.before`; one that stands on an overlay does not grow the name. */
-export function overlayPath(source: string, name: string): string {
+/**
+ * Target → the overlay beside a disk: `web1-disk0.before`; one that stands on an overlay does not grow the name. Where
+ * two disks would have the same, such as of `data.img` and `data.qcow2`, each has its target in it.
+ */
+export function overlayPaths(disks: readonly DiskFacts[], name: string): Map<string, string> {
+    const stems = new Map(disks.filter(isOwn).map(disk => [disk.target, stemOf(disk.source)]))
+    const all = [...stems.values()]
+    const only = (stem: string) => all.filter(other => other === stem).length === 1
+    return new Map([...stems].map(([target, stem]) => [target, `${stem}${only(stem) ? '' : `-${target}`}.${name}`]))
+}
+
+function stemOf(source: string): string {
     const slash = source.lastIndexOf('/')
     const file = source
         .slice(slash + 1)
         .replace(/\.(qcow2|img|raw)$/, '')
         .replace(/^(.*-disk\d+)\..*$/, '$1')
-    return `${source.slice(0, slash + 1)}${file}.${name}`
+    return source.slice(0, slash + 1) + file
 }
