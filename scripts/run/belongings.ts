@@ -8,7 +8,11 @@ const run = promisify(execFile)
 
 const virsh = async (...words: string[]): Promise<string> =>
     (await run('virsh', ['--quiet', '--connect', 'qemu:///system', ...words], { timeout: 60_000 })).stdout
-const names = async (...words: string[]) => (await virsh(...words)).split('\n').filter(Boolean)
+const lines = async (...words: string[]) =>
+    (await virsh(...words))
+        .split('\n')
+        .map(line => line.trim())
+        .filter(Boolean)
 
 /** Networks by UUID: whether each ran before DebVisor was first started here. */
 type Before = Record<string, { active: boolean }>
@@ -18,8 +22,8 @@ const beforePath = (state: string) => join(state, 'before.json')
 /** Notes once which networks there are and run, so that `make clean-run` knows what DebVisor found. */
 export async function noteBefore(state: string): Promise<void> {
     if (existsSync(beforePath(state))) return
-    const active = new Set(await names('net-list', '--uuid'))
-    const all = await names('net-list', '--all', '--uuid')
+    const active = new Set(await lines('net-list', '--uuid'))
+    const all = await lines('net-list', '--all', '--uuid')
     const before: Before = Object.fromEntries(all.map(uuid => [uuid, { active: active.has(uuid) }]))
     writeFileSync(beforePath(state), JSON.stringify(before), { mode: 0o600 })
 }
@@ -84,29 +88,34 @@ export interface Report {
 export async function removeBelongings(state: string): Promise<Report> {
     const report: Report = { removed: [], stays: [] }
     const pools = await poolsIn(state)
-    await removeVms(state, pools, report)
-    for (const pool of pools) {
-        if ((await names('pool-list', '--name')).includes(pool)) await virsh('pool-destroy', pool)
-        await virsh('pool-undefine', pool)
-        report.removed.push(`the storage pool '${pool}', which was in the state folder`)
+    await removeVms(state, [...pools.values()], report)
+    const active = await lines('pool-list', '--uuid')
+    for (const [uuid, name] of pools) {
+        if (active.includes(uuid)) await virsh('pool-destroy', uuid)
+        await virsh('pool-undefine', uuid)
+        report.removed.push(`the storage pool '${name}', which was in the state folder`)
     }
     await removeNetworks(state, report)
     return report
 }
 
-async function poolsIn(state: string): Promise<string[]> {
-    const found: string[] = []
-    for (const pool of await names('pool-list', '--all', '--name')) {
-        const path = /<path>(.*?)<\/path>/.exec(await virsh('pool-dumpxml', pool))?.[1]
-        if (path && `${plain(path)}/`.startsWith(`${state}/`)) found.push(pool)
+/** Names of the pools in the folder, by UUID. */
+async function poolsIn(state: string): Promise<Map<string, string>> {
+    const found = new Map<string, string>()
+    for (const uuid of await lines('pool-list', '--all', '--uuid')) {
+        const xml = await virsh('pool-dumpxml', uuid)
+        const path = /<path>(.*?)<\/path>/.exec(xml)?.[1]
+        if (path && `${plain(path)}/`.startsWith(`${state}/`)) found.set(uuid, nameIn(xml))
     }
     return found
 }
 
+const nameIn = (xml: string) => plain(/<name>(.*?)<\/name>/.exec(xml)?.[1] ?? '')
+
 async function removeVms(state: string, pools: string[], { removed, stays }: Report): Promise<void> {
-    for (const uuid of await names('list', '--all', '--uuid')) {
+    for (const uuid of await lines('list', '--all', '--uuid')) {
         const xml = await virsh('dumpxml', '--inactive', uuid)
-        const name = plain(/<name>(.*?)<\/name>/.exec(xml)?.[1] ?? uuid)
+        const name = nameIn(xml)
         const { ours, elsewhere } = claimOn(xml, state, pools)
         if (!ours) continue
         if (elsewhere.length > 0) {
@@ -125,9 +134,9 @@ async function removeVms(state: string, pools: string[], { removed, stays }: Rep
 async function removeNetworks(state: string, { removed, stays }: Report): Promise<void> {
     const before: Before = existsSync(beforePath(state)) ? JSON.parse(readFileSync(beforePath(state), 'utf8')) : {}
     const made = networksMadeHere(state)
-    const running = new Set(await names('net-list', '--uuid'))
-    for (const uuid of await names('net-list', '--all', '--uuid')) {
-        const name = (await virsh('net-name', uuid)).trim()
+    const running = new Set(await lines('net-list', '--uuid'))
+    for (const uuid of await lines('net-list', '--all', '--uuid')) {
+        const name = nameIn(await virsh('net-dumpxml', uuid))
         const isMade = !before[uuid] && made.has(name)
         const isWoken = before[uuid]?.active === false && running.has(uuid)
         if (!isMade && !isWoken) continue
@@ -146,9 +155,11 @@ async function removeNetworks(state: string, { removed, stays }: Report): Promis
 /** VMs on a network: those that run, and with `all` those that would run on it. */
 async function usersOf(network: string, all: boolean): Promise<string[]> {
     const found: string[] = []
-    for (const vm of await names('list', '--name', ...(all ? ['--all'] : []))) {
-        const sources = (await virsh('dumpxml', vm)).match(/<source\b[^>]*\bnetwork=(['"])(.*?)\1/g) ?? []
-        if (sources.some(source => plain(/ network=(['"])(.*?)\1/.exec(source)![2]!) === network)) found.push(vm)
+    for (const uuid of await lines('list', '--uuid', ...(all ? ['--all'] : []))) {
+        const xml = await virsh('dumpxml', uuid)
+        const sources = xml.match(/<source\b[^>]*\bnetwork=(['"])(.*?)\1/g) ?? []
+        if (sources.some(source => plain(/ network=(['"])(.*?)\1/.exec(source)![2]!) === network))
+            found.push(nameIn(xml))
     }
     return found
 }

@@ -77,6 +77,7 @@ async function start(signal: AbortSignal) {
     signal.throwIfAborted()
     const etcd = await ensureEtcd(state, { asUnit, onEnd: restarts('etcd'), signal })
     stops.unshift(() => etcd.stop())
+    signal.throwIfAborted()
     const { service, ready } = await startRpcd({
         state,
         listen: listenAddress(),
@@ -91,6 +92,7 @@ async function start(signal: AbortSignal) {
         signal,
     })
     stops.unshift(() => service.stop())
+    signal.throwIfAborted()
     note(state, ready)
     say('\nDebVisor runs.\n')
     await tellAddress(ready)

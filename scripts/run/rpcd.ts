@@ -33,7 +33,7 @@ interface RpcdOptions {
 
 export const socketOf = (state: string): string => join(state, 'rpcd.sock')
 
-/** Starts rpcd and resolves with its line; rejects when it ends first or says nothing for half a minute. */
+/** Starts rpcd and resolves with its line; rejects when it ends first, is called off, or says nothing for half a minute. */
 export async function startRpcd(options: RpcdOptions): Promise<{ service: Service; ready: Ready }> {
     const { state, etcd } = options
     const logPath = join(state, 'log/rpcd.log')
