@@ -22,7 +22,9 @@ const shell = (text: string, ...words: string[]) =>
 /** Runs a script of scripts/run in the node, as root or another user. */
 function script(name: string, user = 'root') {
     const command = `cd ${inside} && exec env DEBVISOR_STATE=${state} node --import tsx scripts/run/${name}`
-    const [program, ...words] = [...node!.enterPrefix(), 'runuser', '-u', user, '--', 'sh', '-c', command]
+    // Not runuser, which kills what it runs two seconds after a signal.
+    const as = ['setpriv', `--reuid=${user}`, '--clear-groups', '--', 'sh', '-c', command]
+    const [program, ...words] = [...node!.enterPrefix(), ...as]
     const child: ChildProcess = spawn(program!, words)
     const heard = { text: '', over: false }
     for (const stream of [child.stdout!, child.stderr!])
