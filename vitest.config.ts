@@ -17,6 +17,7 @@ export default defineConfig({
             { test: { name: 'unit', include: ['src/**/*.test.ts', 'scripts/**/*.test.ts'], testTimeout: 10_000 } },
             world('real', 180_000),
             world('browser', 240_000),
+            world('vm', 300_000),
         ],
     },
 })

@@ -1,7 +1,9 @@
 // A small live chart: series over the last hour, drawn by uPlot, which is loaded when the first chart is shown.
-import { useEffect, useRef } from 'react'
+import { Alert } from '@patternfly/react-core'
+import { useEffect, useRef, useState } from 'react'
 import type uPlot from 'uplot'
-import { locale } from './words.panel.tsx'
+import { keepOn } from './live.panel.tsx'
+import { common, locale } from './words.panel.tsx'
 
 export interface Series {
     label: string
@@ -81,8 +83,53 @@ export function Chart(props: ChartProps) {
     )
 }
 
+interface Point {
+    at?: { seconds: bigint }
+}
+
+export interface HistorySource<T extends Point> {
+    past(signal: AbortSignal): Promise<T[]>
+    /** Absent while nothing new can come. */
+    next?(signal: AbortSignal): AsyncIterable<T | undefined>
+}
+
+/** The last hour, then every new point while the page is open; `lost` while they do not come. `key` names the source. */
+export function useHistory<T extends Point>(
+    key: string,
+    source: HistorySource<T>,
+): { history: readonly T[]; lost: boolean } {
+    const [history, setHistory] = useState<readonly T[]>([])
+    const [lost, setLost] = useState(false)
+    // biome-ignore lint/correctness/useExhaustiveDependencies: `key` says when it is another source
+    useEffect(() => {
+        const stop = new AbortController()
+        const { signal } = stop
+        setLost(false)
+        void keepOn(signal, {
+            async run(alive) {
+                // Again after each break: what was missed meanwhile is in the past by then.
+                setHistory(await source.past(signal))
+                if (!source.next) return stop.abort()
+                for await (const point of source.next(signal)) {
+                    alive()
+                    setLost(false)
+                    if (point) setHistory(before => slide(before, point))
+                }
+            },
+            broken: () => setLost(true),
+        })
+        return () => stop.abort()
+    }, [key])
+    return { history, lost }
+}
+
+/** Says that charts stand still. */
+export const FiguresLost = () => (
+    <Alert variant="warning" isInline isPlain title={common.lostFigures} data-figures="lost" />
+)
+
 /** Adds a point and drops what is older than an hour. */
-export function slide<T extends { at?: { seconds: bigint } }>(history: readonly T[], next: T): T[] {
+function slide<T extends Point>(history: readonly T[], next: T): T[] {
     const from = (next.at?.seconds ?? 0n) - 3600n
     return [...history.filter(f => (f.at?.seconds ?? 0n) > from && f.at?.seconds !== next.at?.seconds), next]
 }

@@ -35,6 +35,8 @@ export interface Live<T> {
 
 const BATCH_MS = 80
 const LINGER_MS = 15_000
+const FIRST_WAIT_MS = 500
+const LAST_WAIT_MS = 10_000
 
 /** A store that is connected while somebody looks at it, and a little longer. */
 export function live<M, T>(source: LiveSource<M, T>): Live<T> {
@@ -80,39 +82,24 @@ export function live<M, T>(source: LiveSource<M, T>): Live<T> {
         },
     }
 
-    async function follow(signal: AbortSignal): Promise<void> {
-        let waitMs = 500
-        while (!signal.aborted) {
-            try {
+    const follow = (signal: AbortSignal): Promise<void> =>
+        keepOn(signal, {
+            async run(alive) {
                 fresh = source.keeps ? undefined : new Map()
                 for await (const message of source.open(signal)) {
-                    waitMs = 500
+                    alive()
                     trouble = undefined
                     if (source.keeps && state !== 'live') state = 'live'
                     source.apply(draft, message)
                 }
-            } catch (thrown) {
-                if (signal.aborted) return
-                trouble = troubleOf(thrown)
-                const code = ConnectError.from(thrown).code
-                if (code === Code.PermissionDenied) {
-                    state = 'denied'
-                    flush()
-                    return
-                }
-                if (code === Code.Unauthenticated) {
-                    if (session.get() === 'in') session.set('expired')
-                    await session.renewed(signal).catch(() => undefined)
-                    continue
-                }
-            }
-            if (signal.aborted) return
-            state = 'lost'
-            changed()
-            await pause(waitMs, signal)
-            waitMs = Math.min(waitMs * 2, 10_000)
-        }
-    }
+            },
+            broken(why, denied) {
+                if (why) trouble = why
+                state = denied ? 'denied' : 'lost'
+                if (denied) flush()
+                else changed()
+            },
+        })
 
     return {
         get: () => snapshot,
@@ -139,12 +126,48 @@ export function live<M, T>(source: LiveSource<M, T>): Live<T> {
 /** What a live store holds now; the component is drawn again with each batch. */
 export const useLive = <T,>(store: Live<T>): Snapshot<T> => useSyncExternalStore(store.subscribe, store.get)
 
+export interface Lasting {
+    /** One life of the stream; `alive` is to be called whenever something came. */
+    run(alive: () => void): Promise<void>
+    /** Told when it ended or failed; with `denied` it is not tried again. */
+    broken(why: Trouble | undefined, denied: boolean): void
+}
+
+/** Runs a stream again and again, with growing pauses and through logins, until the signal aborts or it is refused. */
+export async function keepOn(signal: AbortSignal, stream: Lasting): Promise<void> {
+    let waitMs = FIRST_WAIT_MS
+    while (!signal.aborted) {
+        let why: Trouble | undefined
+        try {
+            await stream.run(() => {
+                waitMs = FIRST_WAIT_MS
+            })
+        } catch (thrown) {
+            if (signal.aborted) return
+            const { code } = ConnectError.from(thrown)
+            if (code === Code.Unauthenticated) {
+                if (session.get() === 'in') session.set('expired')
+                await session.renewed(signal).catch(() => undefined)
+                continue
+            }
+            why = troubleOf(thrown)
+            if (code === Code.PermissionDenied) return stream.broken(why, true)
+        }
+        if (signal.aborted) return
+        stream.broken(why, false)
+        await pause(waitMs, signal)
+        waitMs = Math.min(waitMs * 2, LAST_WAIT_MS)
+    }
+}
+
 function pause(ms: number, signal: AbortSignal): Promise<void> {
     return new Promise(resolve => {
-        const timer = setTimeout(resolve, ms)
-        signal.addEventListener('abort', () => {
+        const end = (): void => {
             clearTimeout(timer)
+            signal.removeEventListener('abort', end)
             resolve()
-        })
+        }
+        const timer = setTimeout(end, ms)
+        signal.addEventListener('abort', end)
     })
 }

@@ -158,7 +158,10 @@ export function ActionMenu(props: { label: string; actions: (MenuAction | undefi
     const [used, setUsed] = useState(false)
     const box = useRef<HTMLSpanElement>(null)
     useEffect(() => {
-        if (used) box.current?.querySelector('button')?.focus()
+        if (!used) return
+        box.current?.querySelector('button')?.focus()
+        // Not before its button is there: a menu that is drawn open has nothing to stand beside.
+        setOpen(true)
     }, [used])
     const actions = props.actions.filter(a => !!a)
     if (actions.length === 0) return null
@@ -169,10 +172,7 @@ export function ActionMenu(props: { label: string; actions: (MenuAction | undefi
     }
     if (!used) {
         // Later, since the dropdown would take this very click for one outside of it, and close.
-        const first = (): void => {
-            setUsed(true)
-            setOpen(true)
-        }
+        const first = (): void => setUsed(true)
         return (
             <MenuToggle {...look} isExpanded={false} onClick={() => setTimeout(first)}>
                 {props.text}

@@ -20,7 +20,8 @@ export function draw(element: HTMLElement, props: ChartProps, colors: string[], 
             height: 120,
             legend: { show: false },
             cursor: { show: false },
-            padding: [8, 8, 0, 0],
+            // The last time of day may stand right at the edge.
+            padding: [8, 20, 0, 0],
             scales: {
                 y: { range: (_plot, _low, high) => [0, max ?? Math.max(high, 1) * 1.15] },
             },

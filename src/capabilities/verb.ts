@@ -38,7 +38,8 @@ export interface Example {
 export type View =
     | { kind: 'table'; columns: Column[]; rows: Record<string, unknown>[]; empty?: string; json: JsonValue }
     | { kind: 'record'; fields: { label: string; value: string }[]; json: JsonValue }
-    | { kind: 'text'; text: string; json: JsonValue }
+    /** `pending`: something is to be done; --check, and a verb that `verifies`, end with 2. */
+    | { kind: 'text'; text: string; json: JsonValue; pending?: boolean }
     | { kind: 'plan'; sentences: { text: string; destroys: string }[]; findings: ViewFinding[]; json: JsonValue }
     | { kind: 'nothing' }
 
@@ -97,5 +98,7 @@ export interface Verb {
     changes?: boolean
     /** Has --watch. */
     watches?: boolean
+    /** Ends with 2 when what it looked at is not as it should be. */
+    verifies?: boolean
     run(context: VerbContext): Promise<View>
 }

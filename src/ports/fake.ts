@@ -24,6 +24,10 @@ export interface FakeSystem extends System {
     /** What there is now; a folder is null. */
     files: Map<string, Uint8Array | null>
     modes: Map<string, number>
+    /** Path → uid and gid, where they were given away. */
+    owners: Map<string, { uid: number; gid: number }>
+    /** Path → target. */
+    links: Map<string, string>
     /** Every tool that was run, in order. */
     ran: string[][]
     /** May be set while a test runs. */
@@ -38,6 +42,8 @@ const unexpected = (what: string): never => {
 export function fakeSystem(world: FakeWorld = {}): FakeSystem {
     const files = new Map<string, Uint8Array | null>()
     const modes = new Map<string, number>()
+    const owners = new Map<string, { uid: number; gid: number }>()
+    const links = new Map<string, string>()
     const ran: string[][] = []
     const addFolders = (path: string) => {
         for (let at = dirname(path); !files.has(at); at = dirname(at)) files.set(at, null)
@@ -69,6 +75,8 @@ export function fakeSystem(world: FakeWorld = {}): FakeSystem {
     const system: FakeSystem = {
         files,
         modes,
+        owners,
+        links,
         ran,
         freeBytes: world.freeBytes ?? 1024 ** 4,
         readText: async path => {
@@ -77,15 +85,15 @@ export function fakeSystem(world: FakeWorld = {}): FakeSystem {
         },
         look: async path => {
             const data = files.get(path)
-            if (data === undefined) return undefined
+            if (data === undefined && !links.has(path)) return undefined
             const facts: FileFacts = {
                 kind: 'file',
                 sizeBytes: data?.length ?? 0,
                 modifiedMs: 0,
-                mode: modes.get(path) ?? 0o644,
-                uid: 0,
-                gid: 0,
+                mode: modes.get(path) ?? (data === null ? 0o755 : 0o644),
+                ...(owners.get(path) ?? { uid: 0, gid: 0 }),
             }
+            if (data === undefined) return { ...facts, kind: 'link' }
             return data === null ? { ...facts, kind: 'directory' } : facts
         },
         list: async path =>
@@ -94,6 +102,7 @@ export function fakeSystem(world: FakeWorld = {}): FakeSystem {
                 .map(key => key.slice(path === '/' ? 1 : path.length + 1))
                 .sort(),
         resolve: async path => (files.has(path) ? path : undefined),
+        readLink: async path => links.get(path),
         space: async () => ({ freeBytes: system.freeBytes, totalBytes: world.totalBytes ?? 2 * 1024 ** 4 }),
         readRange: async (path, offsetBytes, lengthBytes) =>
             bytesOf(path).subarray(offsetBytes, offsetBytes + lengthBytes),
@@ -114,6 +123,7 @@ export function fakeSystem(world: FakeWorld = {}): FakeSystem {
         remove: async path => {
             mayWrite(path)
             for (const key of below(path)) files.delete(key)
+            links.delete(path)
         },
         rename: async (from, to) => {
             mayWrite(from)
@@ -123,7 +133,22 @@ export function fakeSystem(world: FakeWorld = {}): FakeSystem {
                 files.delete(key)
             }
         },
-        chown: async path => mayWrite(path),
+        link: async (path, target) => {
+            mayWrite(path)
+            files.delete(path)
+            links.set(path, target)
+        },
+        claim: async (path, data, mode = 0o600) => {
+            mayWrite(path)
+            if (files.has(path)) return false
+            files.set(path, Buffer.from(data))
+            modes.set(path, mode)
+            return true
+        },
+        chown: async (path, uid, gid) => {
+            mayWrite(path)
+            owners.set(path, { uid, gid })
+        },
         chmod: async (path, mode) => {
             mayWrite(path)
             modes.set(path, mode)

@@ -38,6 +38,8 @@ export interface Probe {
     list(path: string): Promise<string[]>
     /** The path with every link resolved, or undefined when nothing is there. */
     resolve(path: string): Promise<string | undefined>
+    /** Where a link points, as it is written; undefined when there is no link. */
+    readLink(path: string): Promise<string | undefined>
     /** Bytes free to the service, and in all, on the file system that holds the path. */
     space(path: string): Promise<{ freeBytes: number; totalBytes: number }>
     /** Part of a file, without reading the rest. */
@@ -56,6 +58,10 @@ export interface System extends Probe {
     /** Removes a file, or a folder with all in it; nothing there is fine. */
     remove(path: string): Promise<void>
     rename(from: string, to: string): Promise<void>
+    /** Puts a symbolic link there, in the place of a file or link that was; at once. */
+    link(path: string, target: string): Promise<void>
+    /** Writes a file that must not be there yet, whole; false when it is there. */
+    claim(path: string, data: string, mode?: number): Promise<boolean>
     chown(path: string, uid: number, gid: number): Promise<void>
     chmod(path: string, mode: number): Promise<void>
     /** A durable log of lines: `append` returns when the line is on the disk. */

@@ -85,6 +85,11 @@ export function realSystem(): System {
         look: path => absentIs(undefined, async () => factsOf(await fs.lstat(path)), path),
         list: path => absentIs([], async () => (await fs.readdir(path)).sort(), path),
         resolve: path => absentIs(undefined, () => fs.realpath(path), path),
+        readLink: path =>
+            absentIs(undefined, () => fs.readlink(path), path).catch(thrown => {
+                if ((thrown.cause as NodeJS.ErrnoException | undefined)?.code === 'EINVAL') return undefined
+                throw thrown
+            }),
         space: path =>
             guarded(path, async () => {
                 const { bavail, bsize, blocks } = await fs.statfs(path)
@@ -108,12 +113,51 @@ export function realSystem(): System {
             }),
         remove: path => guarded(path, () => fs.rm(path, { recursive: true, force: true })),
         rename: (from, to) => guarded(from, () => fs.rename(from, to)),
+        link: (path, target) => guarded(path, () => putLink(path, target)),
+        claim: (path, data, mode = 0o600) => guarded(path, () => claim(path, data, mode)),
         chown: (path, uid, gid) => guarded(path, () => fs.lchown(path, uid, gid)),
         chmod: (path, mode) => guarded(path, () => fs.chmod(path, mode)),
         openLines: (path, mode = 0o600) => guarded(path, () => openLines(path, mode)),
         readStream,
         openReadable: path => guarded(path, () => openReadable(path)),
         openWritable: (path, mode = 0o600) => guarded(path, () => openWritable(path, mode)),
+    }
+}
+
+/**
+ * The tree below a folder as a machine of its own: paths are below it and tools run in it by chroot. For the installer.
+ * Its host name is the one that the tree says.
+ */
+export function rootedSystem(folder: string): System {
+    const system = realSystem()
+    const at = (path: string) => join(folder, path)
+    const inside = (run: ToolRun): ToolRun => ({ ...run, argv: ['chroot', folder, ...run.argv], cwd: '/' })
+    return {
+        ...system,
+        readText: path => system.readText(at(path)),
+        look: path => system.look(at(path)),
+        list: path => system.list(at(path)),
+        resolve: async path => {
+            const found = await system.resolve(at(path))
+            return found?.startsWith(folder) ? found.slice(folder.length) || '/' : found
+        },
+        readLink: path => system.readLink(at(path)),
+        space: path => system.space(at(path)),
+        readRange: (path, ...rest) => system.readRange(at(path), ...rest),
+        query: run => runTool(inside(run)),
+        run: run => runTool(inside(run)),
+        writeFile: (path, ...rest) => system.writeFile(at(path), ...rest),
+        makeDirectory: (path, mode) => system.makeDirectory(at(path), mode),
+        remove: path => system.remove(at(path)),
+        rename: (from, to) => system.rename(at(from), at(to)),
+        link: (path, target) => system.link(at(path), target),
+        claim: (path, ...rest) => system.claim(at(path), ...rest),
+        chown: (path, uid, gid) => system.chown(at(path), uid, gid),
+        chmod: (path, mode) => system.chmod(at(path), mode),
+        openLines: (path, mode) => system.openLines(at(path), mode),
+        readStream: (path, ...rest) => system.readStream(at(path), ...rest),
+        openReadable: path => system.openReadable(at(path)),
+        openWritable: (path, mode) => system.openWritable(at(path), mode),
     }
 }
 
@@ -147,7 +191,7 @@ async function syncFolder(path: string): Promise<void> {
 }
 
 async function writeWhole(path: string, data: string | Uint8Array, mode: number): Promise<void> {
-    const half = join(dirname(path), `.${randomBytes(8).toString('hex')}.half`)
+    const half = halfName(path)
     try {
         const handle = await fs.open(half, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, mode)
         await withHandle(handle, async () => {
@@ -161,6 +205,30 @@ async function writeWhole(path: string, data: string | Uint8Array, mode: number)
     } catch (thrown) {
         await fs.rm(half, { force: true })
         throw thrown
+    }
+}
+
+const halfName = (path: string) => join(dirname(path), `.${randomBytes(8).toString('hex')}.half`)
+
+async function putLink(path: string, target: string): Promise<void> {
+    const half = halfName(path)
+    await fs.symlink(target, half)
+    await fs.rename(half, path)
+    await syncFolder(dirname(path))
+}
+
+/** Written beside and linked in: whoever reads it never sees half of it. */
+async function claim(path: string, data: string, mode: number): Promise<boolean> {
+    const half = halfName(path)
+    try {
+        await fs.writeFile(half, data, { mode, flag: 'wx' })
+        await fs.link(half, path)
+        return true
+    } catch (thrown) {
+        if ((thrown as NodeJS.ErrnoException).code === 'EEXIST') return false
+        throw thrown
+    } finally {
+        await fs.rm(half, { force: true })
     }
 }
 

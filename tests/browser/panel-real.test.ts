@@ -1,14 +1,19 @@
-// The panel against the real daemon, libvirt and QEMU: from the link of the first login to a deleted machine.
+// The story of 'Run a node' in the browser alone, against the real daemon, libvirt and QEMU: a Debian guest and an ISO.
 import { existsSync } from 'node:fs'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { ImageService } from '../../src/gen/proto/capabilities/image/image_pb.js'
 import { VmService } from '../../src/gen/proto/capabilities/vm/vm_pb.js'
+import { debianImage } from '../real/world.ts'
 import { type DaemonWorld, startDaemon } from '../real/world-daemon.ts'
 import { launch, type Visit, visit } from './browser.ts'
 import { buildPanel } from './build.ts'
 
 const ISO = '/usr/lib/ipxe/ipxe.iso'
 const LONG_MS = 60_000
+const MINUTE_MS = 60_000
+// An emulated guest is up after 1 to 4 minutes; the deadlines are for a machine that does much else.
+const GUEST_PASSWORD = 'a guest of this house'
 
 let panel: Awaited<ReturnType<typeof buildPanel>>
 let world: DaemonWorld
@@ -18,9 +23,10 @@ let page: Page
 
 beforeAll(async () => {
     if (!existsSync(ISO)) throw new Error('install the package ipxe: its boot medium is what the machine starts from')
+    await debianImage()
     panel = await buildPanel()
     ;[world, browser] = await Promise.all([startDaemon({ args: ['--panel', panel.folder] }), launch()])
-})
+}, 12 * MINUTE_MS)
 afterAll(async () => {
     await browser?.close()
     await world?.stop()
@@ -32,6 +38,63 @@ const menu = async (label: string, action: string): Promise<void> => {
     await page.locator(`[data-action="${action}"]`).click()
 }
 const submit = () => page.locator('[data-action=submit]').click()
+const headMenu = async (action: string): Promise<void> => {
+    await page.locator('.dv-head-actions').getByRole('button', { name: 'Actions' }).click()
+    await page.locator(`[data-action="${action}"]`).click()
+}
+const openVm = async (name: string): Promise<void> => {
+    await page.locator('[data-nav="/vms"]').click()
+    await page.locator(`[data-vm="${name}"]`).getByRole('link', { name }).click()
+    await page.getByRole('heading', { name, exact: true }).waitFor()
+}
+
+/** Something is painted on the display: not every pixel is the same. */
+async function displayIsSeen(): Promise<void> {
+    await page.locator('[data-tab=console]').click()
+    await page.locator('[data-console=connected] canvas').waitFor()
+    await expect
+        .poll(
+            () =>
+                page
+                    .locator('[data-console] canvas')
+                    .first()
+                    .evaluate(element => {
+                        const canvas = element as HTMLCanvasElement
+                        const pixels = canvas.getContext('2d')!.getImageData(0, 0, canvas.width, canvas.height).data
+                        return new Set(new Uint32Array(pixels.buffer)).size
+                    }),
+            { timeout: LONG_MS },
+        )
+        .toBeGreaterThan(1)
+}
+
+/** Opens the serial port in the page: what is typed from now on goes to the guest. */
+async function serialPort(): Promise<void> {
+    await page.locator('[data-tab=console]').click()
+    await page.getByRole('button', { name: 'Serial port' }).click()
+    await page.locator('[data-console=connected] .xterm').waitFor()
+}
+
+/** What the terminal tells a screen reader: the lines that are seen. */
+const terminal = async (): Promise<string> =>
+    (await page.locator('.xterm-accessibility-tree > *').allTextContents())
+        .join('\n')
+        .replace(/\u00a0/g, ' ')
+        .trimEnd()
+
+/** Waits until the terminal says it; `nudge` presses Enter meanwhile, for what was said before somebody looked. */
+async function says(words: RegExp, how: { deadlineMs?: number; nudge?: boolean } = {}): Promise<void> {
+    const ask = async (): Promise<string> => {
+        const text = await terminal()
+        if (how.nudge && !words.test(text)) await page.keyboard.press('Enter')
+        return text
+    }
+    await expect.poll(ask, { timeout: how.deadlineMs ?? MINUTE_MS, interval: how.nudge ? 5_000 : 300 }).toMatch(words)
+}
+const typeLine = async (text: string): Promise<void> => {
+    await page.keyboard.type(text)
+    await page.keyboard.press('Enter')
+}
 
 test('the link of the first login makes the administrator', async () => {
     expect(world.firstLogin).toBeTruthy()
@@ -46,15 +109,39 @@ test('the link of the first login makes the administrator', async () => {
     await page.getByText('No virtual machine yet').waitFor()
 })
 
-test('an ISO file is uploaded', async () => {
-    await page.getByRole('link', { name: 'Get an image' }).click()
-    await page.locator('[data-action=upload]').first().click()
-    await page.locator('input[type=file]').setInputFiles(ISO)
-    await submit()
-    await page.locator('[data-volume$="/ipxe.iso"]').waitFor()
+test(
+    'a Debian image and an ISO file are uploaded',
+    async () => {
+        await page.getByRole('link', { name: 'Get an image' }).click()
+        await page.locator('[data-action=upload]').first().click()
+        await page.locator('input[type=file]').setInputFiles([await debianImage(), ISO])
+        await submit()
+        await page.locator('[data-volume$="/ipxe.iso"]').waitFor()
+        await page.locator('[data-volume$="/debian.qcow2"]').waitFor({ timeout: 5 * MINUTE_MS })
+        await page.locator('[data-upload="debian.qcow2"][data-upload-state=done]').waitFor()
+    },
+    6 * MINUTE_MS,
+)
+
+test('a machine is created from the Debian image with cloud-init, and starts', async () => {
+    await page.locator('[data-nav="/vms"]').click()
+    await page.getByRole('link', { name: 'Create virtual machine' }).click()
+    await page.locator('[data-source$="/debian.qcow2"]').check()
+    await page.locator('[data-field=name]').fill('web1')
+    await page.locator('[data-action=next]').click()
+    await page.locator('[data-field=memory]').fill('512M')
+    await page.locator('[data-field=disk]').fill('3G')
+    await page.locator('[data-field=user]').fill('ann')
+    await page.locator('[data-field=password]').fill(GUEST_PASSWORD)
+    await page.locator('[data-action=next]').click()
+    await page.locator('[data-plan] li').first().waitFor()
+    expect((await page.locator('pre').allInnerTexts()).join()).not.toContain(GUEST_PASSWORD)
+    await page.locator('[data-action=create]').click()
+    await page.getByRole('heading', { name: 'web1' }).waitFor()
+    await page.locator('.dv-head [data-state=RUNNING]').waitFor()
 })
 
-test('a machine is created from it, and runs', async () => {
+test('while it boots, a machine is created from the ISO file, and runs', async () => {
     await page.locator('[data-nav="/vms"]').click()
     await page.getByRole('link', { name: 'Create virtual machine' }).click()
     await page.locator('[data-from=iso]').check()
@@ -70,25 +157,7 @@ test('a machine is created from it, and runs', async () => {
     await page.locator('.dv-head [data-state=RUNNING]').waitFor()
 })
 
-test('its display is seen', async () => {
-    await page.locator('[data-tab=console]').click()
-    await page.locator('[data-console=connected] canvas').waitFor()
-    // Something is painted: not every pixel is the same.
-    await expect
-        .poll(
-            () =>
-                page
-                    .locator('[data-console] canvas')
-                    .first()
-                    .evaluate(element => {
-                        const canvas = element as HTMLCanvasElement
-                        const pixels = canvas.getContext('2d')!.getImageData(0, 0, canvas.width, canvas.height).data
-                        return new Set(new Uint32Array(pixels.buffer)).size
-                    }),
-            { timeout: LONG_MS },
-        )
-        .toBeGreaterThan(1)
-})
+test('its display is seen', displayIsSeen)
 
 test('a snapshot is taken, gone back to, and deleted', async () => {
     await page.locator('[data-tab=snapshots]').click()
@@ -117,24 +186,123 @@ test('a disk is added while it runs', async () => {
 })
 
 test('it is forced off and deleted with its disks', async () => {
-    await page.locator('.dv-head-actions').getByRole('button', { name: 'Actions' }).click()
-    await page.locator('[data-action=stop]').click()
+    await headMenu('stop')
     await page.locator('[data-plan] li').first().waitFor()
     await submit()
     await page.locator('.dv-head [data-state=STOPPED]').waitFor()
-    await page.locator('.dv-head-actions').getByRole('button', { name: 'Actions' }).click()
-    await page.locator('[data-action=delete]').click()
-    await page.locator('[data-plan] li').first().waitFor()
+    await headMenu('delete')
+    await page.locator('[data-field=disks]').check()
+    await page.getByText('Lost for good: the volume').first().waitFor()
     await page.locator('[data-field=confirm]').fill('boots1')
     await submit()
-    await page.getByText('No virtual machine yet').waitFor()
-    expect((await world.client(VmService).list({})).vms).toEqual([])
+    await page.getByRole('heading', { name: 'Virtual machines' }).waitFor()
+    await page.locator('[data-vm=boots1]').waitFor({ state: 'detached' })
 })
+
+test(
+    'the Debian guest: its display, a login on its serial port, a file',
+    async () => {
+        await openVm('web1')
+        await displayIsSeen()
+        await serialPort()
+        await says(/web1 login: *$/, { deadlineMs: 12 * MINUTE_MS, nudge: true })
+        await typeLine('ann')
+        await says(/Password: *$/, { deadlineMs: 2 * MINUTE_MS })
+        await typeLine(GUEST_PASSWORD)
+        await says(/ann@web1/, { deadlineMs: 4 * MINUTE_MS })
+        await typeLine('echo before > state; sync; clear; echo written-$((1 + 1))')
+        await says(/written-2/)
+    },
+    18 * MINUTE_MS,
+)
+
+test(
+    'a snapshot with memory brings the changed file back, and the session with it',
+    async () => {
+        await page.locator('[data-tab=snapshots]').click()
+        await page.locator('[data-action=snapshot]').click()
+        await page.locator('[data-field=name]').fill('clean')
+        await page.locator('[data-field=memory]').check()
+        await submit()
+        await page
+            .locator('[data-snapshot=clean]')
+            .getByText('You are here')
+            .waitFor({ timeout: 5 * MINUTE_MS })
+        await serialPort()
+        await typeLine('clear; echo after > state; sync; cat state; echo changed-$((1 + 1))')
+        await says(/after\s+changed-2/)
+        await page.locator('[data-tab=snapshots]').click()
+        await menu('Actions for clean', 'revert')
+        await page.locator('[data-plan] li').first().waitFor()
+        await submit()
+        await page.getByRole('button', { name: 'Show tasks' }).click()
+        await page
+            .locator('[data-pane=open] [data-kind="vm.snapshot-revert"]')
+            .filter({ hasText: 'web1' })
+            .locator('[data-task-state=DONE]')
+            .waitFor({ timeout: 5 * MINUTE_MS })
+        await page.getByRole('button', { name: 'Hide tasks' }).click()
+        await page.locator('.dv-head [data-state=RUNNING]').waitFor()
+        await serialPort()
+        await says(/ann@web1/, { nudge: true })
+        await typeLine('clear; cat state; echo read-$((1 + 1))')
+        await says(/before\s+read-2/)
+    },
+    15 * MINUTE_MS,
+)
+
+test(
+    'it is shut down and cloned, and both are deleted with their disks',
+    async () => {
+        await page.locator('[data-tab=summary]').click()
+        await page.locator('.dv-head-actions [data-action=shutdown]').click()
+        await page.locator('.dv-head [data-state=STOPPED]').waitFor({ timeout: 5 * MINUTE_MS })
+        await headMenu('clone')
+        await page.locator('[data-field=name]').fill('web2')
+        await submit()
+        await page.locator('[data-nav="/vms"]').click()
+        await page.locator('[data-vm=web2] [data-state=STOPPED]').waitFor({ timeout: 5 * MINUTE_MS })
+        await page.locator('.dv-pane [data-running="0"]').waitFor()
+        await page.getByRole('checkbox', { name: 'Select all rows' }).check()
+        await page.locator('.dv-toolbar').getByRole('button', { name: 'Actions', exact: true }).click()
+        await page.locator('[data-action=bulk-delete]').click()
+        await page.locator('[data-plan-of=web2]').getByText('Lost for good: the virtual machine web2').waitFor()
+        expect(await page.getByText('Lost for good: the volume').count()).toBe(0)
+        await page.locator('[data-field=disks]').check()
+        for (const name of ['web1', 'web2'])
+            await page.locator(`[data-plan-of=${name}]`).getByText('Lost for good: the volume').first().waitFor()
+        await page.locator('[data-field=confirm]').fill('2')
+        await submit()
+        await page.getByText('No virtual machine yet').waitFor({ timeout: 5 * MINUTE_MS })
+        expect((await world.client(VmService).list({})).vms).toEqual([])
+        await expect
+            .poll(
+                async () =>
+                    (await world.client(ImageService).listVolumes({})).volumes.map(volume => volume.name).sort(),
+                { timeout: LONG_MS },
+            )
+            .toEqual(['debian.qcow2', 'ipxe.iso'])
+    },
+    15 * MINUTE_MS,
+)
 
 test('the audit log tells of it and is intact; the pages had nothing to complain about', async () => {
     await page.locator('[data-nav="/audit"]').click()
-    await page.locator('[data-record]').getByText('vm.delete').first().waitFor()
+    const what = page.getByPlaceholder('What, such as vm.delete')
+    for (const word of [
+        'vm.Create',
+        'vm.CreateSnapshot',
+        'vm.RevertSnapshot',
+        'vm.Clone',
+        'vm.Delete',
+        'console.open',
+    ]) {
+        await what.fill(word)
+        await page.locator('[data-record]').getByText(word, { exact: true }).first().waitFor()
+    }
+    await what.fill('')
     await page.locator('[data-action=verify]').click()
     await page.locator('[data-verified=intact]').waitFor()
+    expect(await page.locator('main').textContent()).not.toContain(GUEST_PASSWORD)
     expect(at.complaints).toEqual([])
 })

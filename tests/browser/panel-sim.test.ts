@@ -5,10 +5,11 @@ import { gzipSync } from 'node:zlib'
 import axe from 'axe-core'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { FIRST_SECRET } from '../../src/apps/panel/sim/identity-service.ts'
 import { type SimServer, startSim } from '../../src/apps/panel/sim/server.ts'
-import { FIRST_SECRET } from '../../src/apps/panel/sim/services.ts'
-import { go, launch, login, type Visit, visit } from './browser.ts'
+import { go, launch, login, type Visit, type VisitOptions, visit } from './browser.ts'
 import { buildPanel } from './build.ts'
+import { eventually, insideOf, menu, settled } from './sim-page.ts'
 
 let panel: Awaited<ReturnType<typeof buildPanel>>
 let browser: Browser
@@ -26,32 +27,10 @@ afterAll(async () => {
 
 const uuidOf = (name: string): string => sim.world.find(name)!.detail.vm!.uuid
 
-/** A page that is logged in; it must end without a single complaint. */
-async function inside<T>(
+const inside = <T>(
     run: (page: Page, at: Visit) => Promise<T>,
-    options: Parameters<typeof visit>[2] & { user?: string; url?: string } = {},
-): Promise<T> {
-    const at = await visit(browser, options.url ?? sim.url, options)
-    try {
-        await login(at.page, options.user ?? 'admin')
-        const result = await run(at.page, at)
-        expect(at.complaints).toEqual([])
-        return result
-    } finally {
-        await at.context.close()
-    }
-}
-
-/** Asks again until it is so, with a deadline that a busy machine can keep. */
-const eventually = <T>(ask: () => T | Promise<T>) => expect.poll(ask, { timeout: 15_000 })
-
-/** Nothing on the page says any more that it is loading. */
-const settled = (page: Page) => eventually(() => page.locator('[role=progressbar][aria-label=Loading]').count()).toBe(0)
-
-const menu = async (page: Page, label: string, action: string): Promise<void> => {
-    await page.getByRole('button', { name: label, exact: true }).first().click()
-    await page.locator(`[data-action="${action}"]`).click()
-}
+    options: VisitOptions & { user?: string; url?: string } = {},
+): Promise<T> => insideOf({ browser, url: options.url ?? sim.url }, run, options)
 
 describe('coming in', () => {
     test('a wrong password says so; the right one opens the list', async () => {
@@ -247,7 +226,7 @@ describe('machines', () => {
             await page.locator('[data-action=submit]').click()
             await page.locator('[data-snapshot=before-test]').waitFor()
             await menu(page, 'Actions for before-upgrade', 'revert')
-            await page.getByText('Lost for good: everything written since').waitFor()
+            await page.getByText('Lost for good: what web1 has written since').waitFor()
             await page.locator('[data-action=submit]').click()
             await page.locator('[data-snapshot=before-upgrade]').getByText('You are here').waitFor()
             await menu(page, 'Actions for before-test', 'delete-snapshot')
@@ -264,7 +243,10 @@ describe('machines', () => {
             await page.goto(`${sim.url}/vms/${uuidOf('doomed')}`)
             await page.locator('.dv-head-actions').getByRole('button', { name: 'Actions' }).click()
             await page.locator('[data-action=delete]').click()
-            await page.getByText('Lost for good: disk default/doomed.qcow2').waitFor()
+            await page.getByText('Lost for good: the virtual machine doomed').waitFor()
+            expect(await page.getByText('the volume default/doomed.qcow2').count()).toBe(0)
+            await page.locator('[data-field=disks]').check()
+            await page.getByText('Lost for good: the volume default/doomed.qcow2').waitFor()
             expect(await page.locator('[data-action=submit]').isDisabled()).toBe(true)
             await page.locator('[data-field=confirm]').fill('doomed')
             await page.locator('[data-action=submit]').click()
@@ -349,6 +331,7 @@ describe('the other pages', () => {
             await page.locator('[data-action=submit]').click()
             await page.locator('[data-user=kim]').waitFor()
             await go(page, '/account')
+            await page.locator('[data-session]').getByText('Chrome on Linux').first().waitFor()
             await page.locator('[data-action=new-token]').click()
             await page.locator('[data-field=name]').fill('backup')
             await page.locator('[data-action=submit]').click()

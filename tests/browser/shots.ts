@@ -2,8 +2,8 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Page } from 'playwright-core'
+import { FIRST_SECRET } from '../../src/apps/panel/sim/identity-service.ts'
 import { startSim } from '../../src/apps/panel/sim/server.ts'
-import { FIRST_SECRET } from '../../src/apps/panel/sim/services.ts'
 import { launch, login, visit } from './browser.ts'
 
 const folder = process.argv[2] ?? 'test-output/shots'
@@ -40,6 +40,19 @@ const scenes: Scene[] = [
                 .getByRole('button', { name: /^Actions for/ })
                 .first()
                 .click()
+        },
+    },
+    {
+        name: 'vms-delete',
+        path: '/vms',
+        ready: '[data-vm]',
+        async before(page) {
+            await page.locator('[data-vm=app1] input[type=checkbox]').check()
+            await page.locator('[data-vm=app4] input[type=checkbox]').check()
+            await page.locator('.dv-toolbar').getByRole('button', { name: 'Actions', exact: true }).click()
+            await page.locator('[data-action=bulk-delete]').click()
+            await page.locator('[data-field=disks]').check()
+            await page.getByText('Lost for good: the volume').first().waitFor()
         },
     },
     { name: 'vm-summary', path: `/vms/${web1}`, ready: '[data-chart] canvas' },
@@ -101,6 +114,15 @@ const scenes: Scene[] = [
     },
     { name: 'images', path: '/images', ready: '[data-volume]' },
     { name: 'images-import', path: '/images', before: page => page.locator('[data-action=import]').click() },
+    {
+        name: 'images-replace',
+        path: '/images',
+        async before(page) {
+            await page.locator('[data-action=import]').click()
+            await page.locator('[data-field=source]').fill('https://images.example/ipxe.iso')
+            await page.locator('[data-field=overwrite]').check()
+        },
+    },
     { name: 'networks', path: '/networks', ready: '[data-network]' },
     {
         name: 'networks-create',

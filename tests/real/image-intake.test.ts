@@ -183,6 +183,48 @@ test('nothing is overwritten unasked, nor what somebody stands on', async () => 
     expect((await readFile(volume('same.raw')!.path)).equals(two)).toBe(true)
 })
 
+test('an overwrite that ends in the middle leaves the old volume as it was', async () => {
+    const [one, two] = [rawDisk(2), rawDisk(3)]
+    expect((await uploadWhole('same.raw', one)).state).toBe('done')
+    const { volumes } = life.image
+    const { fill, replace } = volumes
+    const overwrite = async () => {
+        const { path, task } = await beginUpload('same.raw', two, { overwrite: true })
+        await put(path, two)
+        return task
+    }
+    volumes.fill = async (target, from) => {
+        volumes.fill = fill
+        const made = await fill(target, from)
+        await life.tasks.cancel(life.tasks.list()[0]!.id)
+        return made
+    }
+    expect(await life.ended(await overwrite())).toMatchObject({ state: 'cancelled', undo: [] })
+    volumes.replace = async () => {
+        volumes.replace = replace
+        throw new Error('the disk broke')
+    }
+    expect(await life.ended(await overwrite())).toMatchObject({ state: 'failed', undo: [] })
+    expect((await readFile(volume('same.raw')!.path)).equals(one)).toBe(true)
+    expect(life.image.inventory.volumes('default').map(v => v.name)).toEqual(['same.raw'])
+    // Kept in another format it is known as that.
+    await life.done({ task: (await uploadAs('qcow2', two)).task })
+    expect(volume('same.raw')).toMatchObject({ format: 'qcow2', suspect: false, capacityBytes: two.length })
+    const preview = await life.rpc.beginUpload({
+        ...{ pool: 'default', name: 'same.raw', sizeBytes: BigInt(MIB), overwrite: true, dryRun: true },
+    })
+    expect(preview).toMatchObject({ upload: '', task: '', object: 'default/same.raw' })
+    expect(preview.plan.map(step => step.destroys)).toEqual(['volume:default/same.raw', ''])
+    const unasked = { pool: 'default', name: 'same.raw', sizeBytes: BigInt(MIB), dryRun: true }
+    expect(await refusal(life.rpc.beginUpload(unasked))).toContain('There is a volume of that name')
+})
+
+async function uploadAs(keepAs: string, data: Buffer) {
+    const begun = await beginUpload('same.raw', data, { keepAs, overwrite: true })
+    await put(begun.path, data)
+    return begun
+}
+
 const scratch = async () => {
     const path = join(world.folder, 'scratch')
     await mkdir(path, { recursive: true })
@@ -250,6 +292,7 @@ test('the sandbox has no network, no power, no other files, and ends at its limi
     expect(Number((await run('id', '-u')).stdout)).toBeGreaterThan(65_000)
     expect((await run('cat', '/proc/net/dev')).stdout.match(/^\s*\w+:/gm)?.map(s => s.trim())).toEqual(['lo:'])
     expect((await run('cat', secret)).exitCode).not.toBe(0)
+    expect((await run('cat', '/etc/passwd')).exitCode).not.toBe(0)
     expect((await run('cat', '../neighbour/part')).exitCode).not.toBe(0)
     expect((await run('cat', '/proc/self/status')).stdout).toMatch(/CapEff:\s*0+\n/)
     expect((await run('cat', '/proc/self/status')).stdout).toMatch(/NoNewPrivs:\s*1/)
@@ -272,14 +315,19 @@ test('without root a user namespace shuts images in', async () => {
     await mkdir(folder)
     await chmod(world.folder, 0o755)
     execFileSync('qemu-img', ['create', '-q', '-f', 'qcow2', join(folder, 'part'), '1M'])
-    execFileSync('chown', ['-R', '65534:65534', folder])
+    const sandboxFolder = join(await scratch(), 'sandbox')
+    for (const path of ['', 'root', 'empty']) await mkdir(join(sandboxFolder, path), { recursive: true })
+    const token = join(await scratch(), 'token')
+    await writeFile(token, 'TOKEN')
+    execFileSync('chown', ['-R', '65534:65534', folder, sandboxFolder, token])
     const drop = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups', '--']
     const real = realSystem()
     const asNobody = {
         ...real,
+        makeDirectory: async () => {},
         run: (run: ToolRun) => real.run({ ...run, argv: ['setpriv', ...drop.slice(1), ...run.argv] }),
     }
-    const sandbox = createSandbox({ system: asNobody, log: fakeLog(), isRoot: false })
+    const sandbox = createSandbox({ system: asNobody, log: fakeLog(), isRoot: false, folder: sandboxFolder })
     const run = (...argv: [string, ...string[]]) =>
         sandbox.run({ argv, folder, files: ['part'], maxFileBytes: 64 * MIB, deadlineMs: 10_000 })
     expect((await run('qemu-img', 'info', '-f', 'qcow2', './part')).stdout).toContain('virtual size: 1 MiB')
@@ -287,6 +335,11 @@ test('without root a user namespace shuts images in', async () => {
     expect((await run('cat', '/proc/net/dev')).stdout.match(/^\s*\w+:/gm)?.map(s => s.trim())).toEqual(['lo:'])
     expect((await run('cat', '/proc/self/status')).stdout).toMatch(/NoNewPrivs:\s*1/)
     expect(await sandbox.describe()).toContain('user namespace')
+    expect((await run('cat', '/proc/self/status')).stdout).toMatch(/CapBnd:\s*0+\n/)
+    // What its user may read is not there.
+    expect((await run('cat', token)).stderr).toContain('No such file')
+    expect((await run('ls', '/', '/etc')).stdout).not.toMatch(/home|root|var|tmp|passwd/)
+    expect((await run('ls', '/old')).stdout).toBe('')
 })
 
 test('all formats there and back are the same disk', async () => {
@@ -398,6 +451,14 @@ test('by path only from declared folders, links followed to where they lead', as
     execFileSync('qemu-img', ['compare', '-f', 'raw', '-F', 'qcow2', at('second.raw'), volume('second.qcow2')!.path])
 })
 
+test('without a pool the default one is taken, from the first moment on', async () => {
+    const source = join(world.imports, 'plain.raw')
+    await writeFile(source, rawDisk(1))
+    await life.close()
+    life = await world.live({ allowedAddresses: ['127.0.0.1'] })
+    expect((await life.rpc.import({ source, name: 'plain.raw', dryRun: true })).object).toBe('default/plain.raw')
+})
+
 test('by URL with progress and checksum, over redirects, and never to where it must not', async () => {
     const data = rawDisk(6)
     served.set('/good.raw', response => void response.writeHead(200, { 'content-length': data.length }).end(data))
@@ -460,6 +521,22 @@ test('by URL with progress and checksum, over redirects, and never to where it m
     await life.tasks.cancel(task)
     expect(await life.ended(task)).toMatchObject({ state: 'cancelled', undo: [] })
     expect(volume('endless.raw')).toBeUndefined()
+})
+
+test('a volume that has grown since it was read is downloaded whole', async () => {
+    const wish = { pool: 'default', name: 'grows.qcow2', capacityBytes: BigInt(32 * MIB) }
+    await life.done(life.rpc.createVolume(wish))
+    const { path: file } = volume('grows.qcow2')!
+    const grow = (mib: number) => execFileSync('qemu-io', ['-f', 'qcow2', '-c', `write -P ${mib} 0 ${mib}M`, file])
+    grow(4)
+    const begun = await life.rpc.beginDownload({ pool: 'default', volume: 'grows.qcow2' })
+    expect(begun.sizeBytes).toBe(BigInt((await stat(file)).size))
+    // Between the ticket and the bytes too.
+    grow(12)
+    const answer = await fetch(life.url + begun.path, { headers: { 'x-user': 'ann' } })
+    const whole = await readFile(file)
+    expect(answer.headers.get('content-length')).toBe(String(whole.length))
+    expect(Buffer.from(await answer.arrayBuffer()).equals(whole)).toBe(true)
 })
 
 test('a download gives the bytes once, to who asked', async () => {

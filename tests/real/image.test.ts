@@ -5,7 +5,12 @@ import { mkdir, open, readFile, rename, stat, symlink, writeFile } from 'node:fs
 import { join } from 'node:path'
 import { ConnectError } from '@connectrpc/connect'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { Fault } from '../../src/base/fault.ts'
 import type { Volumes as VolumesOfVm } from '../../src/capabilities/vm/volumes.ts'
+import type { Libvirt } from '../../src/drivers/libvirt/libvirt.ts'
+import { type LibvirtLink, stayConnected } from '../../src/drivers/libvirt/link.ts'
+import { fakeLog } from '../../src/ports/fake.ts'
+import { realClock } from '../../src/ports/real.ts'
 import { type ImageWorld, type Life, startImageWorld } from './image-world.ts'
 import { until } from './world.ts'
 
@@ -62,7 +67,20 @@ test('bad pools are refused, and nothing is made', async () => {
     expect(await pool('../x', '/srv/x')).toContain('That name cannot be used')
     expect(await pool('x', 'srv/x')).toContain('must be absolute')
     expect(await pool('x', '/srv/../etc/x')).toContain('must be absolute')
-    for (const path of ['/etc', '/etc/libvirt', '/proc/self', '/sys', '/dev/shm', '/usr/lib/x', '/root/x', '/var']) {
+    for (const path of [
+        '/etc',
+        '/etc/libvirt',
+        '/proc/self',
+        '/sys',
+        '/dev/shm',
+        '/usr/lib/x',
+        '/root/x',
+        '/var',
+        '/var/lib/debvisor/x',
+        '/var/lib/etcd/x',
+        '/var/lib/libvirt/qemu',
+        join(world.staging, 'x'),
+    ]) {
         expect(await pool('x', path)).toContain('That folder is not for images')
     }
     await symlink('/etc', join(world.folder, 'leads-to-etc'))
@@ -413,6 +431,109 @@ test('libvirtd killed and started again: the volumes are there once', async () =
     await until('the volume to be known', 15_000, () => names().includes('stays.qcow2'))
     expect(names()).toEqual(['stays.qcow2'])
     await life.done(life.rpc.deleteVolume({ pool: 'default', volume: 'stays.qcow2' }))
+})
+
+/** A link whose calls may be answered by the test. */
+function linkWith(answer: (name: string, pool: string | undefined) => Promise<unknown> | undefined): LibvirtLink {
+    const link = stayConnected({ socketPath: world.libvirt.socketPath, clock: realClock(), log: fakeLog() })
+    const wrapped = (own: Libvirt): Libvirt => {
+        const call = (...of: Parameters<Libvirt['call']>) => {
+            const [name, args] = of as [string, { pool?: { name: string } }?]
+            return answer(name, args?.pool?.name) ?? own.call(...of)
+        }
+        return Object.create(own, { call: { value: call } })
+    }
+    return Object.create(link, {
+        connection: { value: () => wrapped(link.connection()) },
+        dedicated: { value: async () => wrapped(await link.dedicated()) },
+    })
+}
+
+test('a pool whose making ends in the middle leaves neither itself nor its folders, and can be made again', async () => {
+    await life.close()
+    let promised: unknown[] = []
+    const link = linkWith(name => {
+        if (name !== 'storagePoolCreate') return undefined
+        promised = life.tasks.list().flatMap(task => task.undo)
+        return Promise.reject(new Fault('internal', { summary: 'It broke' }))
+    })
+    await until('libvirt to be up', 10_000, () => link.up)
+    life = await world.live({ libvirt: link })
+    const path = join(world.folder, 'deep', 'er')
+    const { task } = await life.rpc.createPool({ name: 'halfway', path })
+    expect(await life.ended(task)).toMatchObject({ state: 'failed', undo: [] })
+    expect(promised).toMatchObject([{ kind: 'pool.remove', name: 'halfway', path, folders: 2 }])
+    await expect(stat(join(world.folder, 'deep'))).rejects.toThrow('ENOENT')
+    expect(await world.libvirt.virsh(['pool-list', '--all', '--name'])).not.toContain('halfway')
+    // Without a task too.
+    await expect(life.image.ensurePool({ name: 'halfway', path })).rejects.toThrow('It broke')
+    await expect(stat(join(world.folder, 'deep'))).rejects.toThrow('ENOENT')
+    await life.close()
+    await link.close()
+    life = await world.live()
+    await life.done(life.rpc.createPool({ name: 'halfway', path }))
+    // What is in a folder stays, whatever is taken back.
+    await life.done(life.rpc.createVolume({ pool: 'halfway', name: 'kept.qcow2', capacityBytes: 1n << 20n }))
+    const { uuid } = life.image.inventory.pool('halfway')
+    const { settled } = await life.tasks.begin({ kind: 'test', title: 't', owner: 'ann' }, async running => {
+        await running.undo({ kind: 'pool.remove', uuid, name: 'halfway', path, folders: 2 })
+        throw new Error('it fails')
+    })
+    expect(await settled).toMatchObject({ state: 'failed', undo: [] })
+    expect((await stat(join(path, 'kept.qcow2'))).size).toBeGreaterThan(0)
+    expect(life.image.inventory.pools().map(p => p.name)).toEqual(['default'])
+})
+
+test('a pool that cannot be read is said to be so, and hides no other', async () => {
+    const path = join(world.folder, 'broken')
+    await life.done(life.rpc.createPool({ name: 'broken', path }))
+    await make('here.qcow2')
+    await life.close()
+    // As a daemon begins beside a pool whose file server does not answer.
+    const link = linkWith((name, pool) => {
+        const hangs = name === 'storagePoolGetXMLDesc' && pool === 'broken'
+        return hangs ? new Promise(() => {}) : undefined
+    })
+    await until('libvirt to be up', 10_000, () => link.up)
+    const clock = { ...realClock(), after: (ms: number, call: () => void) => realClock().after(ms / 100, call) }
+    life = await world.live({ libvirt: link, clock })
+    const pools = (await life.rpc.listPools({})).pools
+    expect(pools.map(p => [p.name, p.health, p.problem !== ''])).toEqual([
+        ['broken', 'away', true],
+        ['default', expect.stringMatching(/ok|low|full/), false],
+    ])
+    expect(names()).toContain('here.qcow2')
+    const inIt = life.rpc.createVolume({ pool: 'broken', name: 'x.qcow2', capacityBytes: 1n << 20n })
+    expect(await refusal(inIt)).toContain('cannot be read')
+    await life.close()
+    await link.close()
+    life = await world.live()
+    await life.image.inventory.ready()
+    expect(life.image.inventory.pool('broken')).toMatchObject({ active: true })
+    expect(life.image.inventory.pool('broken').problem).toBeUndefined()
+    await life.done(life.rpc.deletePool({ pool: 'broken' }))
+    await life.done(life.rpc.deleteVolume({ pool: 'default', volume: 'here.qcow2' }))
+})
+
+test('what has grown is seen by the sweep', async () => {
+    await life.close()
+    const ticks: (() => void)[] = []
+    const every = (_periodMs: number, call: () => void) => {
+        ticks.push(call)
+        return () => {}
+    }
+    const clock = { ...realClock(), every }
+    life = await world.live({ clock })
+    await make('grown.qcow2')
+    const { path, allocationBytes } = life.image.inventory.volume('default', 'grown.qcow2')!
+    execFileSync('qemu-io', ['-f', 'qcow2', '-c', 'write -P 1 0 8M', path])
+    for (const tick of ticks) tick()
+    const now = () => life.image.inventory.volume('default', 'grown.qcow2')!.allocationBytes
+    await until('the sweep to see it', 5_000, () => now() >= allocationBytes + 8 * MIB)
+    await life.done(life.rpc.deleteVolume({ pool: 'default', volume: 'grown.qcow2' }))
+    await life.close()
+    life = await world.live()
+    await life.image.inventory.ready()
 })
 
 test('a pool that already holds files shows them, ISO files as such', async () => {

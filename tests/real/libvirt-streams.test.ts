@@ -157,7 +157,9 @@ describe('streams', () => {
         await until('the echo', 20_000, () => said.includes('42-answer'))
         report(`console echo: ${Math.round(performance.now() - began)} ms`)
         await expect(lv.openConsole(dom)).rejects.toMatchObject({
+            code: 'conflict',
             detail: expect.stringMatching(/console|busy|active/i),
+            fix: expect.stringContaining('--force'),
         })
         const picture = await lv.takeScreenshot(dom)
         expect(picture.mime).toMatch(/^image\//)

@@ -1,4 +1,5 @@
 // Devices, settings and deletion over the API against a real libvirtd, with a real guest where one has to answer.
+import { execFileSync } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -61,7 +62,28 @@ test('a disk is made, plugged into the running guest, limited, grown, and unplug
 
     await own.done(await own.client.resizeDisk({ vm: 'tiny', target: 'vda', sizeBytes: 96n * MIB }))
     expect(await own.world.virsh(['domblkinfo', 'tiny', 'vda'])).toMatch(/Capacity:\s+100663296/)
-    await expect(own.client.resizeDisk({ vm: 'tiny', target: 'vda', sizeBytes: MIB })).rejects.toThrow('can only grow')
+    expect((await detailOf('tiny')).disks[0]!.capacityBytes).toBe(96n * MIB)
+    for (const sizeBytes of [MIB, 80n * MIB, 96n * MIB])
+        await expect(own.client.resizeDisk({ vm: 'tiny', target: 'vda', sizeBytes })).rejects.toThrow('can only grow')
+    // Grown behind our back: what is remembered of it is not what counts.
+    await own.world.virsh(['blockresize', 'tiny', 'vda', '160M'])
+    const between = own.client.resizeDisk({ vm: 'tiny', target: 'vda', sizeBytes: 128n * MIB })
+    await expect(between).rejects.toThrow('can only grow')
+    // Two that were both found good: the smaller one comes last, and is refused when its turn comes.
+    let free = () => {}
+    const held = new Promise<void>(resolve => {
+        free = resolve
+    })
+    const holding = own.vm.inventory.edit(own.vm.inventory.resolve('tiny').uuid, '', () => held)
+    const larger = await own.client.resizeDisk({ vm: 'tiny', target: 'vda', sizeBytes: 224n * MIB })
+    const smaller = await own.client.resizeDisk({ vm: 'tiny', target: 'vda', sizeBytes: 192n * MIB })
+    free()
+    await holding
+    const ends = [await own.ended(larger), await own.ended(smaller)]
+    expect(ends.map(task => task.state)).toEqual(['done', 'failed'])
+    expect(ends[1]!.problem).toMatchObject({ summary: 'A disk can only grow', detail: '192 MiB of 224 MiB' })
+    expect(await own.world.virsh(['domblkinfo', 'tiny', 'vda'])).toMatch(/Capacity:\s+234881024/)
+    expect((await detailOf('tiny')).disks[0]!.capacityBytes).toBe(224n * MIB)
 
     const { revision } = await detailOf('tiny')
     const gone = await own.client.detachDisk({ vm: 'tiny', target: 'vda', revision, delete: true })
@@ -227,6 +249,20 @@ test('a guest that does not let go: said so after the deadline, and nothing is c
     expect(task).toMatchObject({ state: 'failed', problem: { summary: 'The guest did not let go of the device' } })
     expect((await detailOf('holds')).disks[0]).toMatchObject({ target: 'vda', presence: 'live' })
     await own.image.volumes.find('default/holds-disk0')
+})
+
+test('what a VM has written is known once it has stopped', async () => {
+    await own.define(bareDomain('writes'))
+    await own.done(await own.client.attachDisk({ vm: 'writes', disk: { sizeBytes: 64n * MIB } }))
+    await own.done(await own.client.start({ vm: 'writes', paused: true }))
+    const known = () => own.image.inventory.volume('default', 'writes-disk0')!
+    // As QEMU does it, beside the lock that it holds.
+    const file = `driver=qcow2,file.driver=file,file.locking=off,file.filename=${known().path}`
+    execFileSync('qemu-io', ['--image-opts', '-c', 'write -P 1 0 8M', file])
+    expect(known().allocationBytes).toBeLessThan(8 * Number(MIB))
+    await own.world.virsh(['destroy', 'writes'])
+    await until('its volume to be read', 10_000, () => known().allocationBytes >= 8 * Number(MIB))
+    await own.done(await own.client.delete({ vm: 'writes', disks: true }))
 })
 
 test('deleting: not while it runs, not with disks that others stand on; else all of it goes', async () => {

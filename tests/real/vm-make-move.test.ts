@@ -61,15 +61,18 @@ describe('moving a disk', () => {
         expect(await marked('other/still-disk0')).toBe(true)
     })
 
-    it('switches a running guest over', async () => {
+    it('switches a running guest over, as large as it is by now', async () => {
         const uuid = await made('busy')
         await starts(uuid)
+        await w.world.virsh(['blockresize', uuid, 'vda', '96M'])
         const begun = await move(uuid, 'other', true)
         expect(await w.ended(begun.task)).toMatchObject({ state: 'done' })
         const path = `${w.world.folder}/other/busy-disk0`
         expect(await w.inventory.activeXml(uuid)).toContain(path)
         expect((await w.inventory.inactiveXml(uuid)).xml).toContain(path)
         expect(w.inventory.byUuid(uuid)!.active).toBe(true)
+        expect(await w.world.virsh(['domblkinfo', uuid, 'vda'])).toMatch(/Capacity:\s+100663296/)
+        expect((await w.volumes.find('other/busy-disk0')).capacityBytes).toBe(96 * MIB)
         expect(await own('busy')).toEqual(['busy-disk0', 'busy-disk0'])
         expect(await marked('other/busy-disk0')).toBe(true)
         await w.volumes.remove('default/busy-disk0')

@@ -129,7 +129,8 @@ async function assemble(at: { raw: string; filesystem: string; scratch: string }
     await disk.close()
 }
 
-function mirror(): string {
+/** The machine's own Debian mirror. */
+export function mirror(): string {
     const found = debianMirror()
     if (!found) throw new Error('no Debian mirror stands in /etc/apt: add the sources and run again')
     return found

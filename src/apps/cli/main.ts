@@ -17,13 +17,20 @@ import { follow } from './follow.ts'
 import { CONSENT, confirm, type Io, readFile, secret } from './io.ts'
 import { loginVerbs } from './login.ts'
 import { type Parsed, program } from './parse.ts'
+import { provisionVerbs } from './provision.ts'
 import { finding, harmless, type Look, render } from './views.ts'
 
 /** 0 done or nothing to do, 1 failed, 2 changes pending, 3 refused for want of consent; 64 for a bad command line. */
 export async function main(argv: readonly string[], io: Io): Promise<number> {
     let parsed: Parsed | undefined
     const target = (options: Parsed['options']): Target => targetFor(whereOf({ options }), io.env)
-    const all: Verb[] = [...verbs, ...loginVerbs(io), ...byteVerbs(io, target), ...completionVerbs(() => all)]
+    const all: Verb[] = [
+        ...verbs,
+        ...loginVerbs(io),
+        ...byteVerbs(io, target),
+        ...provisionVerbs(io),
+        ...completionVerbs(() => all),
+    ]
     const command = program(
         all,
         topics,
@@ -45,7 +52,7 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
         const { pending, view } = await carry(parsed, io, look)
         io.stdout.write(render(view, look))
         note('done')
-        return parsed.options.check && pending(view) ? 2 : 0
+        return (parsed.options.check || parsed.verb.verifies) && pending(view) ? 2 : 0
     } catch (thrown) {
         const fault = faultOf(thrown)
         note(`failed: ${fault.code}: ${fault.message}`)
@@ -106,7 +113,10 @@ async function carry(parsed: Parsed, io: Io, look: Look): Promise<{ view: View; 
     if (context.watch) process.once('SIGINT', stop)
     try {
         const view = await parsed.verb.run(context)
-        return { view, pending: v => v.kind === 'plan' && v.sentences.length > 0 }
+        return {
+            view,
+            pending: v => (v.kind === 'plan' ? v.sentences.length > 0 : v.kind === 'text' && v.pending === true),
+        }
     } catch (thrown) {
         if (ending.signal.aborted) return { view: { kind: 'nothing' }, pending: () => false }
         throw thrown

@@ -42,7 +42,8 @@ function useFreshAfterTasks(): void {
             onSettled(task => {
                 for (const key of ['vm', 'snapshots', 'xml'])
                     if (task.onKind === 'vm') void queries.invalidateQueries({ queryKey: [key, task.onId] })
-                for (const key of ['volumes', 'pools', 'networks']) void queries.invalidateQueries({ queryKey: [key] })
+                for (const key of ['volumes', 'pools', 'networks', 'bridges', 'node'])
+                    void queries.invalidateQueries({ queryKey: [key] })
             }),
         [queries],
     )

@@ -5,7 +5,8 @@ import { lazy, Suspense, useCallback, useEffect, useRef, useState } from 'react'
 import { ConsoleService, Kind } from '../../gen/proto/capabilities/console/console_pb.js'
 import { openDialog } from '../act.panel.tsx'
 import { clientOf, type Trouble, troubleOf } from '../client.panel.tsx'
-import { FormDialog, TextField } from '../forms.panel.tsx'
+import { TextField } from '../fields.panel.tsx'
+import { FormDialog } from '../forms.panel.tsx'
 import type { ObjectTabProps } from '../pages.panel.tsx'
 import { EmptyHint, Loading, TroubleNote } from '../parts.panel.tsx'
 import { fill } from '../words.panel.tsx'
@@ -14,7 +15,8 @@ import { words } from './words.panel.tsx'
 const Display = lazy(() => import('./display.panel.tsx'))
 const Serial = lazy(() => import('./serial.panel.tsx'))
 
-export type Link = { state: 'connecting' | 'connected' | 'ended'; why?: string }
+/** closed: it could not be opened, and the page says why. */
+export type Link = 'connecting' | 'connected' | 'ended' | 'closed'
 
 /** What a console can be told by the toolbar. */
 export interface Handle {
@@ -35,69 +37,45 @@ export default function Console(props: ObjectTabProps) {
     const [kind, setKind] = useState<Kind.VNC | Kind.SERIAL>(Kind.VNC)
     const [turn, setTurn] = useState(0)
     const [force, setForce] = useState(false)
-    const [way, setWay] = useState<{ url: string; protocols: string[]; turn: number }>()
-    const [failure, setFailure] = useState<Trouble>()
-    const [link, setLink] = useState<Link>({ state: 'connecting' })
+    const [link, setLink] = useState<Link>('connecting')
     const [handle, setHandle] = useState<Handle>()
     const frame = useRef<HTMLDivElement>(null)
-
-    useEffect(() => {
-        if (!props.running) return
-        const stop = new AbortController()
-        setWay(undefined)
-        setFailure(undefined)
-        setLink({ state: 'connecting' })
-        clientOf(ConsoleService)
-            .open({ vm: props.uuid, kind, force }, { signal: stop.signal })
-            .then(
-                answer => {
-                    const scheme = window.location.protocol === 'http:' ? 'ws:' : 'wss:'
-                    setWay({
-                        url: `${scheme}//${window.location.host}${answer.path}`,
-                        protocols: ['debvisor.console', `ticket.${answer.ticket}`],
-                        turn,
-                    })
-                },
-                thrown => !stop.signal.aborted && setFailure(troubleOf(thrown)),
-            )
-        return () => stop.abort()
-    }, [props.uuid, props.running, kind, turn, force])
-
-    const again = useCallback((taking = false) => {
+    // Each opening is one life of its own: nothing of an earlier one, nor its ticket, gets into the next.
+    const open = useCallback((next: Kind.VNC | Kind.SERIAL, taking = false) => {
+        setKind(next)
         setForce(taking)
         setTurn(n => n + 1)
     }, [])
     const keep = useCallback((next: Handle | undefined) => setHandle(next), [])
+    // Who took it over did so once: after the machine was off, it is asked for anew.
+    useEffect(() => {
+        if (!props.running) setForce(false)
+    }, [props.running])
     if (!props.running) return <EmptyHint title={words.off} body={words.offHelp} />
 
-    const Screen = kind === Kind.VNC ? Display : Serial
     return (
-        <div className="dv-console" ref={frame} data-console={link.state}>
+        <div className="dv-console" ref={frame} data-console={link}>
             <div className="dv-console-bar">
                 <ToggleGroup aria-label={words.console} isCompact>
                     <ToggleGroupItem
                         text={words.display}
                         buttonId="console-vnc"
                         isSelected={kind === Kind.VNC}
-                        onChange={() => setKind(Kind.VNC)}
+                        onChange={() => kind !== Kind.VNC && open(Kind.VNC)}
                     />
                     <ToggleGroupItem
                         text={words.serial}
                         buttonId="console-serial"
                         isSelected={kind === Kind.SERIAL}
-                        onChange={() => setKind(Kind.SERIAL)}
+                        onChange={() => kind !== Kind.SERIAL && open(Kind.SERIAL)}
                     />
                 </ToggleGroup>
                 <span className="dv-quiet" role="status">
-                    {link.state === 'connecting'
-                        ? words.connecting
-                        : link.state === 'ended'
-                          ? words.ended
-                          : words.connected}
+                    {words.links[link]}
                 </span>
                 <span className="dv-console-buttons">
-                    {link.state === 'ended' && (
-                        <Button variant="primary" size="sm" onClick={() => again()} data-action="reconnect">
+                    {link === 'ended' && (
+                        <Button variant="primary" size="sm" onClick={() => open(kind)} data-action="reconnect">
                             {words.reconnect}
                         </Button>
                     )}
@@ -127,33 +105,78 @@ export default function Console(props: ObjectTabProps) {
                     />
                 </span>
             </div>
-            {failure && (
-                <>
-                    <TroubleNote trouble={failure} retry={() => again()} />
-                    {failure.code === 'conflict' && (
-                        <Button variant="secondary" onClick={() => again(true)}>
-                            {words.take}
-                        </Button>
-                    )}
-                </>
-            )}
-            {!failure && (
-                <Suspense fallback={<Loading />}>
-                    {way ? (
-                        <Screen
-                            key={`${kind}-${way.turn}`}
-                            name={props.name}
-                            url={way.url}
-                            protocols={way.protocols}
-                            onLink={setLink}
-                            onHandle={keep}
-                        />
-                    ) : (
-                        <Loading />
-                    )}
-                </Suspense>
-            )}
+            <Opening
+                key={turn}
+                vm={props}
+                kind={kind}
+                force={force}
+                again={taking => open(kind, taking)}
+                onLink={setLink}
+                onHandle={keep}
+            />
         </div>
+    )
+}
+
+/** One opening: a ticket of the server, then the screen, or why there is none. */
+function Opening(props: {
+    vm: ObjectTabProps
+    kind: Kind.VNC | Kind.SERIAL
+    force: boolean
+    again: (taking: boolean) => void
+    onLink: (link: Link) => void
+    onHandle: (handle: Handle | undefined) => void
+}) {
+    const { kind, force, onLink } = props
+    const [way, setWay] = useState<{ url: string; protocols: string[] }>()
+    const [failure, setFailure] = useState<Trouble>()
+    useEffect(() => {
+        const stop = new AbortController()
+        onLink('connecting')
+        clientOf(ConsoleService)
+            .open({ vm: props.vm.uuid, kind, force }, { signal: stop.signal })
+            .then(
+                answer => {
+                    const scheme = window.location.protocol === 'http:' ? 'ws:' : 'wss:'
+                    setWay({
+                        url: `${scheme}//${window.location.host}${answer.path}`,
+                        protocols: ['debvisor.console', `ticket.${answer.ticket}`],
+                    })
+                },
+                thrown => {
+                    if (stop.signal.aborted) return
+                    setFailure(troubleOf(thrown))
+                    onLink('closed')
+                },
+            )
+        return () => stop.abort()
+    }, [props.vm.uuid, kind, force, onLink])
+    if (failure)
+        return (
+            <>
+                <TroubleNote trouble={failure} retry={() => props.again(false)} />
+                {failure.code === 'conflict' && (
+                    <Button variant="secondary" data-action="take" onClick={() => props.again(true)}>
+                        {words.take}
+                    </Button>
+                )}
+            </>
+        )
+    const Screen = kind === Kind.VNC ? Display : Serial
+    return (
+        <Suspense fallback={<Loading />}>
+            {way ? (
+                <Screen
+                    name={props.vm.name}
+                    url={way.url}
+                    protocols={way.protocols}
+                    onLink={onLink}
+                    onHandle={props.onHandle}
+                />
+            ) : (
+                <Loading />
+            )}
+        </Suspense>
     )
 }
 

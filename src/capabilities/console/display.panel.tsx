@@ -22,8 +22,11 @@ export default function Display(props: ScreenProps) {
         const rfb = new RFB(box.current, url, { wsProtocols: protocols })
         rfb.scaleViewport = true
         rfb.background = 'transparent'
+        // Both still come after this screen is gone, when the next one may be connected already.
+        let gone = false
         rfb.addEventListener('connect', () => {
-            onLink({ state: 'connected' })
+            if (gone) return
+            onLink('connected')
             rfb.focus()
             onHandle({
                 focus: () => rfb.focus(),
@@ -34,10 +37,12 @@ export default function Display(props: ScreenProps) {
             })
         })
         rfb.addEventListener('disconnect', () => {
-            onLink({ state: 'ended' })
+            if (gone) return
+            onLink('ended')
             onHandle(undefined)
         })
         return () => {
+            gone = true
             onHandle(undefined)
             rfb.disconnect()
         }

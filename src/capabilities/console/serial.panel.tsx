@@ -36,7 +36,7 @@ export default function Serial(props: ScreenProps) {
             if (socket.readyState === WebSocket.OPEN) socket.send(encoder.encode(text))
         }
         socket.onopen = () => {
-            onLink({ state: 'connected' })
+            onLink('connected')
             terminal.focus()
             onHandle({ focus: () => terminal.focus(), paste: text => terminal.paste(text) })
         }
@@ -44,7 +44,7 @@ export default function Serial(props: ScreenProps) {
             if (event.data instanceof ArrayBuffer) terminal.write(new Uint8Array(event.data))
         }
         socket.onclose = () => {
-            onLink({ state: 'ended' })
+            onLink('ended')
             onHandle(undefined)
         }
         const typed = terminal.onData(send)
@@ -52,6 +52,8 @@ export default function Serial(props: ScreenProps) {
             onHandle(undefined)
             typed.dispose()
             socket.onclose = null
+            socket.onopen = null
+            socket.onmessage = null
             socket.close()
             sizes.disconnect()
             terminal.dispose()

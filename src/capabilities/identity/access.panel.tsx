@@ -6,11 +6,12 @@ import { useState } from 'react'
 import { IdentityService } from '../../gen/proto/capabilities/identity/identity_pb.js'
 import { act, openDialog } from '../act.panel.tsx'
 import { clientOf, troubleOf } from '../client.panel.tsx'
+import { NumberField, TextField } from '../fields.panel.tsx'
 import { moment } from '../format.panel.tsx'
-import { FormDialog, NumberField, TextField } from '../forms.panel.tsx'
+import { FormDialog } from '../forms.panel.tsx'
 import { CopyBlock, Loading, Quiet, Section, TroubleNote } from '../parts.panel.tsx'
 import { common } from '../words.panel.tsx'
-import { words } from './words.panel.tsx'
+import { agentWord, words } from './words.panel.tsx'
 
 const api = clientOf(IdentityService)
 
@@ -54,7 +55,7 @@ export function Sessions() {
                             <Tr key={s.id} data-session={s.id}>
                                 <Td dataLabel={words.from}>{s.from}</Td>
                                 <Td dataLabel={words.agent} className="dv-anywhere">
-                                    {s.agent}
+                                    <span title={s.agent}>{agentWord(s.agent)}</span>
                                 </Td>
                                 <Td dataLabel={words.lastUsed}>{moment(s.lastUsed)}</Td>
                                 <Td dataLabel={words.expires}>{moment(s.expires)}</Td>
@@ -67,7 +68,7 @@ export function Sessions() {
                                         <Button
                                             variant="link"
                                             isInline
-                                            aria-label={`${words.revoke}: ${s.from} ${s.agent}`}
+                                            aria-label={`${words.revoke}: ${s.from} ${agentWord(s.agent)}`}
                                             onClick={() =>
                                                 void act(() => api.revokeSessions({ id: s.id })).then(refresh)
                                             }

@@ -10,7 +10,8 @@ import { useState } from 'react'
 import { IdentityService } from '../../gen/proto/capabilities/identity/identity_pb.js'
 import { notify, openDialog } from '../act.panel.tsx'
 import { clientOf } from '../client.panel.tsx'
-import { FormDialog, refuse, TextField } from '../forms.panel.tsx'
+import { refuse, TextField } from '../fields.panel.tsx'
+import { FormDialog } from '../forms.panel.tsx'
 import { useMe } from '../me.panel.tsx'
 import { PageBody, PageHead } from '../parts.panel.tsx'
 import { common } from '../words.panel.tsx'
@@ -27,7 +28,7 @@ export default function Account() {
                 </Button>
             </PageHead>
             <PageBody>
-                <DescriptionList isHorizontal isCompact isFluid className="dv-section">
+                <DescriptionList isHorizontal isCompact className="dv-section dv-facts">
                     <DescriptionListGroup>
                         <DescriptionListTerm>{words.user}</DescriptionListTerm>
                         <DescriptionListDescription>{me?.user?.name ?? ''}</DescriptionListDescription>

@@ -4,19 +4,18 @@ import { Table, Tbody, Td, Th, Thead, Tr } from '@patternfly/react-table'
 import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
 import { IdentityService, type User } from '../../gen/proto/capabilities/identity/identity_pb.js'
-import { VmService } from '../../gen/proto/capabilities/vm/vm_pb.js'
 import { act, openDialog } from '../act.panel.tsx'
 import { clientOf, troubleOf } from '../client.panel.tsx'
+import { ChoiceField, TextField } from '../fields.panel.tsx'
 import { moment } from '../format.panel.tsx'
-import { ChoiceField, FormDialog, TextField } from '../forms.panel.tsx'
+import { FormDialog } from '../forms.panel.tsx'
 import { useMay } from '../me.panel.tsx'
-import { ActionMenu, actionsOf, Loading, PageBody, PageHead, Quiet, Section, TroubleNote } from '../parts.panel.tsx'
+import { ActionMenu, actionsOf, Loading, PageBody, PageHead, TroubleNote } from '../parts.panel.tsx'
 import { common, fill } from '../words.panel.tsx'
-import { roleWord, words } from './words.panel.tsx'
+import { Grants } from './grants.panel.tsx'
+import { roleChoices, roleWord, words } from './words.panel.tsx'
 
 const api = clientOf(IdentityService)
-const roles = ['admin', 'operator', 'viewer', 'auditor']
-const roleChoices = [...roles, ''].map(role => ({ value: role, label: roleWord(role) }))
 
 export default function Users() {
     const may = useMay()
@@ -178,136 +177,6 @@ function EditUser(props: { user: User; close: () => void; done: () => void }) {
                 value={password}
                 change={setPassword}
             />
-        </FormDialog>
-    )
-}
-
-function Grants({ users, manage }: { users: User[]; manage: boolean }) {
-    const queries = useQueryClient()
-    const query = useQuery({ queryKey: ['grants'], queryFn: ({ signal }) => api.listGrants({}, { signal }) })
-    const names = useQuery({
-        queryKey: ['vm-names'],
-        queryFn: ({ signal }) => clientOf(VmService).list({}, { signal }),
-    })
-    const done = (): void => void queries.invalidateQueries({ queryKey: ['grants'] })
-    const nameOf = (uuid: string): string => names.data?.vms.find(vm => vm.uuid === uuid)?.name ?? uuid
-    return (
-        <Section
-            title={words.grants}
-            actions={
-                manage && (
-                    <Button
-                        variant="secondary"
-                        data-action="add-grant"
-                        onClick={() =>
-                            openDialog(close => (
-                                <AddGrant
-                                    users={users.map(u => u.name)}
-                                    vms={(names.data?.vms ?? []).map(vm => ({ value: vm.uuid, label: vm.name }))}
-                                    close={close}
-                                    done={done}
-                                />
-                            ))
-                        }
-                    >
-                        {words.addGrant}
-                    </Button>
-                )
-            }
-        >
-            {query.isError && <TroubleNote trouble={troubleOf(query.error)} />}
-            {query.data?.grants.length === 0 && <Quiet>{words.noGrants}</Quiet>}
-            {query.data && query.data.grants.length > 0 && (
-                <Table aria-label={words.grants} variant="compact">
-                    <Thead>
-                        <Tr>
-                            <Th>{words.user}</Th>
-                            <Th>{words.role}</Th>
-                            <Th>{words.grantOn}</Th>
-                            <Th screenReaderText={common.actions} />
-                        </Tr>
-                    </Thead>
-                    <Tbody>
-                        {query.data.grants.map(grant => (
-                            <Tr key={grant.id} data-grant={grant.id}>
-                                <Td dataLabel={words.user}>{grant.user}</Td>
-                                <Td dataLabel={words.role}>{roleWord(grant.role)}</Td>
-                                <Td dataLabel={words.grantOn} className="dv-anywhere">
-                                    {grant.tag ? fill(words.tagged, { tag: grant.tag }) : nameOf(grant.vm)}
-                                </Td>
-                                <Td>
-                                    {manage && (
-                                        <Button
-                                            variant="link"
-                                            isInline
-                                            isDanger
-                                            aria-label={`${words.take}: ${grant.user}, ${grant.tag || nameOf(grant.vm)}`}
-                                            onClick={() => void act(() => api.removeGrant({ id: grant.id })).then(done)}
-                                        >
-                                            {words.take}
-                                        </Button>
-                                    )}
-                                </Td>
-                            </Tr>
-                        ))}
-                    </Tbody>
-                </Table>
-            )}
-        </Section>
-    )
-}
-
-function AddGrant(props: {
-    users: string[]
-    vms: { value: string; label: string }[]
-    close: () => void
-    done: () => void
-}) {
-    const [user, setUser] = useState(props.users[0] ?? '')
-    const [role, setRole] = useState('operator')
-    const [on, setOn] = useState<'vm' | 'tag'>('vm')
-    const [vm, setVm] = useState(props.vms[0]?.value ?? '')
-    const [tag, setTag] = useState('')
-    return (
-        <FormDialog
-            title={words.addGrant}
-            submit={words.addGrant}
-            close={props.close}
-            disabled={user === '' || (on === 'vm' ? vm === '' : tag === '')}
-            run={async () => {
-                await api.addGrant({ user, role, vm: on === 'vm' ? vm : '', tag: on === 'tag' ? tag : '' })
-                props.done()
-            }}
-        >
-            <ChoiceField
-                name="user"
-                label={words.user}
-                value={user}
-                change={setUser}
-                choices={props.users.map(u => ({ value: u, label: u }))}
-            />
-            <ChoiceField
-                name="role"
-                label={words.role}
-                value={role}
-                change={setRole}
-                choices={roleChoices.filter(r => r.value !== '')}
-            />
-            <ChoiceField
-                name="on"
-                label={words.grantOn}
-                value={on}
-                change={value => setOn(value as typeof on)}
-                choices={[
-                    { value: 'vm', label: words.grantVm },
-                    { value: 'tag', label: words.grantTag },
-                ]}
-            />
-            {on === 'vm' ? (
-                <ChoiceField name="vm" label={words.grantVm} value={vm} change={setVm} choices={props.vms} />
-            ) : (
-                <TextField name="tag" label={words.grantTag} value={tag} change={setTag} required />
-            )}
         </FormDialog>
     )
 }

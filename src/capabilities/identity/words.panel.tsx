@@ -1,5 +1,5 @@
 // The words of login, users, tokens and sessions.
-import { catalogue } from '../words.panel.tsx'
+import { catalogue, fill } from '../words.panel.tsx'
 
 export const words = catalogue('identity', {
     login: 'Log in',
@@ -15,7 +15,6 @@ export const words = catalogue('identity', {
     repeat: 'Password again',
     different: 'The two passwords are not the same.',
     begin: 'Begin',
-    otherUser: 'Someone else',
     logout: 'Log out',
     account: 'Your account',
     users: 'Users',
@@ -46,6 +45,7 @@ export const words = catalogue('identity', {
     session: 'Session',
     from: 'From',
     agent: 'Browser or program',
+    agentOn: '{browser} on {system}',
     lastUsed: 'Last used',
     expires: 'Ends',
     thisOne: 'This one',
@@ -76,3 +76,30 @@ export const words = catalogue('identity', {
 })
 
 export const roleWord = (role: string): string => (words.roles as Record<string, string>)[role] ?? role
+
+export const roleChoices = ['admin', 'operator', 'viewer', 'auditor', ''].map(role => ({
+    value: role,
+    label: roleWord(role),
+}))
+
+// Each browser names those before it as well, and Android names Linux.
+const browsers = [
+    ['Firefox', /Firefox\//],
+    ['Edge', /Edg\//],
+    ['Chrome', /Chrome\//],
+    ['Safari', /Safari\//],
+] as const
+const systems = [
+    ['Android', /Android/],
+    ['iOS', /iPhone|iPad/],
+    ['Windows', /Windows/],
+    ['macOS', /Mac OS X/],
+    ['Linux', /Linux/],
+] as const
+
+/** 'Chrome on Linux' from what a browser calls itself; anything else is shown as it is. */
+export function agentWord(agent: string): string {
+    const browser = browsers.find(([, sign]) => sign.test(agent))?.[0]
+    const system = systems.find(([, sign]) => sign.test(agent))?.[0]
+    return browser && system ? fill(words.agentOn, { browser, system }) : agent
+}

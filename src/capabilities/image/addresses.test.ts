@@ -27,6 +27,12 @@ test.each([
     '::127.0.0.1',
     '64:ff9b::127.0.0.1',
     '64:ff9b::a9fe:a9fe',
+    '::ffff:0:127.0.0.1',
+    '::ffff:0:a9fe:a9fe',
+    '::ffff:0:10.9.3.3',
+    '64:ff9b:1::127.0.0.1',
+    '64:ff9b:1:7f00:0:100::',
+    '64:ff9b:1::8.8.8.8',
     '2002:7f00:1::',
     '2002:c000:202::1',
     '::ffff:10.9.3.3',
@@ -47,6 +53,7 @@ test.each([
     'fd00::3',
     '::ffff:8.8.8.8',
     '64:ff9b::8.8.8.8',
+    '::ffff:0:8.8.8.8',
 ])('%s is allowed', address => {
     expect(whyRefused(address, rules)).toBeUndefined()
 })

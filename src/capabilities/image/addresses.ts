@@ -21,6 +21,8 @@ for (const [net, bits] of [
     ['fec0::', 10],
     ['ff00::', 8],
     ['100::', 64],
+    // NAT64 of the site (RFC 8215): where in it the IPv4 address stands only the site knows.
+    ['64:ff9b:1::', 48],
 ] as const) {
     refusedAlways.addSubnet(net, bits, 'ipv6')
 }
@@ -68,15 +70,16 @@ export function whyRefused(address: string, rules: AddressRules): string | undef
     return own.check(address, kind) ? 'it is an address of this node or of a management network' : undefined
 }
 
-/** The IPv4 address in ::ffff:a.b.c.d, ::a.b.c.d, 64:ff9b::a.b.c.d (NAT64) and 2002:aabb:ccdd:: (6to4). */
+/** The IPv4 address in ::ffff:a.b.c.d, ::ffff:0:a.b.c.d (SIIT), ::a.b.c.d, 64:ff9b::a.b.c.d (NAT64), 2002:aabb:ccdd:: (6to4). */
 function innerV4(address: string): string | undefined {
     const groups = groupsOf(address)
     if (!groups) return undefined
     const v4 = (high: number, low: number) => `${high >> 8}.${high & 255}.${low >> 8}.${low & 255}`
     const zero = (from: number, to: number) => groups.slice(from, to).every(g => g === 0)
     if (zero(0, 5) && groups[5] === 0xffff) return v4(groups[6]!, groups[7]!)
+    if (zero(0, 4) && groups[4] === 0xffff && groups[5] === 0) return v4(groups[6]!, groups[7]!)
     if (zero(0, 6) && (groups[6] !== 0 || groups[7]! > 1)) return v4(groups[6]!, groups[7]!)
-    if (groups[0] === 0x64 && groups[1] === 0xff9b) return v4(groups[6]!, groups[7]!)
+    if (groups[0] === 0x64 && groups[1] === 0xff9b && zero(2, 6)) return v4(groups[6]!, groups[7]!)
     if (groups[0] === 0x2002) return v4(groups[1]!, groups[2]!)
     return undefined
 }

@@ -2,9 +2,11 @@
 import { useState } from 'react'
 import { ImageService, type Volume } from '../../gen/proto/capabilities/image/image_pb.js'
 import { clientOf } from '../client.panel.tsx'
+import { CheckField, ChoiceField, needSize, SizeField, TextField } from '../fields.panel.tsx'
 import { bytes } from '../format.panel.tsx'
-import { CheckField, ChoiceField, FormDialog, needSize, SizeField, TextField } from '../forms.panel.tsx'
+import { FormDialog } from '../forms.panel.tsx'
 import { common, fill } from '../words.panel.tsx'
+import { useReplace } from './replace.panel.tsx'
 import { words } from './words.panel.tsx'
 
 const api = clientOf(ImageService)
@@ -22,20 +24,29 @@ export function ImportDialog(props: InPool) {
     const [pool, setPool] = useState(props.pool || props.pools[0] || '')
     const [checksum, setChecksum] = useState('')
     const [format, setFormat] = useState('')
-    const [overwrite, setOverwrite] = useState(false)
     const guessed =
         source
             .replace(/[?#].*$/, '')
             .split('/')
             .pop() ?? ''
     const name = own ?? guessed
+    const replace = useReplace(pool, [name])
     return (
         <FormDialog
             title={words.importTitle}
             submit={words.import}
             close={props.close}
-            disabled={source === '' || name === ''}
-            run={() => api.import({ source: source.trim(), pool, name, format, checksum: checksum.trim(), overwrite })}
+            disabled={source === '' || name === '' || !replace.agreed}
+            run={() =>
+                api.import({
+                    source: source.trim(),
+                    pool,
+                    name,
+                    format,
+                    checksum: checksum.trim(),
+                    overwrite: replace.overwrite,
+                })
+            }
         >
             <TextField
                 name="source"
@@ -72,7 +83,7 @@ export function ImportDialog(props: InPool) {
                     ...choices(['qcow2', 'raw', 'iso', 'vmdk', 'vdi', 'vhdx']),
                 ]}
             />
-            <CheckField name="overwrite" label={words.replace} value={overwrite} change={setOverwrite} />
+            {replace.field}
         </FormDialog>
     )
 }

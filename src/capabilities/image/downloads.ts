@@ -9,7 +9,7 @@ import type { Volumes } from './volumes.ts'
 
 export interface Downloads {
     /** @throws Fault for seeds, and for what is being written or is not whole */
-    begin(entry: VolumeEntry, user: string): { path: string; sizeBytes: number }
+    begin(ref: string, user: string): Promise<{ path: string; sizeBytes: number }>
     route: Route
 }
 
@@ -69,6 +69,7 @@ export function createDownloads(deps: { volumes: Volumes; users: Users; clock: C
             }
             tickets.delete(id)
             caller.need('image.download')
+            // Found anew: a VM may have written to it since, and its length is said before the bytes.
             const entry = await volumes.find(ticket.ref)
             check(entry)
             const gone = new AbortController()
@@ -99,7 +100,8 @@ export function createDownloads(deps: { volumes: Volumes; users: Users; clock: C
     }
 
     return {
-        begin(entry, user) {
+        async begin(ref, user) {
+            const entry = await volumes.find(ref)
             check(entry)
             for (const [id, { endsMs }] of tickets) if (endsMs < clock.now()) tickets.delete(id)
             if (tickets.size >= TICKETS_MAX)

@@ -14,6 +14,8 @@ export interface PoolEntry {
     allocationBytes: number
     availableBytes: number
     volumes: number
+    /** Why it cannot be read; left out where it can. Its sizes and volumes are then those of before. */
+    problem?: string
 }
 
 export interface VolumeEntry {

@@ -6,8 +6,9 @@ import type { Clock } from '../../ports/ports.ts'
 import type { Declarations } from './declared.ts'
 import { isOnFiles, type VolumeEntry } from './entries.ts'
 import { checkHeader, HEAD_BYTES, isFormat, qcow2References, sniff } from './formats.ts'
-import { type Inventory, patiently } from './inventory.ts'
+import type { Inventory } from './inventory.ts'
 import { volOf } from './making.ts'
+import { patiently } from './patience.ts'
 import { refuseSeed } from './volume-checks.ts'
 
 /** Formats in which one file can make a reader open another. */

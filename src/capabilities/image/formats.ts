@@ -62,7 +62,7 @@ export const toolFormat = (format: string): string => (format === 'iso' ? 'raw' 
 const starts = (head: Uint8Array, text: string, at = 0) =>
     head.length >= at + text.length && Buffer.from(head.subarray(at, at + text.length)).toString('latin1') === text
 
-/** What the magic numbers say: a format, 'mbr' or 'gpt'-less bytes are 'raw'. The tail is for fixed VHD images. */
+/** The format that the magic numbers name, 'raw' where they name none. The tail is for VHD images of fixed size. */
 export function sniff(head: Uint8Array, tail: Uint8Array = new Uint8Array()): string {
     if (starts(head, 'QFI\xfb')) return 'qcow2'
     if (starts(head, 'KDMV') || starts(head, 'COWD') || /^\s*# Disk DescriptorFile/.test(latin(head, 64))) return 'vmdk'

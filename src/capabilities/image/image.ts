@@ -11,9 +11,10 @@ import type { Users } from './entries.ts'
 import { createImports } from './imports.ts'
 import { createIntake } from './intake.ts'
 import { createInventory, type Inventory } from './inventory.ts'
-import { createPools, type Pools } from './pools.ts'
+import { createPools, POOL_UNDO, type Pools } from './pools.ts'
 import { imageService } from './rpc.ts'
 import { createSandbox, type Sandbox } from './sandbox.ts'
+import { followStops } from './stopped.ts'
 import { undoRemove } from './undo.ts'
 import { createUploads } from './uploads.ts'
 import { createVolumes, type Volumes } from './volumes.ts'
@@ -51,12 +52,14 @@ export interface Image extends Capability {
 /** Begins to read the pools at once; `start` before the tasks recover. @throws Fault `invalid` for a refused network that is none */
 export function createImage(deps: ImageDeps): Image {
     const { libvirt, tasks, system, clock, log, users, stagingFolder, importFolders } = deps
+    const uid = process.getuid?.() ?? -1
     const declared = createDeclarations({ system, clock, folder: stagingFolder })
     const inventory = createInventory({ libvirt, clock, log, declared })
-    const sandbox = createSandbox({ system, log, isRoot: process.getuid?.() === 0 })
+    const sandbox = createSandbox({ system, log, isRoot: uid === 0, folder: `${stagingFolder}/sandbox` })
+    const unStops = followStops({ libvirt, inventory, users, clock, log })
     const { defaultPool } = deps
-    const volumes = createVolumes({ libvirt, inventory, declared, users, clock, defaultPool })
-    const pools = createPools({ libvirt, inventory, users, system, clock })
+    const volumes = createVolumes({ libvirt, inventory, declared, users, system, clock, uid, defaultPool })
+    const pools = createPools({ libvirt, inventory, users, system, clock, ownFolders: [stagingFolder] })
     const intake = createIntake({ system, sandbox, inventory, volumes, stagingFolder })
     const uploads = createUploads({ system, tasks, clock, log, intake, volumes, folder: `${stagingFolder}/uploads` })
     const refused = checkNetworks(deps.refusedNetworks ?? [])
@@ -68,6 +71,7 @@ export function createImage(deps: ImageDeps): Image {
     const folder = `${stagingFolder}/work`
     const imports = createImports({ system, tasks, intake, volumes, users, importFolders, rules, folder })
     const downloads = createDownloads({ volumes, users, clock, log })
+    tasks.onUndo(POOL_UNDO, pools.takeBack)
     tasks.onUndo('volume.remove', undoRemove({ tasks, volumes, declared, users, inventory, clock, log }))
 
     return {
@@ -81,6 +85,7 @@ export function createImage(deps: ImageDeps): Image {
         },
         async close() {
             uploads.close()
+            unStops()
             inventory.close()
             await declared.close()
         },

@@ -20,7 +20,6 @@ import { ImageService, type Pool, type Volume } from '../../gen/proto/capabiliti
 import { act, openDialog } from '../act.panel.tsx'
 import { clientOf } from '../client.panel.tsx'
 import { bytes } from '../format.panel.tsx'
-import { PlanDialog } from '../forms.panel.tsx'
 import { useLive } from '../live.panel.tsx'
 import { useMay } from '../me.panel.tsx'
 import {
@@ -36,6 +35,7 @@ import {
     Quiet,
     Section,
 } from '../parts.panel.tsx'
+import { PlanDialog } from '../plan.panel.tsx'
 import { common, fill, plural } from '../words.panel.tsx'
 import { ImportDialog, NewDiskDialog, NewPoolDialog } from './dialogs.panel.tsx'
 import { storage } from './store.panel.tsx'

@@ -25,7 +25,14 @@ afterAll(async () => {
     await rm(root, { recursive: true, force: true })
 })
 
-async function world(options: { system?: Partial<System>; intake?: Partial<Intake>; volumes?: Partial<Volumes> } = {}) {
+async function world(
+    options: {
+        system?: Partial<System>
+        intake?: Partial<Intake>
+        volumes?: Partial<Volumes>
+        importFolders?: string[]
+    } = {},
+) {
     const folder = await mkdtemp(join(root, 'world-'))
     const real = realSystem()
     const system = { ...real, ...options.system }
@@ -44,7 +51,7 @@ async function world(options: { system?: Partial<System>; intake?: Partial<Intak
     await writeFile(`${inside}/deep/disk.raw`, 'harmless')
     await writeFile(`${folder}/outside/disk.raw`, 'SECRET')
     const imports = createImports({
-        ...{ system, tasks, intake, importFolders: [inside], folder: `${folder}/work` },
+        ...{ system, tasks, intake, importFolders: options.importFolders ?? [inside], folder: `${folder}/work` },
         volumes: { byPath: () => undefined, ...options.volumes } as unknown as Volumes,
         users: { ofPath: () => [] },
         rules: () => ({ own: [], allowed: ['127.0.0.1'] }),
@@ -99,6 +106,13 @@ test('a file that is put under the name while it is read is not what is read', a
     path = inside
     expect((await run(`${inside}/deep/disk.raw`)).state).toBe('done')
     expect(sizes).toEqual(['harmless'.length])
+})
+
+test('where no folder is declared, it is said how one is', async () => {
+    const { inside, imports, wish } = await world({ importFolders: [] })
+    const refused = imports.check(wish(`${inside}/deep/disk.raw`))
+    await expect(refused).rejects.toMatchObject({ code: 'denied', fix: expect.stringContaining('--import-folder') })
+    await expect(refused).rejects.toMatchObject({ fix: expect.stringContaining('IMPORT_FOLDER=') })
 })
 
 test('a pool below a folder for imports gives no seed away', async () => {

@@ -7,9 +7,10 @@ import { isHole } from '../../drivers/libvirt/libvirt.ts'
 import type { RunningTask, Tasks } from '../../engine/task.ts'
 import type { ReadableFile, System } from '../../ports/ports.ts'
 import { type AddressRules, whyRefused } from './addresses.ts'
+import type { Target } from './carrying.ts'
 import type { Users, VolumeEntry } from './entries.ts'
 import { type Format, toolFormat, truncated } from './formats.ts'
-import { hashFor, type Intake, type Target } from './intake.ts'
+import { hashFor, type Intake } from './intake.ts'
 import { refuseSeed } from './volume-checks.ts'
 import type { Volumes } from './volumes.ts'
 
@@ -81,7 +82,7 @@ export function createImports(deps: ImportsDeps): Imports {
             'The path is outside the folders that images may be imported from',
             deps.importFolders.length > 0
                 ? `Put the file into ${deps.importFolders.join(' or ')}.`
-                : 'Declare a folder for imports, or upload the file.',
+                : 'Declare a folder for imports (option --import-folder of debvisor-rpcd; IMPORT_FOLDER=… with make run), or upload the file.',
         )
         const roots = await Promise.all(deps.importFolders.map(root => system.resolve(root)))
         const within = (path: string) => roots.some(root => root && path.startsWith(root === '/' ? '/' : `${root}/`))

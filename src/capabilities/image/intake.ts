@@ -1,10 +1,10 @@
 // The one way of an image from outside into a pool: proven by its checksum, inspected, converted, carried over, verified.
 import { createHash, type Hash } from 'node:crypto'
 import { Fault } from '../../base/fault.ts'
-import type { Piece } from '../../drivers/libvirt/libvirt.ts'
 import type { RunningTask } from '../../engine/task.ts'
 import type { ReadableFile, System } from '../../ports/ports.ts'
-import { isOnFiles, type VolumeEntry } from './entries.ts'
+import { createCarrying, PIECE_BYTES, type Target } from './carrying.ts'
+import type { VolumeEntry } from './entries.ts'
 import { checkHeader, type Format, HEAD_BYTES, toolFormat, truncated } from './formats.ts'
 import type { Inventory } from './inventory.ts'
 import {
@@ -20,15 +20,8 @@ import {
     parseProgress,
 } from './qemuimg.ts'
 import type { Sandbox } from './sandbox.ts'
-import { checkActive, checkHolds, checkVolumeName, noRoom, taken } from './volume-checks.ts'
+import { checkActive, checkHolds, checkVolumeName, noRoom } from './volume-checks.ts'
 import type { Volumes } from './volumes.ts'
-
-export interface Target {
-    pool: string
-    name: string
-    keepAs: Format
-    overwrite: boolean
-}
 
 export interface Staged {
     /** Folder of this piece of work alone; `part` in it is the image. */
@@ -65,7 +58,6 @@ export interface IntakeDeps {
 const INSPECT_MS = 60_000
 const CHECK_MS = 10 * 60_000
 const CONVERT_MS = 12 * 3600_000
-const PIECE_BYTES = 1024 * 1024
 /** So much stays free on the file system of the staging folder: the node needs it. */
 const RESERVE_BYTES = 256 * 1024 * 1024
 const TAIL_BYTES = 512
@@ -85,21 +77,14 @@ export function hashFor(checksum: string): Hash | undefined {
 
 export function createIntake(deps: IntakeDeps): Intake {
     const { system, sandbox, inventory, volumes, stagingFolder } = deps
-
-    async function existing(target: Target): Promise<VolumeEntry | undefined> {
-        const entry = await inventory.lookAgain(target.pool, target.name)
-        if (!entry) return undefined
-        if (!target.overwrite) throw taken(target.pool, target.name)
-        volumes.checkUnused(entry)
-        return entry
-    }
+    const carrying = createCarrying({ inventory, volumes })
 
     async function checkTarget(target: Target, needBytes: number): Promise<void> {
         await inventory.ready()
         checkVolumeName(target.name)
         const pool = checkActive(inventory.pool(target.pool))
         checkHolds(target.keepAs, pool, 'keep_as')
-        await existing(target)
+        await carrying.existing(target)
         if (needBytes > pool.availableBytes) throw noRoom(pool, needBytes)
     }
 
@@ -248,42 +233,12 @@ export function createIntake(deps: IntakeDeps): Intake {
             const file = await convert(staged, target, { signal, tell: span(0.1, 0.6, 'converting'), virtualSizeBytes })
             await checkTarget(target, 0)
             return opened(`${staged.folder}/${file}`, source =>
-                carry({ ...target, virtualSizeBytes, by: staged.by ?? task.id }, source, {
+                carrying.carry({ ...target, virtualSizeBytes, by: staged.by ?? task.id }, source, {
                     task,
                     tell: span(0.6, 1, 'writing into the pool'),
                 }),
             )
         },
-    }
-
-    /** Into the pool, in place of the one that is there. */
-    async function carry(
-        target: Target & { virtualSizeBytes: number; by: string },
-        source: ReadableFile,
-        how: { task: RunningTask; tell: (fraction: number) => void },
-    ): Promise<VolumeEntry> {
-        const { pool, name, virtualSizeBytes, by } = target
-        const { sizeBytes } = source
-        const { task, tell } = how
-        const before = await existing(target)
-        // libvirt cannot rename volumes: the old one goes at the last moment, when the new one has proved to be whole.
-        if (before) await volumes.remove(`${pool}/${name}`)
-        await task.undo({ kind: 'volume.remove', pool, name, by })
-        const entry = await volumes.fill(
-            { pool, name, sizeBytes, virtualSizeBytes, format: target.keepAs, by },
-            {
-                source: solidBytes => pieces(source.read(), solidBytes),
-                signal: task.signal,
-                onProgress: done => tell(done / sizeBytes),
-            },
-        )
-        const isWhole = target.keepAs === 'qcow2' ? entry.physicalBytes >= sizeBytes : entry.physicalBytes === sizeBytes
-        if (isWhole || !isOnFiles(entry.poolType)) return entry
-        throw new Fault('unavailable', {
-            summary: 'The volume does not have the size of the image',
-            detail: `${entry.physicalBytes} instead of ${sizeBytes} bytes`,
-            fix: 'Look at the log of libvirtd and the room in the pool, then try again.',
-        })
     }
 }
 
@@ -292,24 +247,3 @@ async function gathered(chunks: AsyncIterable<Uint8Array>): Promise<Uint8Array> 
     for await (const chunk of chunks) all.push(chunk)
     return Buffer.concat(all)
 }
-
-/** The bytes, runs of zeros as holes; below `solidBytes` zeros are given as they are. */
-async function* pieces(chunks: AsyncIterable<Uint8Array>, solidBytes: number): AsyncGenerator<Piece> {
-    let atBytes = 0
-    let holeBytes = 0
-    for await (const chunk of chunks) {
-        atBytes += chunk.length
-        if (atBytes - chunk.length >= solidBytes && isZero(chunk)) {
-            holeBytes += chunk.length
-            continue
-        }
-        if (holeBytes > 0) yield { holeBytes }
-        holeBytes = 0
-        yield chunk
-    }
-    if (holeBytes > 0) yield { holeBytes }
-}
-
-const ZEROS = Buffer.alloc(PIECE_BYTES)
-const isZero = (chunk: Uint8Array) =>
-    chunk.length <= ZEROS.length && Buffer.compare(chunk, ZEROS.subarray(0, chunk.length)) === 0

@@ -10,7 +10,7 @@ import {
     WatchResponseSchema,
 } from '../../gen/proto/capabilities/image/image_pb.js'
 import { healthOf, type PoolEntry, purposeOf, type VolumeEntry } from './entries.ts'
-import type { Change } from './inventory.ts'
+import type { Change } from './known.ts'
 import type { Volumes } from './volumes.ts'
 
 const whole = (value: number): bigint => BigInt(Number.isFinite(value) ? Math.max(0, Math.floor(value)) : 0)
@@ -23,6 +23,7 @@ export function poolMessage(pool: PoolEntry): Pool {
         allocationBytes: whole(pool.allocationBytes),
         availableBytes: whole(pool.availableBytes),
         health: healthOf(pool),
+        problem: pool.problem ?? '',
     })
 }
 

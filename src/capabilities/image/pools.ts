@@ -1,17 +1,25 @@
 // Storage pools: made on a folder, started, stopped, looked through, forgotten.
+import { randomUUID } from 'node:crypto'
+import { dirname } from 'node:path/posix'
 import { asFault, Fault } from '../../base/fault.ts'
 import { checkName } from '../../base/ids.ts'
-import { poolRef } from '../../drivers/libvirt/libvirt.ts'
+import { poolRef, type StoragePoolRef, uuidToBytes } from '../../drivers/libvirt/libvirt.ts'
 import type { LibvirtLink } from '../../drivers/libvirt/link.ts'
+import type { UndoStep } from '../../engine/task.ts'
 import type { Clock, System } from '../../ports/ports.ts'
 import type { PoolEntry, Users } from './entries.ts'
-import { type Inventory, patiently } from './inventory.ts'
+import type { Inventory } from './inventory.ts'
+import { patiently } from './patience.ts'
+import { checkFolder } from './pool-folders.ts'
 import { folderPoolXml } from './storage-xml.ts'
 
 export interface Pools {
     /** Refuses names that are taken and folders that are not for images. */
     check(wish: { name: string; path: string }): Promise<void>
-    create(wish: { name: string; path: string }): Promise<void>
+    /** `promise` keeps how it is taken back, before anything is made. What fails without one is taken back here. */
+    create(wish: { name: string; path: string }, promise?: (step: UndoStep) => Promise<void>): Promise<void>
+    /** Takes back a pool that was being made, by its UUID, and those of its folders that are empty. */
+    takeBack(step: UndoStep): Promise<void>
     start(name: string): Promise<void>
     /** @throws Fault `conflict` while a running VM has a volume in it */
     checkStop(name: string): void
@@ -23,64 +31,7 @@ export interface Pools {
     ensure(wish: { name: string; path: string }): Promise<void>
 }
 
-/** Folders that belong to the system: a pool there would let images overwrite what the node runs on. */
-const FORBIDDEN = [
-    '/bin',
-    '/boot',
-    '/dev',
-    '/etc',
-    '/lib',
-    '/lib32',
-    '/lib64',
-    '/proc',
-    '/root',
-    '/run',
-    '/sbin',
-    '/sys',
-    '/usr',
-    '/var/lib/dpkg',
-    '/var/lib/debvisor/pki',
-    '/var/log',
-    '/var/run',
-    '/var/spool',
-    '/var/cache',
-    '/lost+found',
-]
-const TOO_HIGH = [
-    '/',
-    '/home',
-    '/media',
-    '/mnt',
-    '/opt',
-    '/srv',
-    '/tmp',
-    '/var',
-    '/var/lib',
-    '/var/tmp',
-    '/var/lib/debvisor',
-    '/var/lib/libvirt',
-]
-
-/** The same path, when it is fit for a pool. @throws Fault `invalid` */
-export function checkFolder(path: string): string {
-    const refuse = (summary: string, fix: string) =>
-        new Fault('invalid', { summary, detail: JSON.stringify(path.slice(0, 200)), fix, at: 'path' })
-    const parts = path.split('/')
-    const isClean = path.startsWith('/') && path.length <= 1024 && !/[\u0000-\u001f\u007f]/.test(path)
-    if (!isClean || parts.slice(1).some(p => p === '' || p === '.' || p === '..')) {
-        throw refuse(
-            'The path of a pool must be absolute and plain',
-            'Write it like /srv/vm, without ".." and without a slash at its end.',
-        )
-    }
-    if (TOO_HIGH.includes(path) || FORBIDDEN.some(f => path === f || path.startsWith(`${f}/`))) {
-        throw refuse(
-            'That folder is not for images',
-            'Choose a folder of its own, such as /srv/vm or /var/lib/libvirt/images.',
-        )
-    }
-    return path
-}
+export const POOL_UNDO = 'pool.remove'
 
 export function createPools(deps: {
     libvirt: LibvirtLink
@@ -88,13 +39,15 @@ export function createPools(deps: {
     users: Users
     system: System
     clock: Clock
+    /** Folders of this service, that no pool may have. */
+    ownFolders: readonly string[]
 }): Pools {
-    const { libvirt, inventory, users, system, clock } = deps
+    const { libvirt, inventory, users, system, clock, ownFolders } = deps
     const refOf = (name: string) => poolRef(inventory.pool(name))
 
     async function check({ name, path }: { name: string; path: string }): Promise<void> {
         checkName(name)
-        checkFolder(path)
+        checkFolder(path, ownFolders)
         await inventory.ready()
         if (inventory.pools().some(p => p.name === name)) {
             throw new Fault('exists', {
@@ -111,7 +64,7 @@ export function createPools(deps: {
             /^\/\//,
             '/',
         )
-        checkFolder(real)
+        checkFolder(real, ownFolders)
         const other = inventory.pools().find(p => overlaps(p, real) || overlaps(p, path))
         if (other) {
             throw new Fault('conflict', {
@@ -132,26 +85,57 @@ export function createPools(deps: {
         }
     }
 
-    async function make({ name, path }: { name: string; path: string }): Promise<void> {
-        const { pool } = await libvirt
-            .connection()
-            .call('storagePoolDefineXML', { xml: folderPoolXml(name, path), flags: 0 })
+    async function make(
+        { name, path }: { name: string; path: string },
+        promise?: (step: UndoStep) => Promise<void>,
+    ): Promise<void> {
+        const uuid = randomUUID()
+        const step = { kind: POOL_UNDO, uuid, name, path, folders: await missing(path) }
+        await promise?.(step)
         try {
-            await libvirt.connection().call('storagePoolBuild', { pool, flags: 0 })
-            await libvirt.connection().call('storagePoolCreate', { pool, flags: 0 })
-            await libvirt.connection().call('storagePoolSetAutostart', { pool, autostart: 1 })
+            const xml = folderPoolXml({ uuid, name, path })
+            const { pool } = await libvirt.connection().call('storagePoolDefineXML', { xml, flags: 0 })
+            await finish(pool)
         } catch (thrown) {
-            await libvirt
-                .connection()
-                .call('storagePoolDestroy', { pool })
-                .catch(() => {})
-            await libvirt
-                .connection()
-                .call('storagePoolUndefine', { pool })
-                .catch(() => {})
+            if (!promise) await takeBack(step).catch(() => {})
             throw thrown
         }
         await inventory.refreshPool(name)
+    }
+
+    async function finish(pool: StoragePoolRef): Promise<void> {
+        const { call } = libvirt.connection()
+        await call('storagePoolBuild', { pool, flags: 0 })
+        await call('storagePoolCreate', { pool, flags: 0 })
+        await call('storagePoolSetAutostart', { pool, autostart: 1 })
+    }
+
+    /** How many folders of a path are not there yet: so many, from its end, are made with the pool. */
+    async function missing(path: string): Promise<number> {
+        let count = 0
+        for (let at = path; at !== '/' && at !== ''; at = dirname(at), count++) if (await system.look(at)) break
+        return count
+    }
+
+    async function takeBack(step: UndoStep): Promise<void> {
+        const [uuid, name, path] = [String(step.uuid), String(step.name), String(step.path)]
+        const { call, callAlone } = libvirt.connection()
+        const found = await call('storagePoolLookupByUUID', { uuid: uuidToBytes(uuid) }).catch(notFoundIsFine)
+        if (!found) return
+        const { pool } = found
+        const { active } = await call('storagePoolIsActive', { pool })
+        if (active === 1) await patiently(clock, () => call('storagePoolDestroy', { pool }))
+        // libvirt removes a folder only when it is empty, and only that of the pool: so the pool is put on each.
+        for (let at = path, left = Number(step.folders); left > 0; at = dirname(at), left--) {
+            await call('storagePoolDefineXML', { xml: folderPoolXml({ uuid, name, path: at }), flags: 0 })
+            const isGone = await callAlone('storagePoolDelete', { pool, flags: 0 }).then(
+                () => true,
+                () => false,
+            )
+            if (!isGone) break
+        }
+        await call('storagePoolUndefine', { pool }).catch(notFoundIsFine)
+        await inventory.refreshPool(name).catch(notFoundIsFine)
     }
 
     async function start(name: string): Promise<void> {
@@ -186,6 +170,7 @@ export function createPools(deps: {
     return {
         check,
         create: make,
+        takeBack,
         start,
         checkStop,
         stop,
@@ -203,6 +188,11 @@ export function createPools(deps: {
         async ensure(wish) {
             await inventory.ready()
             const found = inventory.pools().find(p => p.name === wish.name)
+            // Half made by an earlier life of the daemon: its folder was still to come.
+            if (found && !found.active && found.path === wish.path && (await missing(wish.path)) > 0) {
+                await finish(poolRef(found))
+                return inventory.refreshPool(found.name)
+            }
             if (found) return start(found.name)
             // Another pool on that folder serves as well.
             const same = inventory.pools().find(p => p.path === wish.path)
@@ -210,6 +200,11 @@ export function createPools(deps: {
             await make(wish)
         },
     }
+}
+
+function notFoundIsFine(thrown: unknown): undefined {
+    if (asFault(thrown).code !== 'not-found') throw thrown
+    return undefined
 }
 
 const overlaps = (pool: PoolEntry, path: string): boolean =>

@@ -58,7 +58,7 @@ export function convertArgv(
     from: { file: string; format: string },
     to: { file: string; format: string },
 ): [string, ...string[]] {
-    // Throughput of one writer in order: no cache of the host is filled, and no metadata is out of order.
+    // Without compat libvirt's own default, version 2, would be made by older tools.
     const options = to.format === 'qcow2' ? ['-o', 'compat=1.1'] : []
     return [
         'qemu-img',

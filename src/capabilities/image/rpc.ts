@@ -1,11 +1,9 @@
 // ImageService over the parts that do the work: requests become wishes, entries become messages; no decisions.
-import { create, type MessageInitShape } from '@bufbuild/protobuf'
-import type { ConnectRouter, HandlerContext, ServiceImpl } from '@connectrpc/connect'
+import type { ConnectRouter, ServiceImpl } from '@connectrpc/connect'
 import { Fault } from '../../base/fault.ts'
 import { formatBytes } from '../../base/units.ts'
 import { withoutQuery } from '../../drivers/http/fetch.ts'
-import type { RunningTask, TaskSpec, Tasks } from '../../engine/task.ts'
-import { type Begun, BegunSchema, type StepSchema } from '../../gen/proto/capabilities/debvisor_pb.js'
+import type { Tasks } from '../../engine/task.ts'
 import { ImageService } from '../../gen/proto/capabilities/image/image_pb.js'
 import { callerOf } from '../caller.ts'
 import type { Downloads } from './downloads.ts'
@@ -13,8 +11,10 @@ import type { Users, VolumeEntry } from './entries.ts'
 import { formatOf, hasEnding, keptAs } from './formats.ts'
 import { type Imports, isUrl } from './imports.ts'
 import type { Inventory } from './inventory.ts'
-import { poolMessage, volumeMessage, watchMessage } from './messages.ts'
+import { volumeMessage, watchMessage } from './messages.ts'
 import type { Pools } from './pools.ts'
+import { poolCalls } from './rpc-pools.ts'
+import { beginner, onVolume, type Step, sizeOf } from './rpc-wish.ts'
 import type { Uploads } from './uploads.ts'
 import { checkResize, noRoom } from './volume-checks.ts'
 import type { Volumes } from './volumes.ts'
@@ -30,110 +30,20 @@ export interface RpcDeps {
     users: Users
 }
 
-type Step = MessageInitShape<typeof StepSchema>
-
-interface Wish {
-    spec: Omit<TaskSpec, 'owner'>
-    object: string
-    plan: Step[]
-    dryRun: boolean
-    work(task: RunningTask): Promise<void>
-}
-
-/** Sizes that no double holds exactly are no sizes of disks. */
-function sizeOf(value: bigint, at: string): number {
-    const sizeBytes = Number(value)
-    if (value > 0n && Number.isSafeInteger(sizeBytes)) return sizeBytes
-    throw new Fault('invalid', {
-        summary: 'A size must be a whole number of bytes above zero',
-        detail: String(value),
-        fix: 'Give a size between 1 byte and 8 PiB.',
-        at,
-    })
-}
-
 export function imageService(deps: RpcDeps): (router: ConnectRouter) => void {
     const { tasks, inventory, pools, volumes, uploads, imports, downloads } = deps
 
-    async function begin(context: HandlerContext, wish: Wish): Promise<Begun> {
-        const { object, plan } = wish
-        if (wish.dryRun) return create(BegunSchema, { object, plan })
-        const { task } = await tasks.begin({ ...wish.spec, owner: callerOf(context).user }, wish.work)
-        return create(BegunSchema, { task: task.id, object, plan })
-    }
-    const onPool = (name: string) => ({ kind: 'pool', id: name, name })
-    const onVolume = (pool: string, name: string) => ({ kind: 'volume', id: `${pool}/${name}`, name })
-
-    const poolVerb =
-        (
-            verb: { kind: string; title: string; sentence: string },
-            check: (name: string) => void,
-            work: (name: string) => Promise<void>,
-        ) =>
-        async (request: { pool: string; dryRun: boolean }, context: HandlerContext) => {
-            await inventory.ready()
-            const { name } = inventory.pool(request.pool)
-            check(name)
-            return begin(context, {
-                spec: { kind: `image.${verb.kind}`, title: `${verb.title} ${name}`, on: onPool(name) },
-                object: name,
-                plan: [{ sentence: `${verb.sentence} ${name}` }],
-                dryRun: request.dryRun,
-                work: () => work(name),
-            })
-        }
+    const begin = beginner(tasks)
     const overwritten = (pool: string, name: string): Step[] =>
         inventory.volume(pool, name)
-            ? [{ sentence: `Remove the volume ${pool}/${name} that is there`, destroys: `volume:${pool}/${name}` }]
+            ? [{ sentence: `Replace the volume ${pool}/${name} that is there`, destroys: `volume:${pool}/${name}` }]
             : []
 
     const impl: ServiceImpl<typeof ImageService> = {
-        listPools: async () => {
-            await inventory.ready()
-            return { pools: inventory.pools().map(poolMessage) }
-        },
+        ...poolCalls({ inventory, pools, begin }),
         async *watch(_request, context) {
             for await (const change of inventory.watch(context.signal)) yield watchMessage(change, volumes)
         },
-        async createPool(request, context) {
-            const { name, path } = request
-            await pools.check({ name, path })
-            return begin(context, {
-                spec: { kind: 'image.pool.create', title: `Create pool ${name}`, on: onPool(name) },
-                object: name,
-                plan: [
-                    {
-                        sentence: `Make the folder ${path} where it is missing, and the pool ${name} on it, started with the node`,
-                    },
-                ],
-                dryRun: request.dryRun,
-                work: () => pools.create({ name, path }),
-            })
-        },
-        startPool: poolVerb(
-            { kind: 'pool.start', title: 'Start pool', sentence: 'Start the pool' },
-            () => {},
-            pools.start,
-        ),
-        stopPool: poolVerb(
-            { kind: 'pool.stop', title: 'Stop pool', sentence: 'Stop the pool' },
-            pools.checkStop,
-            pools.stop,
-        ),
-        refreshPool: poolVerb(
-            { kind: 'pool.refresh', title: 'Look through pool', sentence: 'Look through the pool' },
-            () => {},
-            pools.refresh,
-        ),
-        deletePool: poolVerb(
-            {
-                kind: 'pool.delete',
-                title: 'Forget pool',
-                sentence: 'Forget, and leave all volumes where they are, the pool',
-            },
-            pools.checkStop,
-            pools.remove,
-        ),
         async listVolumes(request) {
             await inventory.ready()
             if (request.pool) inventory.pool(request.pool)
@@ -268,6 +178,7 @@ export function imageService(deps: RpcDeps): (router: ConnectRouter) => void {
         },
         async import(request, context) {
             const { source, name, checksum, overwrite } = request
+            await inventory.ready()
             const pool = request.pool || volumes.defaultPool()
             const shown = isUrl(source) ? withoutQuery(source) : source
             const format = formatOf(request.format, hasEnding(shown) ? shown : name)
@@ -276,12 +187,7 @@ export function imageService(deps: RpcDeps): (router: ConnectRouter) => void {
             return begin(context, {
                 spec: { kind: 'image.import', title: `Import ${name}`, on: onVolume(pool, name), cancellable: true },
                 object: `${pool}/${name}`,
-                plan: [
-                    ...overwritten(pool, name),
-                    {
-                        sentence: `Take ${shown} in as ${pool}/${name}, kept as ${wish.keepAs}${checksum ? ', when its checksum is right' : ''}`,
-                    },
-                ],
+                plan: [...overwritten(pool, name), { sentence: `Take ${shown} in as ${pool}/${name}, ${kept(wish)}` }],
                 dryRun: request.dryRun,
                 work: task => imports.run(wish, task),
             })
@@ -292,16 +198,21 @@ export function imageService(deps: RpcDeps): (router: ConnectRouter) => void {
             const pool = request.pool || volumes.defaultPool()
             const format = formatOf(request.format, name)
             const sizeBytes = sizeOf(request.sizeBytes, 'size_bytes')
-            return uploads.begin({
-                pool,
-                name,
-                sizeBytes,
-                format,
-                keepAs: keptAs(request.keepAs, format),
-                checksum,
-                overwrite,
-                owner: callerOf(context).user,
-            })
+            const keepAs = keptAs(request.keepAs, format)
+            const { user: owner } = callerOf(context)
+            const wish = { pool, name, sizeBytes, format, keepAs, checksum, overwrite, owner }
+            const answer = {
+                object: `${pool}/${name}`,
+                plan: [
+                    ...overwritten(pool, name),
+                    {
+                        sentence: `Take the ${formatBytes(sizeBytes)} that are sent in as ${pool}/${name}, ${kept(wish)}`,
+                    },
+                ],
+            }
+            if (!request.dryRun) return { ...answer, ...(await uploads.begin(wish)) }
+            await uploads.check(wish)
+            return answer
         },
         getUpload: (request, context) => {
             const { receivedBytes, sizeBytes, task } = uploads.find(request.upload, callerOf(context))
@@ -312,13 +223,16 @@ export function imageService(deps: RpcDeps): (router: ConnectRouter) => void {
             return {}
         },
         async beginDownload(request, context) {
-            const entry = await volumes.find(`${request.pool}/${request.volume}`)
-            const { path, sizeBytes } = downloads.begin(entry, callerOf(context).user)
+            const ref = `${request.pool}/${request.volume}`
+            const { path, sizeBytes } = await downloads.begin(ref, callerOf(context).user)
             return { path, sizeBytes: BigInt(sizeBytes) }
         },
     }
     return router => void router.service(ImageService, impl)
 }
+
+const kept = (wish: { keepAs: string; checksum: string }): string =>
+    `kept as ${wish.keepAs}${wish.checksum ? ', when its checksum is right' : ''}`
 
 function refuseRunning(users: Users, entry: VolumeEntry): void {
     const running = users.ofPath(entry.path).filter(vm => vm.active !== false)

@@ -1,7 +1,8 @@
 // Where qemu-img meets images of strangers: a throwaway user, no network, no privileges, bounded time, memory and files.
-import { randomInt } from 'node:crypto'
 import { Fault } from '../../base/fault.ts'
 import type { Log, System, ToolResult } from '../../ports/ports.ts'
+import { inRoot, type Place } from './sandbox-root.ts'
+import { createThrowaways } from './throwaway.ts'
 
 export interface SandboxRun {
     /** The tool and its arguments; file names are those in `folder`, without any path. */
@@ -27,7 +28,8 @@ export interface Sandbox {
     describe(): Promise<string>
 }
 
-/** Policy 9.2 reserves these for nobody: each run takes one, so that two of them cannot touch one another. */
+/** Policy 9.2 reserves these for nobody; the first is for trying out what works. */
+const PROBE_UID = 65_099
 const UIDS = { first: 65_100, last: 65_500 }
 const MEMORY_BYTES = 2 * 1024 ** 3
 const AT_ONCE = 2
@@ -50,11 +52,18 @@ const powerless = ['--no-new-privs', '--inh-caps=-all', '--bounding-set=-all']
 interface Kind {
     words: string
     needsRoot: boolean
-    prefix(uid: number): string[]
+    /** It sees files of this service that others may not read: only with Landlock it is shut in. */
+    needsLandlock?: boolean
+    prefix(uid: number, place: Place): string[]
 }
 
 // The first that works is taken; each is without network.
 const KINDS: Kind[] = [
+    {
+        words: 'a throwaway user in namespaces and a root of its own, without network',
+        needsRoot: true,
+        prefix: (uid, place) => ['unshare', ...spaces, '--', ...inRoot(place), ...dropped(uid)],
+    },
     {
         words: 'a throwaway user in namespaces of its own, without network',
         needsRoot: true,
@@ -66,22 +75,35 @@ const KINDS: Kind[] = [
         prefix: uid => ['unshare', '--net', '--', ...dropped(uid)],
     },
     {
+        words: 'a user namespace with processes and a root of its own, without network',
+        needsRoot: false,
+        prefix: (_uid, place) => {
+            const mapped = ['unshare', '--user', '--map-root-user', ...spaces, '--']
+            return [...mapped, ...inRoot(place), 'setpriv', ...powerless, '--']
+        },
+    },
+    // Here the tool runs as this service does: without Landlock it could read certificates, tokens, other images.
+    {
         words: 'a user namespace with processes of its own, without network',
         needsRoot: false,
+        needsLandlock: true,
         prefix: () => ['unshare', '--user', ...spaces, '--', 'setpriv', '--no-new-privs', '--'],
     },
     {
         words: 'a user namespace without network',
         needsRoot: false,
+        needsLandlock: true,
         prefix: () => ['unshare', '--user', '--net', '--', 'setpriv', '--no-new-privs', '--'],
     },
 ]
 
 const dropped = (uid: number) => ['setpriv', `--reuid=${uid}`, `--regid=${uid}`, '--clear-groups', ...powerless, '--']
 
-/** The sandbox of this machine; what works here is found out once, at the first use. */
-export function createSandbox(deps: { system: System; log: Log; isRoot: boolean }): Sandbox {
-    const { system, log, isRoot } = deps
+/** The sandbox of this machine; what works here is found out once, at the first use. `folder` is for it alone. */
+export function createSandbox(deps: { system: System; log: Log; isRoot: boolean; folder: string }): Sandbox {
+    const { system, log, isRoot, folder: own } = deps
+    const users = createThrowaways(UIDS)
+    const root = `${own}/root`
     let found: Promise<{ kind: Kind; landlock: boolean }> | undefined
 
     /** Each may take its share of memory and a core for hours. */
@@ -120,9 +142,13 @@ export function createSandbox(deps: { system: System; log: Log; isRoot: boolean 
         return result?.exitCode === 0
     }
     const find = async () => {
+        const place = { root, work: `${own}/empty` }
+        for (const path of [own, place.root, place.work]) await system.makeDirectory(path, 0o700)
         for (const kind of KINDS.filter(k => k.needsRoot === isRoot)) {
-            if (!(await works(kind.prefix(UIDS.first)))) continue
-            const landlock = await works([...kind.prefix(UIDS.first), ...ruled])
+            const prefix = kind.prefix(PROBE_UID, place)
+            if (!(await works(prefix))) continue
+            const landlock = await works([...prefix, ...ruled])
+            if (kind.needsLandlock && !landlock) continue
             log.info('Images of strangers are opened in a sandbox', { by: kind.words, landlock })
             return { kind, landlock }
         }
@@ -131,7 +157,7 @@ export function createSandbox(deps: { system: System; log: Log; isRoot: boolean 
             detail: isRoot ? 'unshare and setpriv around qemu-img' : 'user namespaces around qemu-img',
             fix: isRoot
                 ? 'Install qemu-utils, and let the service make namespaces (CAP_SYS_ADMIN).'
-                : 'Install qemu-utils, and allow user namespaces (sysctl kernel.unprivileged_userns_clone=1, RestrictNamespaces= of the unit).',
+                : 'Install qemu-utils, and allow user namespaces that may mount (sysctl kernel.unprivileged_userns_clone=1, RestrictNamespaces= of the unit), or a kernel with Landlock.',
         })
     }
     const kindOf = () => {
@@ -149,16 +175,23 @@ export function createSandbox(deps: { system: System; log: Log; isRoot: boolean 
         },
         run: async run => {
             const { kind, landlock } = await kindOf()
-            const uid = randomInt(UIDS.first + 1, UIDS.last)
-            if (kind.needsRoot) {
-                // The folder above stays closed to it: it starts inside, and goes by relative names.
-                await system.chown(run.folder, uid, uid)
-                for (const file of run.files) await system.chown(`${run.folder}/${file}`, uid, uid)
-            }
-            const prefix = [...limits(run), ...kind.prefix(uid), ...(landlock ? ruled : [])]
             const { signal, onOutput, deadlineMs, folder } = run
-            const argv: [string, ...string[]] = ['setpriv', ...prefix, ...run.argv]
-            return inTurn(signal, () => system.run({ argv, cwd: folder, signal, onOutput, deadlineMs }))
+            return inTurn(signal, async () => {
+                const uid = users.take()
+                try {
+                    if (kind.needsRoot) {
+                        // The folder above stays closed to it: it starts inside, and goes by relative names.
+                        await system.chown(folder, uid, uid)
+                        for (const file of run.files) await system.chown(`${folder}/${file}`, uid, uid)
+                    }
+                    const shut = kind.prefix(uid, { root, work: folder })
+                    const prefix = [...limits(run), ...shut, ...(landlock ? ruled : [])]
+                    const argv: [string, ...string[]] = ['setpriv', ...prefix, ...run.argv]
+                    return await system.run({ argv, cwd: folder, signal, onOutput, deadlineMs })
+                } finally {
+                    users.giveBack(uid)
+                }
+            })
         },
     }
 }

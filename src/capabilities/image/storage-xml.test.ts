@@ -2,8 +2,11 @@
 import { expect, test } from 'vitest'
 import { disposition } from './downloads.ts'
 import { entryOf, healthOf, purposeOf } from './entries.ts'
-import { checkFolder } from './pools.ts'
+import { checkFolder } from './pool-folders.ts'
 import { folderPoolXml, readPoolXml, readVolumeXml, volumeXml } from './storage-xml.ts'
+
+const UUID = '6f1ed2c6-6f6d-4d8e-9a55-0f3b1d3f1f10'
+
 import { checkVolumeName } from './volume-checks.ts'
 
 const said = `<volume type='file'>
@@ -52,7 +55,7 @@ test('what was declared is believed more than what the content looks like', () =
 
 test('names and paths are no markup', () => {
     const evil = `a'/><x>&amp;"`
-    expect(readPoolXml(folderPoolXml(evil, `/srv/${evil}`))).toMatchObject({
+    expect(readPoolXml(folderPoolXml({ uuid: UUID, name: evil, path: `/srv/${evil}` }))).toMatchObject({
         name: evil,
         path: `/srv/${evil}`,
         type: 'dir',
@@ -99,11 +102,19 @@ test('folders that are not for images', () => {
         '/etc/x',
         '/proc/1',
         '/dev',
+        '/var/lib/debvisor',
+        '/var/lib/debvisor/images',
+        '/var/lib/etcd/x',
+        '/var/lib/libvirt/qemu',
         '/x\n',
         `/${'x'.repeat(2000)}`,
     ]) {
         expect(() => checkFolder(path)).toThrow()
     }
+    // What this service keeps, wherever it is told to: neither in it nor around it.
+    for (const path of ['/state/staging', '/state/staging/x', '/state'])
+        expect(() => checkFolder(path, ['/state/staging'])).toThrow('not for images')
+    expect(checkFolder('/state/images', ['/state/staging'])).toBe('/state/images')
 })
 
 test('names of volumes may be long, as distributions make them', () => {

@@ -54,8 +54,8 @@ export function readVolumeXml(xml: string): VolumeXml {
 }
 
 /** A pool on a folder: closed to all but its owner and group's search, so that names are not for everybody. */
-export const folderPoolXml = (name: string, path: string): string =>
-    `<pool type='dir'><name>${escaped(name)}</name><target><path>${escaped(path)}</path>` +
+export const folderPoolXml = ({ uuid, name, path }: { uuid: string; name: string; path: string }): string =>
+    `<pool type='dir'><name>${escaped(name)}</name><uuid>${escaped(uuid)}</uuid><target><path>${escaped(path)}</path>` +
     `<permissions><mode>0711</mode></permissions></target></pool>`
 
 export interface VolumeWish {

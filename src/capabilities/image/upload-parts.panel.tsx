@@ -1,12 +1,14 @@
 // Uploading by drag or choice: the drop zone, the question where to, and the list with progress.
 import { Button, Progress } from '@patternfly/react-core'
 import { type DragEvent, type ReactNode, useId, useRef, useState } from 'react'
+import { ChoiceField, TextField } from '../fields.panel.tsx'
 import { bytes, duration, rate } from '../format.panel.tsx'
-import { CheckField, ChoiceField, FormDialog, TextField } from '../forms.panel.tsx'
+import { FormDialog } from '../forms.panel.tsx'
 import { Section, TroubleNote } from '../parts.panel.tsx'
 import { common, fill } from '../words.panel.tsx'
 import { choices } from './dialogs.panel.tsx'
-import { drop, pause, resume, type Upload, upload, useUploads } from './uploads.panel.tsx'
+import { useReplace } from './replace.panel.tsx'
+import { drop, isOpen, pause, resume, type Upload, upload, useUploads } from './uploads.panel.tsx'
 import { words } from './words.panel.tsx'
 
 /** The whole page takes files. */
@@ -44,37 +46,42 @@ export function DropZone(props: { enabled: boolean; onFiles: (files: File[]) => 
     )
 }
 
-/** File names may hold what volume names may not. */
-const volumeName = (name: string): string =>
-    name
-        .replace(/[^A-Za-z0-9._-]+/g, '-')
-        .replace(/^[^A-Za-z0-9]+/, '')
-        .slice(0, 63)
+const NAME_MAX = 128
+
+/** File names may hold what volume names may not, and be longer; the ending stays, since it tells the format. */
+export function volumeName(name: string): string {
+    const whole = name.replace(/[^A-Za-z0-9._+-]+/g, '-').replace(/^[^A-Za-z0-9]+/, '')
+    const ending = /\.[A-Za-z0-9]{1,8}$/.exec(whole)?.[0] ?? ''
+    return whole.slice(0, whole.length - ending.length).slice(0, NAME_MAX - ending.length) + ending
+}
 
 export function UploadDialog(props: { files: File[]; pools: string[]; pool: string; close: () => void }) {
     const [files, setFiles] = useState(props.files)
     const [pool, setPool] = useState(props.pool || props.pools[0] || '')
     const [own, setOwn] = useState<string>()
     const [checksum, setChecksum] = useState('')
-    const [overwrite, setOverwrite] = useState(false)
     const input = useId()
     const single = files.length === 1 ? files[0] : undefined
-    const name = own ?? volumeName(single?.name ?? '')
+    const nameOf = (file: File): string => (file === single ? (own ?? volumeName(file.name)) : volumeName(file.name))
+    const replace = useReplace(pool, files.map(nameOf))
     return (
         <FormDialog
             title={words.upload}
             submit={words.upload}
             close={props.close}
-            disabled={files.length === 0 || (single !== undefined && name === '')}
+            disabled={files.length === 0 || files.some(file => nameOf(file) === '') || !replace.agreed}
             run={async () => {
-                for (const file of files)
+                for (const file of files) {
                     await upload({
                         file,
                         pool,
-                        name: single ? name : volumeName(file.name),
-                        overwrite,
+                        name: nameOf(file),
+                        overwrite: replace.overwrite,
                         checksum: single ? checksum.trim() : '',
                     })
+                    // What has begun is not begun again when the next one is refused.
+                    setFiles(rest => rest.filter(one => one !== file))
+                }
             }}
         >
             <div className="dv-pick">
@@ -98,7 +105,7 @@ export function UploadDialog(props: { files: File[]; pools: string[]; pool: stri
                     </div>
                 ))}
             </div>
-            {single && <TextField name="name" label={words.name} value={name} change={setOwn} required />}
+            {single && <TextField name="name" label={words.name} value={nameOf(single)} change={setOwn} required />}
             <ChoiceField
                 name="pool"
                 label={words.toPool}
@@ -115,7 +122,7 @@ export function UploadDialog(props: { files: File[]; pools: string[]; pool: stri
                     change={setChecksum}
                 />
             )}
-            <CheckField name="overwrite" label={words.replace} value={overwrite} change={setOverwrite} />
+            {replace.field}
         </FormDialog>
     )
 }
@@ -138,7 +145,8 @@ function UploadRow({ upload: u }: { upload: Upload }) {
     const stateWords = {
         sending: moving ? fill(words.rateLeft, { rate: rate(u.bytesPerSecond), left }) : words.uploading,
         paused: words.paused,
-        checking: words.uploaded,
+        checking: words.checkingFile,
+        done: words.uploaded,
         failed: words.uploadFailed,
     }
     return (
@@ -148,7 +156,7 @@ function UploadRow({ upload: u }: { upload: Upload }) {
                 value={u.sizeBytes > 0 ? (u.sentBytes / u.sizeBytes) * 100 : 100}
                 label={fill(words.progress, { done: bytes(u.sentBytes), total: bytes(u.sizeBytes) })}
                 valueText={fill(words.progress, { done: bytes(u.sentBytes), total: bytes(u.sizeBytes) })}
-                variant={u.state === 'failed' ? 'danger' : u.state === 'checking' ? 'success' : undefined}
+                variant={u.state === 'failed' ? 'danger' : u.state === 'done' ? 'success' : undefined}
                 size="sm"
             />
             <div className="dv-inline">
@@ -158,13 +166,18 @@ function UploadRow({ upload: u }: { upload: Upload }) {
                         {words.pause}
                     </Button>
                 )}
+                {u.state === 'failed' && isOpen(u) && (
+                    <Button variant="link" isInline onClick={() => resume(u.id)}>
+                        {common.retry}
+                    </Button>
+                )}
                 {u.state === 'paused' && (
                     <Button variant="link" isInline onClick={() => resume(u.id)}>
                         {words.resume}
                     </Button>
                 )}
                 <Button variant="link" isInline onClick={() => drop(u.id)}>
-                    {u.state === 'sending' || u.state === 'paused' ? common.cancel : words.hide}
+                    {isOpen(u) ? common.cancel : words.hide}
                 </Button>
             </div>
             {u.problem && <TroubleNote trouble={u.problem} />}

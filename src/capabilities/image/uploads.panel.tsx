@@ -1,8 +1,10 @@
 // Uploads in pieces: they go on while one looks at other pages, can be paused, and resume after a lost connection.
 import { useSyncExternalStore } from 'react'
 import { ImageService } from '../../gen/proto/capabilities/image/image_pb.js'
+import { State, TaskService } from '../../gen/proto/capabilities/task/task_pb.js'
 import { begunHere } from '../act.panel.tsx'
 import { clientOf, session, type Trouble, trouble, troubleOf } from '../client.panel.tsx'
+import { keepOn } from '../live.panel.tsx'
 
 export interface Upload {
     id: number
@@ -11,7 +13,8 @@ export interface Upload {
     sizeBytes: number
     sentBytes: number
     bytesPerSecond: number
-    state: 'sending' | 'paused' | 'checking' | 'failed'
+    /** checking: all bytes are there, and the server looks at them. done: the image is in its pool. */
+    state: 'sending' | 'paused' | 'checking' | 'done' | 'failed'
     problem?: Trouble
     task: string
 }
@@ -31,8 +34,17 @@ let nextId = 1
 const jobs = new Map<number, Job>()
 const listeners = new Set<() => void>()
 
+/** Whose bytes are in this page: leaving it would end them. */
+const moving = new Set<Upload['state']>(['sending', 'paused'])
+
 function change(id: number, part: Partial<Upload>): void {
-    uploads = uploads.map(u => (u.id === id ? { ...u, ...part } : u))
+    put(uploads.map(u => (u.id === id ? { ...u, ...part } : u)))
+}
+
+function put(next: readonly Upload[]): void {
+    uploads = next
+    if (uploads.some(u => moving.has(u.state))) window.addEventListener('beforeunload', warn)
+    else window.removeEventListener('beforeunload', warn)
     for (const listener of [...listeners]) listener()
 }
 
@@ -68,7 +80,7 @@ export async function upload(wish: UploadWish): Promise<void> {
     const id = nextId++
     if (answer.task) begunHere.add(answer.task)
     jobs.set(id, { file: wish.file, upload: answer.upload, path: answer.path })
-    uploads = [
+    put([
         ...uploads,
         {
             id,
@@ -80,9 +92,7 @@ export async function upload(wish: UploadWish): Promise<void> {
             state: 'sending',
             task: answer.task,
         },
-    ]
-    window.addEventListener('beforeunload', warn)
-    change(id, {})
+    ])
     void send(id)
 }
 
@@ -91,30 +101,54 @@ export function pause(id: number): void {
     jobs.get(id)?.abort?.abort()
 }
 
+/** Goes on with one that was paused, or that failed on its way. */
 export function resume(id: number): void {
-    if (at(id)?.state !== 'paused') return
-    change(id, { state: 'sending' })
+    const state = at(id)?.state
+    if (state !== 'paused' && !(state === 'failed' && jobs.has(id))) return
+    change(id, { state: 'sending', problem: undefined })
     void send(id)
 }
 
-/** Ends an upload for good, or takes a finished one off the list. */
+/** Whether the server still waits for the rest of its bytes. */
+export const isOpen = (upload: Upload): boolean => jobs.has(upload.id) && upload.state !== 'checking'
+
+/** Takes an upload off the list; the server forgets what it has of one that is not whole. */
 export function drop(id: number): void {
     const job = jobs.get(id)
     const unfinished = at(id)?.state !== 'checking'
-    uploads = uploads.filter(u => u.id !== id)
+    jobs.delete(id)
+    put(uploads.filter(u => u.id !== id))
     job?.abort?.abort()
     if (job && unfinished) {
         clientOf(ImageService)
             .cancelUpload({ upload: job.upload })
             .catch(() => undefined)
     }
-    ended(id)
-    change(id, {})
 }
 
-function ended(id: number): void {
-    jobs.delete(id)
-    if (jobs.size === 0) window.removeEventListener('beforeunload', warn)
+/** All bytes are there: whether they are the image that was meant, the task says. */
+async function check(id: number): Promise<void> {
+    const { task } = at(id)!
+    const stop = new AbortController()
+    const { signal } = stop
+    jobs.get(id)!.abort = stop
+    change(id, { state: 'checking', sentBytes: at(id)!.sizeBytes, bytesPerSecond: 0 })
+    const end = (part: Partial<Upload>): void => {
+        jobs.delete(id)
+        change(id, part)
+        stop.abort()
+    }
+    await keepOn(signal, {
+        async run(alive) {
+            for await (const message of clientOf(TaskService).watch({ id: task }, { signal })) {
+                alive()
+                if (!message.task || message.task.state === State.RUNNING) continue
+                const done = message.task.state === State.DONE
+                return end(done ? { state: 'done' } : { state: 'failed', problem: message.task.problem })
+            }
+        },
+        broken: (why, denied) => denied && end({ state: 'failed', problem: why }),
+    })
 }
 
 /** Sends piece after piece from where the server is; a failed piece is tried again after asking where it is. */
@@ -133,9 +167,7 @@ async function send(id: number): Promise<void> {
                 change(id, { sentBytes: from })
             }
             if (from >= job.file.size) {
-                change(id, { state: 'checking', sentBytes: job.file.size, bytesPerSecond: 0 })
-                ended(id)
-                return
+                return await check(id)
             }
             from = await piece(id, from, signal)
             failures = 0
@@ -145,9 +177,7 @@ async function send(id: number): Promise<void> {
             failures++
             const problem = thrown instanceof Refused ? thrown.trouble : troubleOf(thrown)
             if (failures > TRIES || (thrown instanceof Refused && thrown.final)) {
-                change(id, { state: 'failed', problem, bytesPerSecond: 0 })
-                ended(id)
-                return
+                return change(id, { state: 'failed', problem, bytesPerSecond: 0 })
             }
             await new Promise(resolve => setTimeout(resolve, Math.min(500 * 2 ** failures, 15_000)))
         }

@@ -18,11 +18,11 @@ async function world(system = fakeSystem({ writable: ['/state'] })) {
     const clock = fakeClock()
     const log = fakeLog()
     const tasks = await createTasks({ system, clock, log, folder: '/state/tasks' })
-    const taken: number[] = []
+    const taken: { folder: string; holds: string[] }[] = []
     const intake = {
         checkTarget: async () => {},
         checkStaging: async () => {},
-        take: async () => void taken.push(1),
+        take: async ({ folder }: { folder: string }) => void taken.push({ folder, holds: await system.list(folder) }),
     } as unknown as Intake
     const volumes = { madeBy: () => undefined } as unknown as Volumes
     const uploads = createUploads({ system, tasks, clock, log, intake, volumes, folder: '/state/uploads' })
@@ -135,10 +135,11 @@ test('pieces over HTTP/2 too, and a wrong place says the right one', async () =>
     }
     expect(await put('01234', 0)).toMatchObject({ receivedBytes: 5, sizeBytes: 10, task })
     expect(await put('01234', 0)).toMatchObject({ code: 'conflict', receivedBytes: 5 })
-    expect(system.files.get(`/state/uploads/${upload}/part`)?.toString()).toBe('01234')
+    expect(system.files.get(`/state/uploads/${upload}/data/part`)?.toString()).toBe('01234')
     expect(await put('56789', 5)).toMatchObject({ receivedBytes: 10 })
     client.close()
     server.close()
     await expect.poll(() => tasks.get(task)?.state).toBe('done')
-    expect(taken).toEqual([1])
+    // The folder that a tool is given holds the bytes, and not the record.
+    expect(taken).toEqual([{ folder: `/state/uploads/${upload}/data`, holds: ['part'] }])
 })

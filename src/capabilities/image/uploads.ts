@@ -1,40 +1,19 @@
 // Uploads: bytes arrive in order, in one or many pieces, survive a restart, and wait for at most a day.
 import { type Hash, randomBytes } from 'node:crypto'
-import type { IncomingMessage } from 'node:http'
 import { Fault } from '../../base/fault.ts'
 import type { RunningTask, Tasks } from '../../engine/task.ts'
 import type { Clock, Log, System } from '../../ports/ports.ts'
 import type { Caller } from '../caller.ts'
 import type { Route } from '../capability.ts'
-import { type Format, isFormat } from './formats.ts'
-import { hashFor, type Intake, type Target } from './intake.ts'
-import { answer, cutShort, gone, rangeOf, tooMuch, WrongPlace, watchSilence } from './upload-piece.ts'
+import { hashFor, type Intake } from './intake.ts'
+import { answer, WrongPlace } from './upload-piece.ts'
+import { createReceiving, type Open } from './upload-receiving.ts'
+import { createSessions, isUploadId, type Session, type UploadWish } from './upload-sessions.ts'
 import type { Volumes } from './volumes.ts'
 
-export interface UploadWish extends Target {
-    format: Format
-    sizeBytes: number
-    checksum: string
-    owner: string
-}
-
-interface Session extends UploadWish {
-    id: string
-    task: string
-    startedMs: number
-    receivedBytes: number
-}
-
-interface Open {
-    session: Session
-    /** Of all bytes so far; undefined after a restart: then it is read from the file. */
-    hash?: Hash
-    busy: boolean
-    arrived: { promise: Promise<void>; resolve: () => void; reject: (why: unknown) => void }
-    running?: RunningTask
-}
-
 export interface Uploads {
+    /** Refuses what cannot be, before anything is touched. */
+    check(wish: UploadWish): Promise<void>
     begin(wish: UploadWish): Promise<{ upload: string; path: string; task: string }>
     find(id: string, caller: Caller): Session
     cancel(id: string, caller: Caller): Promise<void>
@@ -57,18 +36,12 @@ export interface UploadsDeps {
 
 const LIFE_MS = 24 * 3600_000
 const SWEEP_MS = 10 * 60_000
-/** What a crash costs at most: so many bytes are sent again. */
-const SAVE_BYTES = 32 * 1024 * 1024
 const OPEN_MAX = 32
-const ID = /^[A-Za-z0-9_-]{24}$/
 
 export function createUploads(deps: UploadsDeps): Uploads {
     const { system, tasks, clock, log, intake, volumes, folder } = deps
     const open = new Map<string, Open>()
-    const folderOf = (id: string) => `${folder}/${id}`
-
-    const save = (session: Session) =>
-        system.writeFile(`${folderOf(session.id)}/session.json`, JSON.stringify(session), 0o600)
+    const sessions = createSessions({ system, folder })
 
     function add(session: Session, hash?: Hash): Open {
         let resolve = () => {}
@@ -99,9 +72,14 @@ export function createUploads(deps: UploadsDeps): Uploads {
             const digest = opened.hash?.digest('hex')
             opened.hash = undefined
             await takeBackHalf(session)
-            await intake.take({ folder: folderOf(id), format, checksum, sizeBytes, digest, by: id }, session, task, 0.7)
+            await intake.take(
+                { folder: sessions.dataOf(id), format, checksum, sizeBytes, digest, by: id },
+                session,
+                task,
+                0.7,
+            )
             open.delete(id)
-            await system.remove(folderOf(id))
+            await sessions.remove(id)
         } finally {
             task.signal.removeEventListener('abort', onAbort)
         }
@@ -118,9 +96,9 @@ export function createUploads(deps: UploadsDeps): Uploads {
 
     tasks.onUndo('upload.remove', async step => {
         const id = String(step.id)
-        if (!ID.test(id)) return
+        if (!isUploadId(id)) return
         open.delete(id)
-        await system.remove(folderOf(id))
+        await sessions.remove(id)
     })
     tasks.onAnchor('upload', async (anchor, task) => {
         const opened = open.get(String(anchor.id))
@@ -152,23 +130,27 @@ export function createUploads(deps: UploadsDeps): Uploads {
         })
     }
 
+    /** What others have announced, and not sent yet. */
+    const awaited = (): number =>
+        [...open.values()].reduce((sum, { session }) => sum + session.sizeBytes - session.receivedBytes, 0)
+
+    async function checkRoom(wish: UploadWish, awaitedBytes: number): Promise<void> {
+        await intake.checkTarget(wish, wish.sizeBytes)
+        await intake.checkStaging(wish.sizeBytes + awaitedBytes)
+    }
+
     async function begin(wish: UploadWish) {
         refuseMany(wish.owner)
         refuseTwice(wish)
-        const awaitedBytes = [...open.values()].reduce(
-            (sum, o) => sum + o.session.sizeBytes - o.session.receivedBytes,
-            0,
-        )
+        const awaitedBytes = awaited()
         const hash = hashFor(wish.checksum)
         const id = randomBytes(18).toString('base64url')
         const session: Session = { ...wish, id, task: '', startedMs: clock.now(), receivedBytes: 0 }
         // In the map before anything is awaited: the second of two at once is refused.
         const opened = add(session, hash)
         try {
-            await intake.checkTarget(wish, wish.sizeBytes)
-            await intake.checkStaging(wish.sizeBytes + awaitedBytes)
-            await system.makeDirectory(folderOf(id), 0o700)
-            await save(session)
+            await checkRoom(wish, awaitedBytes)
+            await sessions.create(session)
             const { task } = await tasks.begin(
                 {
                     kind: 'image.upload',
@@ -181,17 +163,17 @@ export function createUploads(deps: UploadsDeps): Uploads {
                 running => work(opened, running),
             )
             session.task = task.id
-            await save(session)
+            await sessions.save(session)
             return { upload: id, path: `/upload/${id}`, task: task.id }
         } catch (thrown) {
             open.delete(id)
-            await system.remove(folderOf(id))
+            await sessions.remove(id)
             throw thrown
         }
     }
 
     function find(id: string, caller: Caller): Session {
-        const opened = ID.test(id) ? open.get(id) : undefined
+        const opened = isUploadId(id) ? open.get(id) : undefined
         if (opened && opened.session.owner === caller.user) return opened.session
         throw new Fault('not-found', {
             summary: 'There is no such upload',
@@ -201,51 +183,7 @@ export function createUploads(deps: UploadsDeps): Uploads {
         })
     }
 
-    /** One piece, from the place where the last one ended. Answers how many bytes there are now. */
-    async function receive(opened: Open, request: IncomingMessage): Promise<void> {
-        const { session } = opened
-        const { from, end } = rangeOf(request, session.sizeBytes)
-        if (from !== session.receivedBytes || opened.busy) throw new WrongPlace()
-        opened.busy = true
-        const file = await system.openWritable(`${folderOf(session.id)}/part`, 0o600).catch(thrown => {
-            opened.busy = false
-            throw thrown
-        })
-        let savedBytes = from
-        const settle = async () => {
-            await file.sync()
-            // Gone meanwhile: cancelled, or the task failed.
-            if (open.has(session.id)) await save(session)
-            savedBytes = session.receivedBytes
-        }
-        let silent = watchSilence(request, clock)
-        try {
-            for await (const chunk of request as AsyncIterable<Uint8Array>) {
-                silent()
-                if (!open.has(session.id)) throw gone()
-                if (session.receivedBytes + chunk.length > end) throw tooMuch(session.receivedBytes + chunk.length, end)
-                await file.write(chunk, session.receivedBytes)
-                opened.hash?.update(chunk)
-                session.receivedBytes += chunk.length
-                tellReceived(opened)
-                if (session.receivedBytes - savedBytes >= SAVE_BYTES) await settle()
-                silent = watchSilence(request, clock)
-            }
-            if (session.receivedBytes < end) throw cutShort(session.receivedBytes, end)
-        } catch (thrown) {
-            // A connection that broke is no failure of ours.
-            throw thrown instanceof Fault ? thrown : cutShort(session.receivedBytes, end)
-        } finally {
-            silent()
-            opened.busy = false
-            try {
-                if (session.receivedBytes > savedBytes || session.receivedBytes === session.sizeBytes) await settle()
-            } finally {
-                await file.close()
-            }
-        }
-        if (session.receivedBytes === session.sizeBytes) opened.arrived.resolve()
-    }
+    const receive = createReceiving({ system, clock, sessions, isOpen: id => open.has(id), tell: tellReceived })
 
     const route: Route = {
         prefix: '/upload/',
@@ -296,6 +234,12 @@ export function createUploads(deps: UploadsDeps): Uploads {
     const unSweep = clock.every(SWEEP_MS, () => void sweep())
 
     return {
+        async check(wish) {
+            refuseMany(wish.owner)
+            refuseTwice(wish)
+            hashFor(wish.checksum)
+            await checkRoom(wish, awaited())
+        },
         begin,
         find,
         route,
@@ -304,29 +248,17 @@ export function createUploads(deps: UploadsDeps): Uploads {
             await tasks.cancel(session.task)
         },
         async start() {
-            await system.makeDirectory(folder, 0o700)
-            for (const id of await system.list(folder)) {
-                const session = parseSession((await system.readText(`${folder}/${id}/session.json`)) ?? '', id)
+            for (const { id, session } of await sessions.left()) {
                 // The session may have been written before its task began, and never again.
                 const task = tasks
                     .list()
                     .find(one => one.anchor?.kind === 'upload' && one.anchor.id === id && one.endedMs === undefined)
                 // Without a task that goes on nobody would ever finish it.
                 if (session && task) add({ ...session, task: task.id })
-                else await system.remove(`${folder}/${id}`)
+                else await sessions.remove(id)
             }
             if (open.size > 0) log.info('Uploads of before are taken up again', { uploads: open.size })
         },
         close: unSweep,
-    }
-}
-
-function parseSession(text: string, id: string): Session | undefined {
-    try {
-        const session = JSON.parse(text) as Session
-        const whole = session.id === id && ID.test(id) && isFormat(session.format) && isFormat(session.keepAs)
-        return whole && Number.isSafeInteger(session.receivedBytes) ? session : undefined
-    } catch {
-        return undefined
     }
 }

@@ -80,9 +80,17 @@ export function refuseSeed(source: Pick<VolumeEntry, 'pool' | 'name' | 'format'>
     })
 }
 
-/** @throws Fault `precondition` */
+/** @throws Fault `precondition` when it is stopped, `unavailable` when it cannot be read */
 export function checkActive(pool: PoolEntry): PoolEntry {
     if (pool.active) return pool
+    if (pool.problem) {
+        throw new Fault('unavailable', {
+            summary: 'The storage pool cannot be read',
+            detail: `${pool.name}: ${pool.problem}`,
+            fix: `See that its file system is mounted and answers, then: debvisor pool refresh ${pool.name}`,
+            at: 'pool',
+        })
+    }
     throw new Fault('precondition', {
         summary: 'The storage pool is not started',
         detail: pool.name,

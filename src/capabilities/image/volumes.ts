@@ -3,13 +3,15 @@ import { asFault, Fault } from '../../base/fault.ts'
 import { checkSizeBytes } from '../../base/units.ts'
 import type { Piece } from '../../drivers/libvirt/libvirt.ts'
 import type { LibvirtLink } from '../../drivers/libvirt/link.ts'
-import type { Clock } from '../../ports/ports.ts'
+import type { Clock, System } from '../../ports/ports.ts'
 import type { Declarations } from './declared.ts'
 import { isOnFiles, type PoolEntry, type Users, type VolumeEntry } from './entries.ts'
 import { createExistingCheck } from './existing.ts'
 import { toolFormat } from './formats.ts'
-import { type Inventory, patiently } from './inventory.ts'
+import type { Inventory } from './inventory.ts'
 import { createMaking, type Filling, type FillTarget, volOf } from './making.ts'
+import { patiently } from './patience.ts'
+import { createReplacing } from './replacing.ts'
 import {
     checkActive,
     checkCopyable,
@@ -41,6 +43,7 @@ export interface NewVolume {
 }
 
 export interface Volumes {
+    /** As it is now, and not as it was when it was last read. @throws Fault `not-found` */
     find(ref: string): Promise<VolumeEntry>
     byPath(path: string): VolumeEntry | undefined
     standingOn(path: string): VolumeEntry[]
@@ -52,6 +55,10 @@ export interface Volumes {
     remove(ref: string): Promise<void>
     /** Fills a raw volume of just that size, made for it, with what the source gives. Others keep their hands off. */
     fill(target: FillTarget, from: Filling): Promise<VolumeEntry>
+    /** True where a volume of the pool can take the place of another in one moment. */
+    mayReplace(pool: PoolEntry): Promise<boolean>
+    /** `made` takes the place of `before`, of the same pool; false where it may not: then nothing is changed. */
+    replace(made: VolumeEntry, before: VolumeEntry): Promise<boolean>
     /** The content as it lies in the pool. */
     read(
         entry: VolumeEntry,
@@ -78,22 +85,30 @@ export interface VolumesDeps {
     inventory: Inventory
     declared: Declarations
     users: Users
+    system: System
     clock: Clock
+    /** Of this service. */
+    uid: number
     defaultPool?: string
 }
 
 export function createVolumes(deps: VolumesDeps): Volumes {
-    const { libvirt, inventory, declared, users, clock } = deps
+    const { libvirt, inventory, declared, users, system, clock, uid } = deps
     const making = createMaking({ libvirt, inventory, declared, clock })
+    const replacing = createReplacing({ system, inventory, declared, uid })
     const checkReadable = createExistingCheck({ libvirt, inventory, declared, clock })
     const refusals = new Map<string, number>()
 
     async function find(ref: string): Promise<VolumeEntry> {
         const { pool, name } = splitRef(ref)
         await inventory.ready()
-        const entry =
-            inventory.volume(pool, name) ??
-            (inventory.pool(pool).active ? await inventory.refreshVolume(pool, name) : undefined)
+        const known = inventory.volume(pool, name)
+        // A guest may have written, and others grown it, since it was last read.
+        const entry = !inventory.pool(pool).active
+            ? known
+            : known
+              ? await inventory.lookAgain(pool, name)
+              : await inventory.refreshVolume(pool, name)
         if (entry) return entry
         throw new Fault('not-found', {
             summary: 'There is no such volume',
@@ -101,12 +116,6 @@ export function createVolumes(deps: VolumesDeps): Volumes {
             fix: 'List them: debvisor image list. One that was copied in by hand appears after: debvisor pool refresh POOL',
             at: 'volume',
         })
-    }
-
-    /** As it is now: a guest may have written, and libvirt looked, since it was last read. */
-    async function findNow(ref: string): Promise<VolumeEntry> {
-        const { pool, name } = await find(ref)
-        return (await inventory.lookAgain(pool, name)) ?? find(ref)
     }
 
     const activePool = (name: string): PoolEntry => checkActive(inventory.pool(name))
@@ -120,7 +129,7 @@ export function createVolumes(deps: VolumesDeps): Volumes {
         checkVolumeName(volume.name)
         const pool = activePool(volume.pool)
         const format = formatFor(volume, pool)
-        const source = volume.from ? await findNow(volume.from) : undefined
+        const source = volume.from ? await find(volume.from) : undefined
         if (source) refuseSeed(source)
         const capacityBytes = source
             ? Math.max(source.capacityBytes, volume.capacityBytes || 0)
@@ -215,7 +224,7 @@ export function createVolumes(deps: VolumesDeps): Volumes {
             )
         },
         resize: async (ref, capacityBytes) => {
-            const entry = await findNow(ref)
+            const entry = await find(ref)
             checkResize(entry, capacityBytes)
             // qemu-img, which libvirt runs as root, would grow the data file too.
             await checkReadable(entry)
@@ -236,6 +245,8 @@ export function createVolumes(deps: VolumesDeps): Volumes {
             await making.remove(entry)
         },
         fill: making.fill,
+        mayReplace: replacing.may,
+        replace: replacing.replace,
         read: (entry, options) => libvirt.connection().downloadVolume(volOf(entry), options),
         readSparse: (entry, signal) =>
             isOnFiles(entry.poolType)
@@ -250,6 +261,6 @@ export function createVolumes(deps: VolumesDeps): Volumes {
         madeBy: (pool, name) => declared.get(pool, name)?.by,
         usedBy,
         checkUnused: entry => refuseUse(entry, usedBy(entry)),
-        checkExisting: async ref => checkReadable(await findNow(ref)),
+        checkExisting: async ref => checkReadable(await find(ref)),
     }
 }

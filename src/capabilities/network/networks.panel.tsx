@@ -3,11 +3,10 @@ import { Button, Label, Tooltip } from '@patternfly/react-core'
 import NetworkIcon from '@patternfly/react-icons/dist/esm/icons/network-wired-icon'
 import { Table, Tbody, Td, Th, Thead, Tr } from '@patternfly/react-table'
 import { useQuery } from '@tanstack/react-query'
-import { useState } from 'react'
+import { useEffect } from 'react'
 import { type Network, NetworkService, type WatchResponse } from '../../gen/proto/capabilities/network/network_pb.js'
 import { act, openDialog } from '../act.panel.tsx'
 import { clientOf } from '../client.panel.tsx'
-import { CheckField, ChoiceField, FormDialog, PlanDialog, TextField } from '../forms.panel.tsx'
 import { live, useLive } from '../live.panel.tsx'
 import { useMay } from '../me.panel.tsx'
 import {
@@ -22,7 +21,9 @@ import {
     Quiet,
     Section,
 } from '../parts.panel.tsx'
+import { PlanDialog } from '../plan.panel.tsx'
 import { common, fill, plural } from '../words.panel.tsx'
+import { CreateDialog, StopDialog } from './dialogs.panel.tsx'
 import { words } from './words.panel.tsx'
 
 const api = clientOf(NetworkService)
@@ -42,12 +43,18 @@ export default function Networks() {
     const snapshot = useLive(networks)
     const may = useMay()
     const manage = may('network.manage')
+    const view = may('network.view')
     const bridges = useQuery({
         queryKey: ['bridges'],
         queryFn: ({ signal }) => api.listBridges({}, { signal }),
-        enabled: may('network.view'),
-        refetchInterval: 30_000,
+        enabled: view,
     })
+    // A network that is made, started or stopped brings its bridge or takes it away.
+    const { refetch } = bridges
+    // biome-ignore lint/correctness/useExhaustiveDependencies: a change of the networks is the event
+    useEffect(() => {
+        if (view) void refetch()
+    }, [snapshot.list, view, refetch])
     if (snapshot.state === 'denied') return <Forbidden />
     if (snapshot.state === 'connecting') return <Loading />
     const rows = [...snapshot.list].sort((a, b) => a.name.localeCompare(b.name))
@@ -56,7 +63,9 @@ export default function Networks() {
             variant="primary"
             data-action="create-network"
             onClick={() =>
-                openDialog(close => <Create bridges={bridges.data?.bridges.map(b => b.name) ?? []} close={close} />)
+                openDialog(close => (
+                    <CreateDialog bridges={bridges.data?.bridges.map(b => b.name) ?? []} close={close} />
+                ))
             }
         >
             {words.create}
@@ -170,7 +179,7 @@ function NetworkRow({ network, manage }: { network: Network; manage: boolean }) 
                             network.active && {
                                 key: 'stop',
                                 label: words.stop,
-                                run: () => openDialog(close => <Stop network={network} close={close} />),
+                                run: () => openDialog(close => <StopDialog network={network} close={close} />),
                             },
                             {
                                 key: 'autostart',
@@ -199,95 +208,5 @@ function NetworkRow({ network, manage }: { network: Network; manage: boolean }) 
                 )}
             </Td>
         </Tr>
-    )
-}
-
-function Stop(props: { network: Network; close: () => void }) {
-    const [force, setForce] = useState(false)
-    return (
-        <PlanDialog
-            title={fill(words.stopTitle, { name: props.network.name })}
-            submit={words.stop}
-            close={props.close}
-            basis={String(force)}
-            ask={dryRun => api.stop({ network: props.network.uuid, force, dryRun })}
-        >
-            <CheckField name="force" label={words.force} value={force} change={setForce} />
-        </PlanDialog>
-    )
-}
-
-function Create(props: { bridges: string[]; close: () => void }) {
-    const [name, setName] = useState('')
-    const [mode, setMode] = useState<'nat' | 'route' | 'isolated' | 'bridge'>('nat')
-    const [address, setAddress] = useState('10.20.0.1/24')
-    const [dhcp, setDhcp] = useState(true)
-    const [bridge, setBridge] = useState(props.bridges[0] ?? '')
-    const [domain, setDomain] = useState('')
-    const [autostart, setAutostart] = useState(true)
-    const bridged = mode === 'bridge'
-    return (
-        <FormDialog
-            title={words.create}
-            submit={common.create}
-            close={props.close}
-            disabled={name === ''}
-            run={() =>
-                api.create({
-                    name,
-                    mode,
-                    address: bridged ? '' : address,
-                    dhcp: !bridged && dhcp,
-                    bridge: bridged ? bridge : '',
-                    domain: bridged ? '' : domain,
-                    noAutostart: !autostart,
-                })
-            }
-        >
-            <TextField name="name" label={common.name} value={name} change={setName} required focus />
-            <ChoiceField
-                name="mode"
-                label={words.mode}
-                help={words.modeHelp[mode]}
-                value={mode}
-                change={value => setMode(value as typeof mode)}
-                choices={(['nat', 'route', 'isolated', 'bridge'] as const).map(m => ({
-                    value: m,
-                    label: words.modes[m],
-                }))}
-            />
-            {bridged ? (
-                <ChoiceField
-                    name="bridge"
-                    label={words.bridge}
-                    value={bridge}
-                    change={setBridge}
-                    choices={
-                        props.bridges.length > 0
-                            ? props.bridges.map(b => ({ value: b, label: b }))
-                            : [{ value: '', label: common.none }]
-                    }
-                />
-            ) : (
-                <>
-                    <TextField
-                        name="address"
-                        label={words.address}
-                        help={words.addressHelp}
-                        value={address}
-                        change={setAddress}
-                        required
-                    />
-                    <CheckField name="dhcp" label={words.dhcp} value={dhcp} change={setDhcp} />
-                    <TextField
-                        name="domain"
-                        label={`${words.domain} (${common.optional})`}
-                        value={domain}
-                        change={setDomain}
-                    />
-                </>
-            )}
-            <CheckField name="autostart" label={words.autostart} value={autostart} change={setAutostart} />
-        </FormDialog>
     )
 }

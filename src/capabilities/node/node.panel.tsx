@@ -8,10 +8,10 @@ import {
     Label,
 } from '@patternfly/react-core'
 import { useQuery } from '@tanstack/react-query'
-import { type ReactNode, useEffect, useMemo, useState } from 'react'
+import { type ReactNode, useEffect, useMemo, useRef } from 'react'
 import { type Load, NodeService } from '../../gen/proto/capabilities/node/node_pb.js'
 import { clientOf, troubleOf } from '../client.panel.tsx'
-import { Chart, slide } from '../figures.panel.tsx'
+import { Chart, FiguresLost, useHistory } from '../figures.panel.tsx'
 import { bytes, moment, percent, rate } from '../format.panel.tsx'
 import { Loading, PageBody, PageHead, Quiet, Section, TroubleNote } from '../parts.panel.tsx'
 import { fill } from '../words.panel.tsx'
@@ -19,28 +19,27 @@ import { words } from './words.panel.tsx'
 
 const api = clientOf(NodeService)
 
-function useLoad(): Load[] {
-    const [history, setHistory] = useState<Load[]>([])
-    useEffect(() => {
-        const stop = new AbortController()
-        const follow = async (): Promise<void> => {
-            setHistory((await api.getLoad({}, { signal: stop.signal })).history)
-            for await (const { load } of api.watchLoad({}, { signal: stop.signal }))
-                if (load) setHistory(h => slide(h, load))
-        }
-        // A chart that stops is no reason for an error over the page: what it showed stays.
-        follow().catch(() => undefined)
-        return () => stop.abort()
-    }, [])
-    return history
+async function* loads(signal: AbortSignal): AsyncIterable<Load | undefined> {
+    for await (const { load } of api.watchLoad({}, { signal })) yield load
 }
 
 export default function NodePage() {
+    const figures = useHistory('node', {
+        past: async signal => (await api.getLoad({}, { signal })).history,
+        next: loads,
+    })
     const query = useQuery({
         queryKey: ['node'],
         queryFn: ({ signal }) => api.getFacts({}, { signal }),
-        refetchInterval: 30_000,
     })
+    // Figures that come again are the sign of a node, or a daemon, that was away: its facts may differ by now.
+    const { refetch } = query
+    const { lost } = figures
+    const wasLost = useRef(false)
+    useEffect(() => {
+        if (wasLost.current && !lost) void refetch()
+        wasLost.current = lost
+    }, [lost, refetch])
     if (query.isError && !query.data)
         return (
             <PageBody>
@@ -77,7 +76,7 @@ export default function NodePage() {
                 <div className="dv-two">
                     <div>
                         <Section title={words.facts}>
-                            <DescriptionList isHorizontal isCompact isFluid>
+                            <DescriptionList isHorizontal isCompact className="dv-facts">
                                 <Fact label={words.os}>{facts.os}</Fact>
                                 <Fact label={words.kernel}>
                                     {facts.kernel} {facts.architecture}
@@ -113,7 +112,7 @@ export default function NodePage() {
                             </DescriptionList>
                         </Section>
                         <Section title={words.services}>
-                            <DescriptionList isHorizontal isCompact isFluid>
+                            <DescriptionList isHorizontal isCompact className="dv-facts">
                                 {facts.services.map(service => (
                                     <Fact key={service.name} label={service.name}>
                                         <Label
@@ -130,7 +129,7 @@ export default function NodePage() {
                         </Section>
                     </div>
                     <Section title={words.load}>
-                        <LoadCharts total={Number(facts.memoryBytes)} />
+                        <LoadCharts {...figures} total={Number(facts.memoryBytes)} />
                     </Section>
                 </div>
             </PageBody>
@@ -138,8 +137,7 @@ export default function NodePage() {
     )
 }
 
-function LoadCharts({ total }: { total: number }) {
-    const history = useLoad()
+function LoadCharts({ history, lost, total }: { history: readonly Load[]; lost: boolean; total: number }) {
     const times = useMemo(() => history.map(h => Number(h.at?.seconds ?? 0n)), [history])
     const series = useMemo(
         () => ({
@@ -158,6 +156,7 @@ function LoadCharts({ total }: { total: number }) {
     )
     return (
         <>
+            {lost && <FiguresLost />}
             <Chart title={words.cpu} times={times} series={series.cpu} format={percent} max={1} />
             <Chart title={words.memory} times={times} series={series.memory} format={bytes} max={total} binary />
             <Chart title={words.disk} times={times} series={series.disk} format={rate} binary />

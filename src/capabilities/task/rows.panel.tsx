@@ -4,13 +4,15 @@ import { timestampMs } from '@bufbuild/protobuf/wkt'
 import { Button, Modal, ModalBody, ModalHeader } from '@patternfly/react-core'
 import { Table, Tbody, Td, Th, Thead, Tr } from '@patternfly/react-table'
 import { useQuery } from '@tanstack/react-query'
+import { useEffect } from 'react'
 import { State, type Task, TaskService } from '../../gen/proto/capabilities/task/task_pb.js'
 import { openDialog } from '../act.panel.tsx'
 import { clientOf, troubleOf } from '../client.panel.tsx'
 import { duration, exactMoment, moment } from '../format.panel.tsx'
+import { useLive } from '../live.panel.tsx'
 import { CopyBlock, Loading, Quiet, TroubleNote } from '../parts.panel.tsx'
 import { common, fill } from '../words.panel.tsx'
-import { cancelTask, TaskLabel, TaskProgress } from './store.panel.tsx'
+import { cancelTask, TaskLabel, TaskProgress, tasks } from './store.panel.tsx'
 import { words } from './words.panel.tsx'
 
 const took = (task: Task): string =>
@@ -18,7 +20,7 @@ const took = (task: Task): string =>
 
 export const showTask = (id: string): void => openDialog(close => <TaskDialog id={id} close={close} />)
 
-export function TaskTable({ tasks }: { tasks: readonly Task[] }) {
+export function TaskTable(props: { tasks: readonly Task[] }) {
     return (
         <Table aria-label={words.tasks} variant="compact">
             <Thead>
@@ -32,7 +34,7 @@ export function TaskTable({ tasks }: { tasks: readonly Task[] }) {
                 </Tr>
             </Thead>
             <Tbody>
-                {tasks.map(task => (
+                {props.tasks.map(task => (
                     <Tr key={task.id} data-task={task.id} data-kind={task.kind}>
                         <Td dataLabel={words.task}>
                             <Button
@@ -77,11 +79,15 @@ export function TaskTable({ tasks }: { tasks: readonly Task[] }) {
 }
 
 function TaskDialog(props: { id: string; close: () => void }) {
+    // The log is told only where one task is asked for: it is asked for again whenever the list tells of this one.
+    const told = useLive(tasks).items.get(props.id)
     const query = useQuery({
         queryKey: ['task', props.id],
         queryFn: ({ signal }) => clientOf(TaskService).get({ id: props.id }, { signal }),
-        refetchInterval: answer => (answer.state.data?.task?.state === State.RUNNING ? 1000 : false),
     })
+    const { refetch } = query
+    // biome-ignore lint/correctness/useExhaustiveDependencies: what was told is the event
+    useEffect(() => void refetch(), [told, refetch])
     const task = query.data?.task
     return (
         <Modal isOpen variant="medium" onClose={props.close} aria-labelledby="task-title" data-dialog="task">

@@ -25,7 +25,6 @@ export const words = catalogue('task', {
     hide: 'Hide tasks',
     runningNow: { one: '{count} running', other: '{count} running' },
     quiet: 'None running',
-    failedNow: { one: '{count} failed', other: '{count} failed' },
     all: 'All tasks',
     anyState: 'Any state',
     filterState: 'Filter by state',

@@ -1,12 +1,14 @@
 // What can be done with a machine as a whole: power, clone, rename, delete; offered by state and rights.
 import { useNavigate } from '@tanstack/react-router'
-import { useCallback, useState } from 'react'
+import { useCallback, useRef, useState } from 'react'
 import { State, type Vm, VmService } from '../../gen/proto/capabilities/vm/vm_pb.js'
 import { act, openDialog } from '../act.panel.tsx'
 import { clientOf } from '../client.panel.tsx'
-import { CheckField, FormDialog, PlanDialog, TextField } from '../forms.panel.tsx'
+import { CheckField, TextField } from '../fields.panel.tsx'
+import { FormDialog } from '../forms.panel.tsx'
 import { useMay } from '../me.panel.tsx'
 import type { MenuAction } from '../parts.panel.tsx'
+import { PlanDialog } from '../plan.panel.tsx'
 import { common, fill } from '../words.panel.tsx'
 import { isOn } from './store.panel.tsx'
 import { words } from './words.panel.tsx'
@@ -134,9 +136,28 @@ const askReset = (vm: Vm): void =>
         </PlanDialog>
     ))
 
+/**
+ * The revision of a machine as it was when first asked for: what is agreed to is the machine as it was then. Empty for
+ * who may not look at it; the comparison of the plans is then all there is.
+ */
+export function useSeen(): (vm: Pick<Vm, 'uuid'>) => Promise<string> {
+    const seen = useRef(new Map<string, Promise<string>>())
+    return useCallback(({ uuid }) => {
+        const known =
+            seen.current.get(uuid) ??
+            api.get({ vm: uuid }).then(
+                answer => answer.detail?.revision ?? '',
+                () => '',
+            )
+        seen.current.set(uuid, known)
+        return known
+    }, [])
+}
+
 function DeleteDialog(props: { vm: Vm; close: () => void; done: () => void }) {
     const { vm } = props
-    const [disks, setDisks] = useState(true)
+    const [disks, setDisks] = useState(false)
+    const seen = useSeen()
     const running = isOn(vm.state)
     const [force, setForce] = useState(false)
     return (
@@ -146,7 +167,7 @@ function DeleteDialog(props: { vm: Vm; close: () => void; done: () => void }) {
             close={props.close}
             typed={vm.name}
             basis={`${disks}${force}`}
-            ask={dryRun => api.delete({ vm: vm.uuid, disks, force, dryRun })}
+            ask={async dryRun => api.delete({ vm: vm.uuid, revision: await seen(vm), disks, force, dryRun })}
             done={props.done}
         >
             <CheckField

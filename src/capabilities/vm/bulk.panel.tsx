@@ -1,26 +1,19 @@
 // What can be done with many machines at once.
-import { Button, List, ListItem, ToolbarItem } from '@patternfly/react-core'
+import { Button, ToolbarItem } from '@patternfly/react-core'
+import { useState } from 'react'
 import { type Vm, VmService } from '../../gen/proto/capabilities/vm/vm_pb.js'
-import { act, openDialog } from '../act.panel.tsx'
+import { openDialog } from '../act.panel.tsx'
 import { clientOf } from '../client.panel.tsx'
-import { FormDialog } from '../forms.panel.tsx'
+import { CheckField } from '../fields.panel.tsx'
 import { useMay } from '../me.panel.tsx'
 import { ActionMenu } from '../parts.panel.tsx'
+import { each, ManyPlansDialog } from '../plan.panel.tsx'
 import { common, plural } from '../words.panel.tsx'
-import { fits, power } from './actions.panel.tsx'
+import { fits, power, useSeen } from './actions.panel.tsx'
 import { isOn } from './store.panel.tsx'
 import { words } from './words.panel.tsx'
 
 const api = clientOf(VmService)
-
-/** A few at a time, so that a click on five hundred machines does not flood the server. */
-async function each(chosen: readonly Vm[], run: (vm: Vm) => Promise<unknown>): Promise<void> {
-    const queue = [...chosen]
-    const lane = async (): Promise<void> => {
-        for (let vm = queue.shift(); vm; vm = queue.shift()) await run(vm)
-    }
-    await Promise.all(Array.from({ length: 6 }, lane))
-}
 
 export function BulkBar(props: { chosen: readonly Vm[]; clear: () => void }) {
     const may = useMay()
@@ -65,27 +58,13 @@ export function BulkBar(props: { chosen: readonly Vm[]; clear: () => void }) {
                             key: 'bulk-stop',
                             label: words.stop,
                             danger: true,
-                            run: () =>
-                                askMany({
-                                    title: plural(words.bulkStopTitle, on.length),
-                                    submit: words.stop,
-                                    text: words.lossUnsaved,
-                                    chosen: on,
-                                    run: vm => act(() => api.stop({ vm: vm.uuid })),
-                                }),
+                            run: () => openDialog(close => <StopMany all={on} close={close} />),
                         },
                         deletable.length > 0 && {
                             key: 'bulk-delete',
                             label: words.delete,
                             danger: true,
-                            run: () =>
-                                askMany({
-                                    title: plural(words.bulkDeleteTitle, deletable.length),
-                                    submit: words.delete,
-                                    text: words.bulkDeleteText,
-                                    chosen: deletable,
-                                    run: vm => act(() => api.delete({ vm: vm.uuid, disks: true })),
-                                }),
+                            run: () => openDialog(close => <DeleteMany all={deletable} close={close} />),
                         },
                     ]}
                 />
@@ -99,32 +78,42 @@ export function BulkBar(props: { chosen: readonly Vm[]; clear: () => void }) {
     )
 }
 
-interface Question {
-    title: string
-    submit: string
-    text: string
-    chosen: readonly Vm[]
-    run: (vm: Vm) => Promise<unknown>
+interface Many {
+    all: readonly Vm[]
+    close: () => void
 }
 
-function askMany({ title, submit, text, chosen, run }: Question): void {
-    openDialog(close => (
-        <FormDialog
-            title={title}
-            submit={submit}
-            close={close}
-            danger
-            run={() => {
-                void each(chosen, run)
-                return Promise.resolve()
-            }}
+const StopMany = (props: Many) => (
+    <ManyPlansDialog
+        title={plural(words.bulkStopTitle, props.all.length)}
+        submit={words.stop}
+        all={props.all}
+        close={props.close}
+        ask={(vm, dryRun) => api.stop({ vm: vm.uuid, dryRun })}
+    >
+        <p>{words.lossUnsaved}</p>
+    </ManyPlansDialog>
+)
+
+function DeleteMany(props: Many) {
+    const [disks, setDisks] = useState(false)
+    const seen = useSeen()
+    return (
+        <ManyPlansDialog
+            title={plural(words.bulkDeleteTitle, props.all.length)}
+            submit={words.delete}
+            all={props.all}
+            close={props.close}
+            basis={String(disks)}
+            ask={async (vm, dryRun) => api.delete({ vm: vm.uuid, revision: await seen(vm), disks, dryRun })}
         >
-            <p>{text}</p>
-            <List isPlain className="dv-names">
-                {chosen.map(vm => (
-                    <ListItem key={vm.uuid}>{vm.name}</ListItem>
-                ))}
-            </List>
-        </FormDialog>
-    ))
+            <CheckField
+                name="disks"
+                label={words.withTheirDisks}
+                help={words.withDisksHelp}
+                value={disks}
+                change={setDisks}
+            />
+        </ManyPlansDialog>
+    )
 }

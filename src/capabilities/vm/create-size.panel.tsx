@@ -1,7 +1,7 @@
 // The second screen of create: how big, on which network, who may log in; the rest is folded.
 import { Alert, ExpandableSection, FormGroup, FormSection, ToggleGroup, ToggleGroupItem } from '@patternfly/react-core'
+import { CheckField, type Choice, ChoiceField, NumberField, SizeField, TextField } from '../fields.panel.tsx'
 import { bytes } from '../format.panel.tsx'
-import { CheckField, type Choice, ChoiceField, NumberField, SizeField, TextField } from '../forms.panel.tsx'
 import { Quiet } from '../parts.panel.tsx'
 import { common, fill, plural } from '../words.panel.tsx'
 import { busChoices } from './disk-dialogs.panel.tsx'
@@ -52,7 +52,6 @@ export function SizeStep(props: { draft: Draft; change: (part: Partial<Draft>) =
                     value={draft.disk}
                     change={disk => change({ disk })}
                     help={image ? fill(n.diskHelp, { size: bytes(image.capacityBytes) }) : undefined}
-                    empty={image !== undefined}
                     required={image === undefined}
                 />
             </div>

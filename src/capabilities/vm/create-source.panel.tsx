@@ -1,8 +1,8 @@
 // The first screen of create: what to start from, and the name.
 import { Button, FormGroup, Radio } from '@patternfly/react-core'
 import type { Volume } from '../../gen/proto/capabilities/image/image_pb.js'
+import { TextField } from '../fields.panel.tsx'
 import { bytes } from '../format.panel.tsx'
-import { TextField } from '../forms.panel.tsx'
 import { Anchor, Loading, Quiet } from '../parts.panel.tsx'
 import type { Draft } from './draft.panel.tsx'
 import { useVolumes, volumeId } from './sources.panel.tsx'

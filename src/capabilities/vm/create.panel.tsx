@@ -14,9 +14,9 @@ import { useRef, useState } from 'react'
 import { VmService } from '../../gen/proto/capabilities/vm/vm_pb.js'
 import { begun } from '../act.panel.tsx'
 import { clientOf, type Trouble, troubleOf } from '../client.panel.tsx'
-import { PlanView } from '../forms.panel.tsx'
 import { useMay } from '../me.panel.tsx'
 import { CopyBlock, Forbidden, Loading, Quiet, Section, TroubleNote } from '../parts.panel.tsx'
+import { PlanView } from '../plan.panel.tsx'
 import { common, fill } from '../words.panel.tsx'
 import { SizeStep } from './create-size.panel.tsx'
 import { SourceStep } from './create-source.panel.tsx'
@@ -152,6 +152,7 @@ function Review(props: { draft: Draft; failure?: Trouble }) {
             <Section title={n.same}>
                 {draft.password !== '' && <Quiet>{n.secretNote}</Quiet>}
                 <CopyBlock label={n.cli} text={cliOf(draft)} />
+                <Quiet>{n.curlNote}</Quiet>
                 <CopyBlock label={n.curl} text={curlOf(draft, window.location.origin)} />
             </Section>
             <span className="dv-hidden">{fill(n.ready, { name: draft.name })}</span>

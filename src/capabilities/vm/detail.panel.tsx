@@ -11,7 +11,7 @@ import { useObjectTabs } from '../pages.panel.tsx'
 import { ActionMenu, EmptyHint, Freshness, Loading, PageBody, PageHead, TroubleNote } from '../parts.panel.tsx'
 import { common } from '../words.panel.tsx'
 import { fits, power, useVmActions } from './actions.panel.tsx'
-import { isOn, StateLabel, vms } from './store.panel.tsx'
+import { isOn, onTouched, StateLabel, vms } from './store.panel.tsx'
 import { words } from './words.panel.tsx'
 
 export interface VmTabProps {
@@ -27,14 +27,12 @@ const own: { key: string; label: string; order: number; component: ComponentType
     { key: 'xml', label: words.xml, order: 90, component: lazy(() => import('./xml.panel.tsx')) },
 ]
 
-/** The query of a machine's hardware; it is asked for again whenever its line in the live list changes. */
+/** The query of a machine's hardware; it is asked for again whenever the live list tells of more than load. */
 export function useDetail(uuid: string, known: boolean) {
     return useQuery({
         queryKey: ['vm', uuid],
         queryFn: ({ signal }) => clientOf(VmService).get({ vm: uuid }, { signal }),
         enabled: known,
-        // What virsh or Cockpit changes in the hardware does not show in the list's line.
-        refetchInterval: 10_000,
         placeholderData: keepPreviousData,
         select: answer => answer.detail,
     })
@@ -51,13 +49,17 @@ export default function VmPage() {
     const detail = useDetail(vm?.uuid ?? '', vm !== undefined)
     const others = useObjectTabs('vm')
 
-    // Load alone changes every second: only what a person would call a change asks for the hardware again.
-    const mark =
-        vm && [vm.name, vm.state, vm.memoryBytes, vm.vcpus, vm.pending, vm.networks, vm.tags, vm.description].join()
+    // virsh and Cockpit change hardware and take snapshots too: the server tells, with a line that may look the same.
     const uuid = vm?.uuid
-    useEffect(() => {
-        if (uuid && mark) void queries.invalidateQueries({ queryKey: ['vm', uuid] })
-    }, [mark, uuid, queries])
+    useEffect(
+        () =>
+            onTouched(one => {
+                if (one !== uuid) return
+                for (const key of ['vm', 'snapshots', 'xml', 'guest'])
+                    void queries.invalidateQueries({ queryKey: [key, one] })
+            }),
+        [uuid, queries],
+    )
 
     if (!vm) {
         if (snapshot.state === 'connecting') return <Loading />

@@ -2,10 +2,12 @@
 import { useState } from 'react'
 import { type Disk, VmService } from '../../gen/proto/capabilities/vm/vm_pb.js'
 import { clientOf } from '../client.panel.tsx'
+import { CheckField, ChoiceField, NumberField, needSize, SizeField } from '../fields.panel.tsx'
 import { bytes } from '../format.panel.tsx'
-import { CheckField, ChoiceField, FormDialog, NumberField, needSize, PlanDialog, SizeField } from '../forms.panel.tsx'
+import { FormDialog } from '../forms.panel.tsx'
+import { PlanDialog } from '../plan.panel.tsx'
 import { common, fill } from '../words.panel.tsx'
-import type { Shared } from './hardware.panel.tsx'
+import type { Shared } from './device.panel.tsx'
 import { isoChoices, usePoolChoices, useVolumes, volumeId } from './sources.panel.tsx'
 import { words } from './words.panel.tsx'
 
@@ -152,21 +154,13 @@ export function TuneDisk(props: OfDisk) {
             <CheckField name="discard" label={h.discard} value={discard} change={setDiscard} />
             <NumberField name="readIops" label={h.readIops} value={readIops} change={setReadIops} help={h.limitsHelp} />
             <NumberField name="writeIops" label={h.writeIops} value={writeIops} change={setWriteIops} />
-            <SizeField
-                name="readRate"
-                label={h.readRate}
-                value={readRate}
-                change={setReadRate}
-                help={h.limitsHelp}
-                empty
-            />
+            <SizeField name="readRate" label={h.readRate} value={readRate} change={setReadRate} help={h.limitsHelp} />
             <SizeField
                 name="writeRate"
                 label={h.writeRate}
                 value={writeRate}
                 change={setWriteRate}
                 help={h.limitsHelp}
-                empty
             />
         </FormDialog>
     )

@@ -2,7 +2,7 @@
 import { create, type MessageInitShape, toJson } from '@bufbuild/protobuf'
 import { cryptSha512 } from '../../base/sha512crypt.ts'
 import { CreateRequestSchema } from '../../gen/proto/capabilities/vm/vm_pb.js'
-import { needSize, sizeOf } from '../forms.panel.tsx'
+import { needSize, sizeOf } from '../fields.panel.tsx'
 import { networkOf } from './sources.panel.tsx'
 
 export interface Draft {
@@ -128,13 +128,23 @@ export function cliOf(draft: Draft): string {
     const option = (name: string, value: string): void => {
         if (value !== '') words.push(`--${name}`, quote(value))
     }
-    if (draft.kind === 'image') option('image', draft.source)
-    if (draft.kind === 'image' && draft.linked) words.push('--linked')
+    option('description', draft.description)
+    const from = draft.kind === 'image' ? draft.source : ''
+    const linked = from !== '' && draft.linked
     if (draft.kind === 'iso') option('iso', draft.source)
     option('iso', draft.drivers)
     option('vcpus', String(draft.vcpus))
     option('memory', draft.memory)
-    option('size', draft.disk)
+    if (draft.bus === 'virtio') {
+        option('image', from)
+        if (linked) words.push('--linked')
+        option('size', draft.disk)
+    } else {
+        // The short options always make a virtio disk.
+        const parts = { size: draft.disk.trim(), from, linked: linked ? 'yes' : '', bus: draft.bus }
+        const spec = Object.entries(parts).flatMap(([key, value]) => (value === '' ? [] : [`${key}=${value}`]))
+        option('disk', spec.join(','))
+    }
     option('pool', draft.pool)
     const { network, bridge } = networkOf(draft.network)
     const model = draft.nic === 'virtio' ? '' : `,model=${draft.nic}`
@@ -155,15 +165,14 @@ export function cliOf(draft: Draft): string {
     return words.join(' ')
 }
 
-/** The same with curl; secrets are left out. */
+/** The same with curl; secrets are left out, and the token stands in a file, so that no process list shows it. */
 export function curlOf(draft: Draft, origin: string): string {
     const message = create(CreateRequestSchema, requestOf({ ...draft, password: '' }, ''))
     const json = JSON.stringify(toJson(CreateRequestSchema, message))
     return [
-        `curl ${origin}/debvisor.vm.v1.VmService/Create`,
-        `-H "Authorization: Bearer $TOKEN"`,
-        `-H 'Content-Type: application/json'`,
+        `curl --cacert panel.crt -H @auth -H 'Content-Type: application/json'`,
         `-d ${quote(json)}`,
+        `${origin}/debvisor.vm.v1.VmService/Create`,
     ].join(' \\\n  ')
 }
 

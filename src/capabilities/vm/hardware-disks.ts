@@ -111,24 +111,18 @@ export async function planResizeDisk(deps: HardwareDeps, entry: VmEntry, request
     const hardware = await readHardware(deps, entry)
     const { next, now } = needDisk(hardware, entry, request.target)
     const disk = (now ?? next)!
-    const volume = deps.volumes.byPath(disk.source)
     if (disk.readonly || disk.source === '')
         throw notNow(entry, 'That disk cannot be written, so it cannot be resized', 'Name another disk.')
-    if (!volume && !now)
-        throw notNow(entry, 'The disk is in no pool', 'Start the VM and resize it then, or use qemu-img resize.')
-    if (volume && sizeBytes <= volume.capacityBytes)
-        throw new Fault('invalid', {
-            summary: 'A disk can only grow',
-            detail: `${formatBytes(sizeBytes)} of ${formatBytes(volume.capacityBytes)}`,
-            fix: 'Give a larger size; to shrink, make a smaller disk and copy inside the guest.',
-            at: 'size_bytes',
-        })
+    const volume = await volumeNow(deps, disk)
+    if (!volume && !now) throw inNoPool(entry)
+    const presentBytes = now ? await liveBytes(deps, entry, disk) : volume!.capacityBytes
+    if (sizeBytes <= presentBytes) throw onlyGrows(sizeBytes, presentBytes)
     if (volume)
         await deps.volumes.check({
             pool: volume.pool,
             // The room that it takes in addition, under a name that nobody has.
             name: `grow-${entry.uuid.slice(0, 8)}-${disk.target}`,
-            capacityBytes: sizeBytes - volume.capacityBytes,
+            capacityBytes: sizeBytes - presentBytes,
             format: volume.format === 'qcow2' ? 'qcow2' : 'raw',
         })
     return {
@@ -145,19 +139,61 @@ export async function planResizeDisk(deps: HardwareDeps, entry: VmEntry, request
             },
         ],
         work: () =>
-            deps.inventory.edit(entry.uuid, '', async () => {
-                const present = deps.inventory.byUuid(entry.uuid) ?? entry
-                if (present.active && now)
-                    await deps.libvirt.connection().callAlone('domainBlockResize', {
-                        dom: entry.dom,
-                        disk: disk.target,
-                        size: BigInt(sizeBytes),
-                        flags: VIR.VIR_DOMAIN_BLOCK_RESIZE_BYTES,
-                    })
-                else await deps.volumes.resize(`${volume!.pool}/${volume!.name}`, sizeBytes)
-            }),
+            deps.inventory.edit(entry.uuid, '', () => growDisk(deps, entry, { target: disk.target, disk, sizeBytes })),
     }
 }
+
+/** QEMU makes a disk smaller without asking: how large it is by now is asked here, where nobody else changes the VM. */
+async function growDisk(
+    deps: HardwareDeps,
+    entry: VmEntry,
+    wish: { target: string; disk: DiskFacts; sizeBytes: number },
+): Promise<void> {
+    const { target, sizeBytes } = wish
+    const present = needDisk(await readHardware(deps, entry), entry, target)
+    const disk = (present.now ?? present.next)!
+    if (disk.source !== wish.disk.source)
+        throw notNow(entry, 'The disk is another one by now', 'Look at the disks of the VM, then resize it again.')
+    if (!present.now) {
+        const volume = await volumeNow(deps, disk)
+        if (!volume) throw inNoPool(entry)
+        return deps.volumes.resize(`${volume.pool}/${volume.name}`, sizeBytes)
+    }
+    const presentBytes = await liveBytes(deps, entry, disk)
+    if (sizeBytes < presentBytes) throw onlyGrows(sizeBytes, presentBytes)
+    const flags = VIR.VIR_DOMAIN_BLOCK_RESIZE_BYTES
+    const args = { dom: entry.dom, disk: target, size: BigInt(sizeBytes), flags }
+    await deps.libvirt.connection().call('domainBlockResize', args)
+    // The disk is larger, whether or not its volume can be read at this moment.
+    await volumeNow(deps, disk).catch(() => undefined)
+}
+
+/** The volume of a disk, read again: what is kept in memory of it is as old as its last change by others. */
+async function volumeNow(deps: Pick<HardwareDeps, 'volumes'>, disk: DiskFacts): Promise<VolumeFacts | undefined> {
+    const known = deps.volumes.byPath(disk.source)
+    return known && deps.volumes.find(`${known.pool}/${known.name}`)
+}
+
+/** How large QEMU knows the disk of a running VM to be. */
+export async function liveBytes(
+    deps: Pick<HardwareDeps, 'libvirt'>,
+    entry: VmEntry,
+    disk: Pick<DiskFacts, 'target'>,
+): Promise<number> {
+    const asked = { dom: entry.dom, path: disk.target, flags: 0 }
+    return Number((await deps.libvirt.connection().call('domainGetBlockInfo', asked)).capacity)
+}
+
+const inNoPool = (entry: VmEntry): Fault =>
+    notNow(entry, 'The disk is in no pool', 'Start the VM and resize it then, or use qemu-img resize.')
+
+const onlyGrows = (sizeBytes: number, presentBytes: number): Fault =>
+    new Fault('invalid', {
+        summary: 'A disk can only grow',
+        detail: `${formatBytes(sizeBytes)} of ${formatBytes(presentBytes)}`,
+        fix: 'Give a larger size; to shrink, make a smaller disk and copy inside the guest.',
+        at: 'size_bytes',
+    })
 
 /** @throws Fault `not-found`, `invalid`, `conflict` */
 export async function planUpdateDisk(deps: HardwareDeps, entry: VmEntry, request: UpdateDiskRequest): Promise<Change> {

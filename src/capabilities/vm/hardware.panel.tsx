@@ -2,38 +2,23 @@
 import { Alert, Button, Label } from '@patternfly/react-core'
 import { Table, Tbody, Td, Th, Thead, Tr } from '@patternfly/react-table'
 import { useQueryClient } from '@tanstack/react-query'
-import { type Disk, type Nic, type Vm, VmService } from '../../gen/proto/capabilities/vm/vm_pb.js'
+import { type Disk, VmService } from '../../gen/proto/capabilities/vm/vm_pb.js'
 import { act, openDialog } from '../act.panel.tsx'
 import { clientOf } from '../client.panel.tsx'
 import { bytes } from '../format.panel.tsx'
-import { PlanDialog } from '../forms.panel.tsx'
 import { useMay } from '../me.panel.tsx'
 import { ActionMenu, actionsOf, Quiet, Section } from '../parts.panel.tsx'
-import { common, fill } from '../words.panel.tsx'
+import { PlanDialog } from '../plan.panel.tsx'
+import { common } from '../words.panel.tsx'
 import type { VmTabProps } from './detail.panel.tsx'
+import { Presence, type Shared } from './device.panel.tsx'
 import { AddDisk, DetachDisk, InsertIso, MoveDisk, ResizeDisk, TuneDisk } from './disk-dialogs.panel.tsx'
-import { AddNic, EditNic } from './nic-dialogs.panel.tsx'
+import { Nics } from './nics.panel.tsx'
 import { isOn } from './store.panel.tsx'
 import { words } from './words.panel.tsx'
 
 const h = words.hw
 const api = clientOf(VmService)
-
-const Presence = (props: { presence: string; running: boolean }) => {
-    if (props.presence === 'pending' && props.running)
-        return (
-            <Label isCompact color="blue" data-presence="pending">
-                {h.pending}
-            </Label>
-        )
-    if (props.presence === 'removed')
-        return (
-            <Label isCompact color="orange" data-presence="removed">
-                {h.removed}
-            </Label>
-        )
-    return null
-}
 
 const where = (disk: Disk): string => (disk.volume ? `${disk.pool}/${disk.volume}` : disk.source)
 
@@ -189,59 +174,7 @@ export default function Hardware({ vm, detail }: VmTabProps) {
                     </Alert>
                 )}
             </Section>
-            <Section
-                title={h.nics}
-                actions={
-                    change && (
-                        <Button
-                            variant="secondary"
-                            data-action="add-nic"
-                            onClick={() => openDialog(close => <AddNic {...shared} close={close} />)}
-                        >
-                            {h.addNic}
-                        </Button>
-                    )
-                }
-            >
-                {detail.nics.length === 0 ? (
-                    <Quiet>{h.noNics}</Quiet>
-                ) : (
-                    <Table aria-label={h.nics} variant="compact">
-                        <Thead>
-                            <Tr>
-                                <Th>{h.mac}</Th>
-                                <Th>{h.network}</Th>
-                                <Th>{h.model}</Th>
-                                <Th>{h.vlan}</Th>
-                                <Th>{h.link}</Th>
-                                <Th screenReaderText={h.presence} />
-                                <Th screenReaderText={common.actions} />
-                            </Tr>
-                        </Thead>
-                        <Tbody>
-                            {detail.nics.map(nic => (
-                                <Tr key={`${nic.mac}${nic.presence}`} data-nic={nic.mac}>
-                                    <Td dataLabel={h.mac}>
-                                        <code>{nic.mac}</code>
-                                    </Td>
-                                    <Td dataLabel={h.network}>{nic.network || nic.bridge}</Td>
-                                    <Td dataLabel={h.model}>{nic.model}</Td>
-                                    <Td dataLabel={h.vlan}>{nic.vlan || '–'}</Td>
-                                    <Td dataLabel={h.link}>{nic.linkDown ? h.linkDown : h.linkUp}</Td>
-                                    <Td>
-                                        <Presence presence={nic.presence} running={running} />
-                                    </Td>
-                                    <Td isActionCell>
-                                        {change && nic.presence !== 'removed' && (
-                                            <ActionMenu label={actionsOf(nic.mac)} actions={nicActions(shared, nic)} />
-                                        )}
-                                    </Td>
-                                </Tr>
-                            ))}
-                        </Tbody>
-                    </Table>
-                )}
-            </Section>
+            <Nics shared={shared} nics={detail.nics} change={change} />
             {detail.otherDevices.length > 0 && (
                 <Section title={h.others}>
                     <Quiet>{h.othersHelp}</Quiet>
@@ -257,12 +190,6 @@ export default function Hardware({ vm, detail }: VmTabProps) {
             )}
         </>
     )
-}
-
-export interface Shared {
-    vm: Vm
-    revision: string
-    done: () => void
 }
 
 function diskActions(shared: Shared, disk: Disk) {
@@ -302,40 +229,6 @@ function cdActions(shared: Shared, cd: Disk, may: { change: boolean; media: bool
             label: h.detach,
             danger: true,
             run: () => openDialog(close => <DetachDisk {...on} close={close} />),
-        },
-    ]
-}
-
-function nicActions(shared: Shared, nic: Nic) {
-    const { vm, revision } = shared
-    return [
-        {
-            key: 'edit-nic',
-            label: common.edit,
-            run: () => openDialog(close => <EditNic {...shared} nic={nic} close={close} />),
-        },
-        {
-            key: 'link',
-            label: nic.linkDown ? h.linkUp : h.linkDown,
-            run: () =>
-                void act(() => api.updateNic({ vm: vm.uuid, revision, mac: nic.mac, linkDown: !nic.linkDown })).then(
-                    shared.done,
-                ),
-        },
-        {
-            key: 'detach',
-            label: h.detach,
-            danger: true,
-            run: () =>
-                openDialog(close => (
-                    <PlanDialog
-                        title={fill(h.detachTitle, { name: nic.mac })}
-                        submit={h.detach}
-                        close={close}
-                        ask={dryRun => api.detachNic({ vm: vm.uuid, revision, mac: nic.mac, dryRun })}
-                        done={shared.done}
-                    />
-                )),
         },
     ]
 }

@@ -7,6 +7,7 @@ import type { MoveDiskRequest } from '../../gen/proto/capabilities/vm/vm_pb.js'
 import { type Change, needPersistent, notNow } from './begin.ts'
 import type { MakeDeps } from './create.ts'
 import { vmNames } from './deps.ts'
+import { liveBytes } from './hardware-disks.ts'
 import type { VmEntry } from './inventory.ts'
 import { notFoundIsFine } from './make.ts'
 import { listSnapshots } from './snapshots.ts'
@@ -35,7 +36,7 @@ interface Move {
 /** @throws Fault with the reason when the disk cannot be moved there; nothing is changed then */
 export async function planMoveDisk(deps: MakeDeps, entry: VmEntry, request: MoveDiskRequest): Promise<Change> {
     needPersistent(entry)
-    const { from, format } = await findDisk(deps, entry, request.target)
+    const { from, format, capacityBytes } = await findDisk(deps, entry, request.target)
     if (from.pool === request.pool)
         throw notNow(entry, 'The disk is in that pool already', 'Name another pool: `debvisor image pools` shows them.')
     const snapshots = await listSnapshots(deps.libvirt, entry.dom)
@@ -64,7 +65,7 @@ export async function planMoveDisk(deps: MakeDeps, entry: VmEntry, request: Move
     const volume: NewVolume = {
         pool: request.pool,
         name: await freeName(deps, request.pool, from.name),
-        capacityBytes: from.capacityBytes,
+        capacityBytes,
         // The copy runs below the guest only into a volume of a format that is said.
         format: ['qcow2', 'raw'].includes(format) ? format : undefined,
     }
@@ -113,15 +114,18 @@ async function findDisk(deps: MakeDeps, entry: VmEntry, target: string) {
     const next = readDisks(parseRoot(xml, 'domain')).find(d => d.target === target)
     if (next?.source !== disk.source)
         throw notNow(entry, 'The disk is another one at the next start', 'Stop the VM first.')
-    const from = isOwn(disk) ? deps.volumes.byPath(disk.source) : undefined
-    if (!from)
+    const known = isOwn(disk) ? deps.volumes.byPath(disk.source) : undefined
+    if (!known)
         throw new Fault('invalid', {
             summary: 'Only a disk of the VM in a pool can be moved',
             detail: `${target} of ${entry.name} is ${isOwn(disk) ? 'in no pool' : 'shared, read-only or a drive'}`,
             fix: 'Name a disk such as vda.',
             at: 'target',
         })
-    return { from, format: disk.format }
+    // As large as it is now: into a target that is too small nothing is copied whole.
+    const from = await deps.volumes.find(refOf(known))
+    const capacityBytes = active ? await liveBytes(deps, entry, disk) : from.capacityBytes
+    return { from, format: disk.format, capacityBytes }
 }
 
 async function freeName(deps: MakeDeps, pool: string, wanted: string): Promise<string> {
@@ -207,7 +211,9 @@ async function moveLive(deps: MakeDeps, move: Move, task: RunningTask): Promise<
     const { entry, target, from, volume, keep } = move
     await promise(task, move)
     task.progress(0, 'copying')
-    const made = await deps.volumes.create({ ...volume, by: task.id })
+    // It may have been grown since the plan was made.
+    const capacityBytes = Math.max(volume.capacityBytes, await liveBytes(deps, entry, { target }))
+    const made = await deps.volumes.create({ ...volume, capacityBytes, by: task.id })
     const { type, attributes } = sourceAttributes(made)
     const destxml = xmlText({
         name: 'disk',

@@ -2,9 +2,10 @@
 import { useState } from 'react'
 import { type Nic, VmService } from '../../gen/proto/capabilities/vm/vm_pb.js'
 import { clientOf } from '../client.panel.tsx'
-import { ChoiceField, FormDialog, NumberField, TextField } from '../forms.panel.tsx'
+import { ChoiceField, NumberField, TextField } from '../fields.panel.tsx'
+import { FormDialog } from '../forms.panel.tsx'
 import { common } from '../words.panel.tsx'
-import type { Shared } from './hardware.panel.tsx'
+import type { Shared } from './device.panel.tsx'
 import { networkOf, useNetworkChoices } from './sources.panel.tsx'
 import { words } from './words.panel.tsx'
 

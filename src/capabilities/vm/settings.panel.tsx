@@ -4,9 +4,18 @@ import { useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
 import { VmService } from '../../gen/proto/capabilities/vm/vm_pb.js'
 import { begun, notify } from '../act.panel.tsx'
-import { clientOf, type Trouble, troubleOf } from '../client.panel.tsx'
+import { clientOf, type Trouble } from '../client.panel.tsx'
+import {
+    CheckField,
+    ChoiceField,
+    NumberField,
+    needSize,
+    SizeField,
+    sizeOf,
+    TextField,
+    troubleIn,
+} from '../fields.panel.tsx'
 import { bytes } from '../format.panel.tsx'
-import { CheckField, ChoiceField, NumberField, SizeField, sizeOf, TextField } from '../forms.panel.tsx'
 import { useMay } from '../me.panel.tsx'
 import { TroubleNote } from '../parts.panel.tsx'
 import { common } from '../words.panel.tsx'
@@ -38,6 +47,9 @@ function valuesOf({ vm, detail }: VmTabProps) {
 }
 type Values = ReturnType<typeof valuesOf>
 
+const sizeKeys = ['memory', 'maxMemory'] as const
+type SizeKey = (typeof sizeKeys)[number]
+
 const cpuWith = (detail: VmTabProps['detail'], model: string) => ({
     model,
     sockets: detail.cpu?.sockets ?? 0,
@@ -55,6 +67,8 @@ export default function Settings(props: VmTabProps) {
     const [values, setValues] = useState(base.values)
     const [busy, setBusy] = useState(false)
     const [failure, setFailure] = useState<Trouble>()
+    const [unfolded, setUnfolded] = useState(false)
+    const [refused, setRefused] = useState<SizeKey>()
     const dirty = JSON.stringify(values) !== JSON.stringify(base.values)
     const moved = detail.revision !== base.revision
     const set =
@@ -72,11 +86,15 @@ export default function Settings(props: VmTabProps) {
 
     const changed = <K extends keyof Values>(key: K): Values[K] | undefined =>
         values[key] === base.values[key] ? undefined : values[key]
-    const size = (key: 'memory' | 'maxMemory'): bigint | undefined => {
+    const size = (key: SizeKey): bigint | undefined => {
         const text = changed(key)
-        return text === undefined ? undefined : sizeOf(text)
+        return text === undefined ? undefined : needSize(text)
     }
+    const noSize = (key: SizeKey): boolean => changed(key) !== undefined && sizeOf(values[key]) === undefined
     const save = async (): Promise<void> => {
+        const bad = sizeKeys.find(noSize)
+        setRefused(bad)
+        if (bad) return document.querySelector<HTMLElement>(`[data-field=${bad}]`)?.focus()
         setBusy(true)
         setFailure(undefined)
         try {
@@ -106,7 +124,7 @@ export default function Settings(props: VmTabProps) {
             void queries.invalidateQueries({ queryKey: ['vm', vm.uuid] })
             notify('success', s.saved)
         } catch (thrown) {
-            setFailure(troubleOf(thrown))
+            setFailure(troubleIn(thrown))
         }
         setBusy(false)
     }
@@ -145,7 +163,13 @@ export default function Settings(props: VmTabProps) {
                 </Group>
                 <Group title={s.compute}>
                     <NumberField name="vcpus" label={s.vcpus} value={values.vcpus} change={set('vcpus')} min={1} />
-                    <SizeField name="memory" label={s.memory} value={values.memory} change={set('memory')} />
+                    <SizeField
+                        name="memory"
+                        label={s.memory}
+                        value={values.memory}
+                        change={set('memory')}
+                        error={refused === 'memory' ? common.sizeHelp : undefined}
+                    />
                 </Group>
                 <Group title={s.start}>
                     <CheckField
@@ -171,7 +195,11 @@ export default function Settings(props: VmTabProps) {
                         </>
                     )}
                 </Group>
-                <ExpandableSection toggleText={common.advanced}>
+                <ExpandableSection
+                    toggleText={common.advanced}
+                    isExpanded={unfolded || refused === 'maxMemory'}
+                    onToggle={(_e, yes) => setUnfolded(yes)}
+                >
                     <div className="dv-form-groups">
                         <NumberField
                             name="maxVcpus"
@@ -185,6 +213,7 @@ export default function Settings(props: VmTabProps) {
                             label={`${s.memory}: ${s.maxMemory}`}
                             value={values.maxMemory}
                             change={set('maxMemory')}
+                            error={refused === 'maxMemory' ? common.sizeHelp : undefined}
                         />
                         <TextField
                             name="cpuModel"

@@ -7,10 +7,12 @@ import { useState } from 'react'
 import { type Snapshot, type Vm, VmService } from '../../gen/proto/capabilities/vm/vm_pb.js'
 import { openDialog } from '../act.panel.tsx'
 import { clientOf, troubleOf } from '../client.panel.tsx'
+import { CheckField, ChoiceField, TextField } from '../fields.panel.tsx'
 import { moment } from '../format.panel.tsx'
-import { CheckField, ChoiceField, FormDialog, PlanDialog, TextField } from '../forms.panel.tsx'
+import { FormDialog } from '../forms.panel.tsx'
 import { useMay } from '../me.panel.tsx'
 import { ActionMenu, actionsOf, EmptyHint, Loading, Section, TroubleNote } from '../parts.panel.tsx'
+import { PlanDialog } from '../plan.panel.tsx'
 import { common, fill } from '../words.panel.tsx'
 import type { VmTabProps } from './detail.panel.tsx'
 import { isOn, StateLabel } from './store.panel.tsx'
@@ -42,7 +44,6 @@ export default function Snapshots({ vm, detail }: VmTabProps) {
     const query = useQuery({
         queryKey: ['snapshots', vm.uuid, detail.snapshots, detail.revision],
         queryFn: ({ signal }) => api.listSnapshots({ vm: vm.uuid }, { signal }),
-        refetchInterval: 5_000,
         placeholderData: before => before,
     })
     const done = (): void => {

@@ -3,7 +3,7 @@ import { useQuery } from '@tanstack/react-query'
 import { ImageService, type Volume } from '../../gen/proto/capabilities/image/image_pb.js'
 import { NetworkService } from '../../gen/proto/capabilities/network/network_pb.js'
 import { clientOf } from '../client.panel.tsx'
-import type { Choice } from '../forms.panel.tsx'
+import type { Choice } from '../fields.panel.tsx'
 import { useMay } from '../me.panel.tsx'
 import { words } from './words.panel.tsx'
 

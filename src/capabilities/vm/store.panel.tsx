@@ -1,26 +1,36 @@
 // The live list of virtual machines, and how one state looks.
+import { equals } from '@bufbuild/protobuf'
 import { Label } from '@patternfly/react-core'
-import { State, type Vm, VmService } from '../../gen/proto/capabilities/vm/vm_pb.js'
+import { State, type Vm, VmSchema, VmService, type WatchResponse } from '../../gen/proto/capabilities/vm/vm_pb.js'
 import { clientOf } from '../client.panel.tsx'
 import { live } from '../live.panel.tsx'
 import { stateWord } from './words.panel.tsx'
 
+const touched = new Set<(uuid: string) => void>()
+
+/** Tells of every machine whose line comes for more than its load: what the line does not show may differ too. */
+export function onTouched(listener: (uuid: string) => void): () => void {
+    touched.add(listener)
+    return () => touched.delete(listener)
+}
+
+const onlyLoad = (before: Vm | undefined, now: Vm): boolean =>
+    before !== undefined && before.cpu !== now.cpu && equals(VmSchema, { ...before, cpu: now.cpu }, now)
+
 /** Every VM the person may see, by UUID, as libvirt has it now. */
-export const vms = live<Awaited<ReturnType<typeof first>>, Vm>({
+export const vms = live<WatchResponse, Vm>({
     open: signal => clientOf(VmService).watch({}, { signal }),
     apply(draft, message) {
-        for (const vm of message.vms) draft.put(vm.uuid, vm)
+        for (const vm of message.vms) {
+            const more = touched.size > 0 && !onlyLoad(draft.get(vm.uuid), vm)
+            draft.put(vm.uuid, vm)
+            if (more) for (const listener of [...touched]) listener(vm.uuid)
+        }
         for (const uuid of message.removed) draft.remove(uuid)
         if (message.synced) draft.synced()
         else draft.stale(message.stale)
     },
 })
-
-// Only its type is used: what the stream is made of.
-async function first() {
-    for await (const message of clientOf(VmService).watch({})) return message
-    throw new Error('the stream ended')
-}
 
 const looks: Record<number, 'green' | 'grey' | 'red' | 'orange' | 'blue'> = {
     [State.RUNNING]: 'green',

@@ -7,10 +7,10 @@ import {
     Label,
 } from '@patternfly/react-core'
 import { keepPreviousData, useQuery } from '@tanstack/react-query'
-import { type ReactNode, useEffect, useMemo, useState } from 'react'
+import { type ReactNode, useMemo } from 'react'
 import { type Figures, type GetGuestResponse, VmService } from '../../gen/proto/capabilities/vm/vm_pb.js'
 import { clientOf } from '../client.panel.tsx'
-import { Chart, slide } from '../figures.panel.tsx'
+import { Chart, FiguresLost, useHistory } from '../figures.panel.tsx'
 import { bytes, moment, percent, rate } from '../format.panel.tsx'
 import { Meter, Quiet, Section } from '../parts.panel.tsx'
 import { fill, plural } from '../words.panel.tsx'
@@ -20,35 +20,23 @@ import { words } from './words.panel.tsx'
 
 const f = words.facts
 
-/** The last hour, then every new figure while the page is open. */
-function useFigures(uuid: string, running: boolean): Figures[] {
-    const [history, setHistory] = useState<Figures[]>([])
-    useEffect(() => {
-        const stop = new AbortController()
-        const api = clientOf(VmService)
-        const follow = async (): Promise<void> => {
-            const past = await api.getFigures({ vm: uuid }, { signal: stop.signal })
-            setHistory(past.history)
-            if (!running) return
-            for await (const message of api.watchFigures({ vm: uuid }, { signal: stop.signal })) {
-                const next = message.figures
-                if (next) setHistory(h => slide(h, next))
-            }
-        }
-        // A chart that stops is no reason for an error over the page: what it showed stays.
-        follow().catch(() => undefined)
-        return () => stop.abort()
-    }, [uuid, running])
-    return history
+const api = clientOf(VmService)
+
+async function* figuresOf(vm: string, signal: AbortSignal): AsyncIterable<Figures | undefined> {
+    for await (const { figures } of api.watchFigures({ vm }, { signal })) yield figures
 }
 
 export default function Summary({ vm, detail }: VmTabProps) {
     const running = isOn(vm.state)
-    const history = useFigures(vm.uuid, running)
+    const { history, lost } = useHistory(`${vm.uuid} ${running}`, {
+        past: async signal => (await api.getFigures({ vm: vm.uuid }, { signal })).history,
+        next: running ? signal => figuresOf(vm.uuid, signal) : undefined,
+    })
     const guest = useQuery({
         queryKey: ['guest', vm.uuid, vm.state],
-        queryFn: ({ signal }) => clientOf(VmService).getGuest({ vm: vm.uuid }, { signal }),
+        queryFn: ({ signal }) => api.getGuest({ vm: vm.uuid }, { signal }),
         enabled: running,
+        // The one thing that is asked for again and again: what a guest's agent knows, nobody tells.
         refetchInterval: 15_000,
         placeholderData: keepPreviousData,
     })
@@ -71,7 +59,7 @@ export default function Summary({ vm, detail }: VmTabProps) {
     return (
         <div className="dv-two">
             <Section title={f.title}>
-                <DescriptionList isHorizontal isCompact isFluid>
+                <DescriptionList isHorizontal isCompact className="dv-facts">
                     {vm.description && <Fact label={f.description}>{vm.description}</Fact>}
                     <Fact label={f.size}>
                         {plural(f.vcpus, vm.vcpus)} · {bytes(vm.memoryBytes)}
@@ -112,6 +100,7 @@ export default function Summary({ vm, detail }: VmTabProps) {
             </Section>
             <div>
                 {!running && <Quiet>{words.notRunning}</Quiet>}
+                {lost && <FiguresLost />}
                 <Chart title={words.loadCpu} times={times} series={series.cpu} format={percent} max={1} />
                 <Chart
                     title={words.loadMemory}

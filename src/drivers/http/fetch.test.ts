@@ -1,4 +1,6 @@
 // Names are judged by the addresses they lead to, and URLs by what they hold.
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { expect, test } from 'vitest'
 import type { Fault } from '../../base/fault.ts'
 import { checkUrl, fetchUrl } from './fetch.ts'
@@ -43,6 +45,31 @@ test('what stands behind the question mark of a bad URL is not told', () => {
             expect((thrown as Fault).detail).toBeTruthy()
             expect((thrown as Fault).detail).not.toContain('KEY')
         }
+    }
+})
+
+test('a body that is packed is refused, one that is not is given', async () => {
+    const packed: Record<string, string> = { '/gzip': 'gzip', '/br': 'identity, BR', '/plain': 'identity' }
+    const asked: (string | undefined)[] = []
+    const server = createServer((request, response) => {
+        asked.push(request.headers['accept-encoding'])
+        response.writeHead(200, { 'content-encoding': packed[request.url!]! }).end('the bytes')
+    })
+    await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+    const own = { ...options, whyRefused: () => undefined }
+    try {
+        for (const path of ['/gzip', '/br']) {
+            const refused = { code: 'unavailable', detail: expect.stringMatching(/packed.*(gzip|br)/) }
+            await expect(fetchUrl(url + path, own)).rejects.toMatchObject(refused)
+        }
+        const { chunks } = await fetchUrl(`${url}/plain`, own)
+        let text = ''
+        for await (const chunk of chunks) text += Buffer.from(chunk)
+        expect(text).toBe('the bytes')
+        expect(asked).toEqual(['identity', 'identity', 'identity'])
+    } finally {
+        server.close()
     }
 })
 

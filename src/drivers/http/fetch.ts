@@ -65,6 +65,12 @@ export async function fetchUrl(text: string, options: FetchOptions): Promise<Fet
             answer.destroy()
             throw unfetched('the server does not give it', `HTTP ${status} from ${url.host}`)
         }
+        // Nothing but the bytes themselves was asked for: what is packed would be kept as if it were the file.
+        const packed = packedAs(answer)
+        if (packed) {
+            answer.destroy()
+            throw unfetched('the server sends it packed, though it was asked not to', packed)
+        }
         const length = Number(answer.headers['content-length'] ?? Number.NaN)
         const name = url.pathname.split('/').at(-1) ?? ''
         return {
@@ -74,6 +80,15 @@ export async function fetchUrl(text: string, options: FetchOptions): Promise<Fet
             ...(Number.isSafeInteger(length) ? { sizeBytes: length } : {}),
         }
     }
+}
+
+/** How the body is encoded, or undefined when it is the file as it is. */
+function packedAs(answer: IncomingMessage): string | undefined {
+    const encodings = [answer.headers['content-encoding'] ?? '', answer.headers['transfer-encoding'] ?? '']
+        .flatMap(header => header.split(','))
+        .map(word => word.trim().toLowerCase())
+        .filter(word => !['', 'identity', 'chunked'].includes(word))
+    return encodings.length > 0 ? encodings.join(', ').slice(0, 80) : undefined
 }
 
 function nextUrl(from: URL, location: string): URL {

@@ -9,7 +9,8 @@ import { MAX_IN_FLIGHT } from './calls.ts'
 import { Connection, type ConnectionOptions } from './connection.ts'
 import { watchEvents } from './events.ts'
 import { type Frame, KIND, packHeader, STATUS, splitFrames } from './framing.ts'
-import { openLibvirt } from './libvirt.ts'
+import { openLibvirt, VIR } from './libvirt.ts'
+import { stayConnected } from './link.ts'
 import { silentLog, testClock } from './testing.ts'
 import { encode } from './xdr.ts'
 
@@ -304,6 +305,24 @@ describe('events', () => {
         expect(heard.length).toBe(1)
     })
 
+    it('whose registration is answered after its deadline do not reach who was told that it failed', async () => {
+        const after: typeof testClock.after = (ms, call) => testClock.after(ms >= 30_000 ? 30 : ms, call)
+        const connection = await open({ clock: { ...testClock, after } })
+        const watch = watchEvents(connection)
+        const [early, late]: unknown[][] = [[], []]
+        await expect(watch('domain', 'lifecycle', event => early!.push(event))).rejects.toMatchObject({
+            code: 'deadline',
+        })
+        daemon.send(daemon.reply(daemon.calls[0]!.frame, registered), lifecycle(17, 2))
+        await expect.poll(() => connection.seen.events).toBe(1)
+        await watch('domain', 'lifecycle', event => late!.push(event))
+        daemon.send(lifecycle(17, 3))
+        await expect.poll(() => late!.length).toBe(1)
+        expect(early).toEqual([])
+        // libvirtd takes each kind once a client.
+        expect(daemon.calls.length).toBe(1)
+    })
+
     it('that cannot be read cost neither the connection nor the next event', async () => {
         const connection = await open()
         const heard: unknown[] = []
@@ -316,5 +335,50 @@ describe('events', () => {
         await call
         expect(heard.length).toBe(1)
         expect(connection.ended).toBeUndefined()
+    })
+})
+
+describe('a link', () => {
+    const failed = (frame: Frame, code: number): Buffer => {
+        const { program, procedure, serial } = frame
+        const error = { code, domain: 0, message: 'no', level: 2, dom: null, str1: null, str2: null, str3: null }
+        const payload = encode('NetMessageError', { ...error, int1: 0, int2: 0, net: null })
+        const header = { program, procedure, kind: KIND.reply, serial, status: STATUS.error }
+        return Buffer.concat([packHeader(header, payload.length), payload])
+    }
+    const register = /^connect\w+Event\w*RegisterAny$/
+    /** Answers registrations as they come: the first by `first`. */
+    async function answerAll(first: number, isOver: () => boolean): Promise<void> {
+        let at = 0
+        await expect
+            .poll(
+                () => {
+                    for (; at < daemon.calls.length; at++) {
+                        const { name, frame } = daemon.calls[at]!
+                        if (!register.test(name)) continue
+                        const reply = encode('ConnectDomainEventCallbackRegisterAnyRet', { callbackID: at })
+                        daemon.send(at === 0 ? failed(frame, first) : daemon.reply(frame, reply))
+                    }
+                    return isOver()
+                },
+                { interval: 5, timeout: 5_000 },
+            )
+            .toBe(true)
+    }
+    const connect = () => stayConnected({ socketPath: daemon.socketPath, clock: testClock, log: silentLog })
+
+    it('comes up beside a daemon that is too old for a kind of event', async () => {
+        const link = connect()
+        await answerAll(VIR.VIR_ERR_INVALID_ARG, () => link.up)
+        await link.close()
+    })
+
+    it('does not come up when a registration fails otherwise, and tries anew', async () => {
+        const link = connect()
+        await answerAll(VIR.VIR_ERR_INTERNAL_ERROR, () => link.up)
+        const { name, frame } = daemon.calls[0]!
+        const same = daemon.calls.filter(call => call.name === name && call.frame.payload.equals(frame.payload))
+        expect(same).toHaveLength(2)
+        await link.close()
     })
 })

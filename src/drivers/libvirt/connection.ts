@@ -6,9 +6,9 @@ import type { Clock, Log } from '../../ports/ports.ts'
 import { type Call, type CallHooks, CallTable } from './calls.ts'
 import { closedFault, connectFault, faultOf, hungFault, lostFault } from './errors.ts'
 import { type Frame, type Header, KIND, packHeader, STATUS, splitFrames } from './framing.ts'
+import { createKeepalive, isKeepalive, type Keepalive } from './keepalive.ts'
 import { decode, encode } from './xdr.ts'
 
-const KEEPALIVE = { program: 0x6b656570, ping: 1, pong: 2 } as const
 /** VIR_DRV_FEATURE_PROGRAM_KEEPALIVE; asking for it makes the daemon send pings of its own. */
 const FEATURE_KEEPALIVE = 10
 const AUTH = { none: 0, sasl: 1, polkit: 2 } as const
@@ -53,13 +53,11 @@ export class Connection {
     readonly #sinks = new Map<number, { name: string; sink: StreamSink }>()
     readonly #eventListeners = new Set<EventListener>()
     readonly #closeListeners = new Set<(why: Fault) => void>()
-    #unanswered = 0
     #paused = false
-    #stopPings: () => void = () => undefined
+    readonly #keepalive: Keepalive
     #ended: Fault | undefined
     #drained: Promise<void> | undefined
-    /** Counts for tests and metrics. */
-    readonly seen = { pings: 0, pongs: 0, events: 0 }
+    #events = 0
 
     private constructor(socket: Socket, options: ConnectionOptions) {
         this.#socket = socket
@@ -69,6 +67,13 @@ export class Connection {
             (header, payload) => this.#send(header, payload),
             () => this.#end(hungFault('every place for a call is held by one that came to its deadline')),
         )
+        this.#keepalive = createKeepalive({
+            ...{ intervalMs: 5_000, count: 5, ...options.keepalive },
+            clock: options.clock,
+            answers: options.answerPings !== false,
+            send: header => this.#send(header),
+            onSilence: detail => this.#end(hungFault(detail)),
+        })
         const take = splitFrames(frame => this.#receive(frame))
         socket.on('data', chunk => {
             if (!this.#ended && !take(chunk)) this.#end(hungFault('what it sends is not the protocol of libvirt'))
@@ -104,7 +109,7 @@ export class Connection {
         } finally {
             stopTimer()
         }
-        connection.#startPings()
+        connection.#keepalive.start()
         return connection
     }
 
@@ -127,6 +132,11 @@ export class Connection {
             detail: `kinds ${types.join(', ')}`,
             fix: 'Set auth_unix_rw = "polkit" in /etc/libvirt/libvirtd.conf.',
         })
+    }
+
+    /** Counts for tests and metrics. */
+    get seen(): { pings: number; pongs: number; events: number } {
+        return { ...this.#keepalive.seen, events: this.#events }
     }
 
     /** Why the connection ended, or undefined while it lives. */
@@ -175,35 +185,10 @@ export class Connection {
     }
 
     #receive(frame: Frame): void {
-        if (frame.program === KEEPALIVE.program) this.#receiveKeepalive(frame)
+        if (isKeepalive(frame)) this.#keepalive.receive(frame)
         else if (frame.kind === KIND.reply) this.#receiveReply(frame)
         else if (frame.kind === KIND.message) this.#receiveEvent(frame)
         else if (frame.kind === KIND.stream || frame.kind === KIND.hole) this.#receiveStream(frame)
-    }
-
-    #receiveKeepalive(frame: Frame): void {
-        this.#unanswered = 0
-        if (frame.procedure === KEEPALIVE.pong) {
-            this.seen.pongs++
-            return
-        }
-        this.seen.pings++
-        if (this.#options.answerPings !== false) this.#sendKeepalive(KEEPALIVE.pong)
-    }
-
-    #sendKeepalive(procedure: number): void {
-        const { program } = KEEPALIVE
-        this.#send({ program, procedure, kind: KIND.message, serial: 0, status: STATUS.ok })
-    }
-
-    #startPings(): void {
-        const { intervalMs, count } = this.#options.keepalive ?? { intervalMs: 5_000, count: 5 }
-        this.#stopPings = this.#options.clock.every(intervalMs, () => {
-            // While we do not read, the daemon's answers wait in the socket.
-            if (this.#paused) return
-            if (this.#unanswered++ >= count) this.#end(hungFault(`${count} pings unanswered, ${intervalMs} ms apart`))
-            else this.#sendKeepalive(KEEPALIVE.ping)
-        })
     }
 
     #receiveReply(frame: Frame): void {
@@ -214,7 +199,7 @@ export class Connection {
     #receiveEvent(frame: Frame): void {
         const name = eventNames.get(`${frame.program}:${frame.procedure}`)
         if (!name) return
-        this.seen.events++
+        this.#events++
         try {
             const payload = decode(PROCEDURES[name].message!, frame.payload) as Events[typeof name]
             for (const listener of [...this.#eventListeners]) listener(name, payload)
@@ -279,7 +264,7 @@ export class Connection {
     setPaused(paused: boolean): void {
         if (paused === this.#paused || this.#ended) return
         this.#paused = paused
-        this.#unanswered = 0
+        this.#keepalive.setPaused(paused)
         if (paused) this.#socket.pause()
         else this.#socket.resume()
     }
@@ -287,7 +272,7 @@ export class Connection {
     #end(why: Fault): void {
         if (this.#ended) return
         this.#ended = why
-        this.#stopPings()
+        this.#keepalive.stop()
         this.#socket.destroy()
         this.#calls.end(why)
         for (const { name, sink } of [...this.#sinks.values()]) sink.failed(lostFault(name, false, why))

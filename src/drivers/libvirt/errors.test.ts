@@ -39,12 +39,31 @@ describe('faultOf', () => {
         [VIR.VIR_ERR_RPC, 'bad packet', 0, 'internal'],
         [VIR.VIR_ERR_OPERATION_FAILED, "operation failed: domain 'a' already exists with uuid 0", 0, 'exists'],
         [VIR.VIR_ERR_OPERATION_FAILED, 'operation failed: job failed', 0, 'internal'],
+        [VIR.VIR_ERR_INTERNAL_ERROR, 'internal error: unsupported event ID 27', 0, 'unsupported'],
+        [VIR.VIR_ERR_INTERNAL_ERROR, 'internal error: unsupported network event ID 1', 0, 'unsupported'],
+        [VIR.VIR_ERR_INTERNAL_ERROR, 'internal error: it broke', 0, 'internal'],
+        [
+            VIR.VIR_ERR_OPERATION_FAILED,
+            'operation failed: Active console session exists for this domain',
+            0,
+            'conflict',
+        ],
         [VIR.VIR_ERR_SYSTEM_ERROR, 'No space left on device', 28, 'exhausted'],
         [VIR.VIR_ERR_SYSTEM_ERROR, 'No such file', 2, 'not-found'],
         [VIR.VIR_ERR_SYSTEM_ERROR, 'Input/output error', 5, 'internal'],
         [9999, 'from the future', 0, 'internal'],
     ] as const)('%d "%s" (%d) is %s', (number, message, errno, code) => {
         expect(faultOf(sent(number, message, errno), 'x').code).toBe(code)
+    })
+
+    it('says how a console that somebody else has is taken over', () => {
+        const message = 'operation failed: Active console session exists for this domain'
+        expect(faultOf(sent(VIR.VIR_ERR_OPERATION_FAILED, message), 'domainOpenConsole')).toMatchObject({
+            code: 'conflict',
+            summary: 'Somebody else has the serial console open',
+            detail: message,
+            fix: expect.stringContaining('--force'),
+        })
     })
 
     it('keeps what libvirt said as the cause', () => {

@@ -101,15 +101,37 @@ const WORDS: Partial<Record<FaultCode, { summary: string; fix: string }>> = {
     },
 }
 
+interface Said {
+    number: number
+    words: RegExp
+    code: FaultCode
+    summary?: string
+    fix?: string
+}
+
+/** What libvirt reports by one of its general numbers, and tells apart by its words alone. */
+const SAID: Said[] = [
+    // A taken name or UUID: virDomainObjListAdd and its kin.
+    { number: VIR.VIR_ERR_OPERATION_FAILED, words: /already (exists|defined|in use)/i, code: 'exists' },
+    // A daemon that is older than our protocol: virNetServerProgramUnknownError, and remoteDispatch…RegisterAny.
+    { number: VIR.VIR_ERR_RPC, words: /unknown procedure/i, code: 'unsupported' },
+    { number: VIR.VIR_ERR_INTERNAL_ERROR, words: /unsupported [\w ]*event ID/i, code: 'unsupported' },
+    // qemuDomainOpenConsole, without VIR_DOMAIN_CONSOLE_FORCE.
+    {
+        number: VIR.VIR_ERR_OPERATION_FAILED,
+        words: /active console session exists/i,
+        code: 'conflict',
+        summary: 'Somebody else has the serial console open',
+        fix: 'Wait until they leave, or take it over: debvisor vm console VM --force',
+    },
+]
+
+const saidBy = (error: LibvirtError): Said | undefined =>
+    SAID.find(({ number, words }) => number === error.number && words.test(error.message))
+
 function codeOf(error: LibvirtError): FaultCode {
     if (error.number === VIR.VIR_ERR_SYSTEM_ERROR) return ERRNO_CODES[error.integers[0]] ?? 'internal'
-    // A daemon that is older than our protocol says so by this general error.
-    if (error.number === VIR.VIR_ERR_RPC && /unknown procedure/i.test(error.message)) return 'unsupported'
-    // virDomainObjListAdd and its kin report a taken name or UUID by the general 'operation failed'.
-    if (error.number === VIR.VIR_ERR_OPERATION_FAILED && /already (exists|defined|in use)/i.test(error.message)) {
-        return 'exists'
-    }
-    return CODES[error.number] ?? 'internal'
+    return saidBy(error)?.code ?? CODES[error.number] ?? 'internal'
 }
 
 /** The Fault for an error that libvirtd sent as the answer to `procedure`. */
@@ -124,7 +146,7 @@ export function faultOf(sent: NetMessageError, procedure: string): Fault {
         procedure,
     }
     const code = codeOf(error)
-    const words = WORDS[code] ?? WORDS.internal!
+    const words = { ...(WORDS[code] ?? WORDS.internal!), ...saidBy(error) }
     return new Fault(code, { summary: words.summary, detail: error.message, fix: words.fix, cause: error })
 }
 

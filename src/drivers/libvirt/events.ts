@@ -74,12 +74,18 @@ export function watchEvents(connection: Connection): Watch {
 
         await takeTurn(async () => {
             if (registration.callbackID < 0) {
+                let waits = true
                 const onReply = (reply: unknown): void => {
                     // The first event may stand right behind the answer: all must be set before it is read.
                     registration.callbackID = (reply as { callbackID: number }).callbackID
-                    registration.listeners.add(own)
+                    // An answer that comes after its deadline serves the next listener: this one was told that it failed.
+                    if (waits) registration.listeners.add(own)
                 }
-                await connection.callHooked(register, { eventID: id }, { onReply })
+                try {
+                    await connection.callHooked(register, { eventID: id }, { onReply })
+                } finally {
+                    waits = false
+                }
             }
             registration.listeners.add(own)
         })

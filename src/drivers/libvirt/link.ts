@@ -40,8 +40,9 @@ function watchAll(libvirt: Libvirt, log: Log, emit: (event: LibvirtEvent) => voi
                 try {
                     await watch(noun, kind, event => emit({ noun, kind, event } as LibvirtEvent))
                 } catch (thrown) {
-                    // A daemon that is older than the kind refuses it, and will never send it.
-                    if (libvirt.ended) throw thrown
+                    // A daemon that is older than the kind refuses it, and will never send it. Without one that failed
+                    // otherwise (a deadline too) the link would stay up and hear nothing.
+                    if (libvirt.ended || !['invalid', 'unsupported'].includes(asFault(thrown).code)) throw thrown
                     log.debug('libvirtd does not know this kind of event', { noun, kind })
                 }
             }),

@@ -4,6 +4,7 @@ import { timestampFromMs } from '@bufbuild/protobuf/wkt'
 import { Code, type ConnectRouter, type HandlerContext } from '@connectrpc/connect'
 import { BegunSchema } from '../../../gen/proto/capabilities/debvisor_pb.js'
 import { ImageService, PoolSchema, type Volume } from '../../../gen/proto/capabilities/image/image_pb.js'
+import { State as TaskState } from '../../../gen/proto/capabilities/task/task_pb.js'
 import { changes, notFound, refuse, userOf } from './access.ts'
 import { GIB, type World } from './world.ts'
 
@@ -167,7 +168,7 @@ export function imageService(world: World, router: ConnectRouter, uploads: Map<s
             return doing(context, {
                 title: `Delete ${request.volume}`,
                 kind: 'image.delete',
-                destroys: `volume ${request.pool}/${request.volume}`,
+                destroys: `volume:${request.pool}/${request.volume}`,
                 dryRun: request.dryRun,
                 effect: () => {
                     world.volumes.delete(`${request.pool}/${request.volume}`)
@@ -261,6 +262,8 @@ export function imageService(world: World, router: ConnectRouter, uploads: Map<s
             return { receivedBytes: BigInt(upload.received), sizeBytes: BigInt(upload.sizeBytes), task: upload.task }
         },
         cancelUpload: request => {
+            const task = world.tasks.get(uploads.get(request.upload)?.task ?? '')
+            if (task) Object.assign(task, { state: TaskState.CANCELLED })
             uploads.delete(request.upload)
             return {}
         },

@@ -7,13 +7,18 @@ import { extname, join, normalize } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { connectNodeAdapter } from '@connectrpc/connect-node'
 import { WebSocketServer } from 'ws'
-import { State } from '../../../gen/proto/capabilities/task/task_pb.js'
 import { interceptor } from './access.ts'
+import { auditService } from './audit-service.ts'
+import { consoleService } from './console-service.ts'
+import { furnishedWorld } from './furnish.ts'
+import { identityService } from './identity-service.ts'
 import { imageService, type SimUpload } from './image-service.ts'
+import { networkService } from './network-service.ts'
+import { nodeService } from './node-service.ts'
 import { display, serial } from './screens.ts'
-import { auditService, consoleService, identityService, networkService, nodeService, taskService } from './services.ts'
+import { taskService } from './task-service.ts'
 import { vmService } from './vm-service.ts'
-import { createWorld, type World, type WorldOptions } from './world.ts'
+import type { World, WorldOptions } from './world.ts'
 
 type Next = () => void
 interface Middlewares {
@@ -57,6 +62,14 @@ function backend(world: World) {
     function receive(request: IncomingMessage, response: ServerResponse): void {
         const upload = uploads.get((request.url ?? '').slice('/upload/'.length))
         const range = /^bytes (\d+)-(\d+)\/(\d+)$/.exec(request.headers['content-range'] ?? '')
+        if (upload && world.refusesPieces) {
+            request.resume()
+            response.writeHead(400, { 'content-type': 'application/json' })
+            response.end(
+                JSON.stringify({ code: 'invalid', summary: 'The pool is full', detail: '', fix: 'Make room.' }),
+            )
+            return
+        }
         if (!upload || !range || Number(range[1]) !== upload.received) {
             response.writeHead(upload ? 416 : 404, { 'content-type': 'application/json' })
             response.end(
@@ -75,15 +88,17 @@ function backend(world: World) {
         request.on('end', () => {
             response.writeHead(204).end()
             if (upload.received < upload.sizeBytes) return
-            const task = world.tasks.get(upload.task)
-            if (task) Object.assign(task, { state: State.DONE, progress: 1 })
-            world.addVolume(upload.pool, upload.name, {
-                capacityBytes: BigInt(upload.sizeBytes),
-                allocationBytes: BigInt(upload.sizeBytes),
-                format: upload.name.endsWith('.iso') ? 'iso' : 'qcow2',
-                purpose: upload.name.endsWith('.iso') ? 'iso' : 'disk',
+            void world.check(upload.name).then(problem => {
+                world.finish(upload.task, problem)
+                if (problem) return
+                world.addVolume(upload.pool, upload.name, {
+                    capacityBytes: BigInt(upload.sizeBytes),
+                    allocationBytes: BigInt(upload.sizeBytes),
+                    format: upload.name.endsWith('.iso') ? 'iso' : 'qcow2',
+                    purpose: upload.name.endsWith('.iso') ? 'iso' : 'disk',
+                })
+                world.say({ kind: 'volume', key: `${upload.pool}/${upload.name}` })
             })
-            world.say({ kind: 'volume', key: `${upload.pool}/${upload.name}` })
         })
     }
 
@@ -97,7 +112,13 @@ function backend(world: World) {
             socket.end('HTTP/1.1 403 Forbidden\r\n\r\n')
             return true
         }
-        sockets.handleUpgrade(request, socket, head, ws => (way.kind === 1 ? display(ws, way.vm) : serial(ws, way.vm)))
+        sockets.handleUpgrade(request, socket, head, ws => {
+            if (way.kind === 1) return display(ws, way.vm)
+            world.ports.get(way.vm)?.close()
+            world.ports.set(way.vm, ws)
+            ws.on('close', () => world.ports.get(way.vm) === ws && world.ports.delete(way.vm))
+            serial(ws, way.vm)
+        })
         return true
     }
 
@@ -118,7 +139,7 @@ export function attachSim(
     server: Server,
     options: WorldOptions = { vms: 1000, churn: 50 },
 ): World {
-    const world = createWorld(options)
+    const world = furnishedWorld(options)
     const { api, route, upgrade } = backend(world)
     middlewares.use((request, response, next) => {
         if (!route(request, response)) api(() => next())(request, response)
@@ -144,7 +165,7 @@ export interface SimServer {
 
 /** The built panel over a simulated node, on a free port of the loopback unless told otherwise. */
 export async function startSim(options: WorldOptions & { port?: number; panel?: string }): Promise<SimServer> {
-    const world = createWorld(options)
+    const world = furnishedWorld(options)
     const { api, route, upgrade } = backend(world)
     const folder =
         options.panel ?? process.env.DEBVISOR_PANEL ?? fileURLToPath(new URL('../../../../dist/panel', import.meta.url))

@@ -1,90 +1,14 @@
-// The simulated machines' service.
-import { create } from '@bufbuild/protobuf'
-import { timestampFromMs } from '@bufbuild/protobuf/wkt'
 import { Code, type ConnectRouter, type HandlerContext } from '@connectrpc/connect'
-import { type Begun, BegunSchema } from '../../../gen/proto/capabilities/debvisor_pb.js'
-import {
-    DiskSchema,
-    type Figures,
-    FiguresSchema,
-    type NewDisk,
-    NicSchema,
-    SnapshotSchema,
-    State,
-    type Vm,
-    VmService,
-} from '../../../gen/proto/capabilities/vm/vm_pb.js'
-import { allows, changes, notFound, refuse, userOf } from './access.ts'
+import { State, VmService } from '../../../gen/proto/capabilities/vm/vm_pb.js'
+import { allows, changes, refuse, userOf } from './access.ts'
+import { vmDoing } from './vm-doing.ts'
+import { figuresAt } from './vm-figures.ts'
+import { hardwareMethods } from './vm-hardware.ts'
+import { snapshotMethods } from './vm-snapshots.ts'
 import { GIB, type SimVm, type World } from './world.ts'
 
-interface Doing {
-    kind: string
-    title: string
-    sentence: string | string[]
-    destroys?: string
-    dryRun: boolean
-    durationMs?: number
-    finding?: string
-    effect: () => { summary: string; detail?: string; fix?: string } | undefined
-}
-
 export function vmService(world: World, router: ConnectRouter): void {
-    const need = (ref: string): SimVm => world.find(ref) ?? notFound('virtual machine', ref)
-    const line = (one: SimVm): Vm => one.detail.vm!
-
-    const fresh = (one: SimVm, revision: string): void => {
-        if (revision !== '' && revision !== one.detail.revision)
-            refuse(Code.Aborted, {
-                code: 'conflict',
-                summary: 'Someone else changed it meanwhile',
-                detail: line(one).name,
-                fix: 'Load it again and repeat your change.',
-            })
-    }
-
-    function doing(one: SimVm | undefined, context: HandlerContext, what: Doing): Begun {
-        const sentences = [what.sentence].flat()
-        const plan = sentences.map((sentence, index) => ({
-            sentence,
-            destroys: index === sentences.length - 1 ? (what.destroys ?? '') : '',
-        }))
-        const findings = what.finding
-            ? [{ severity: 'info', code: 'next-start', at: '', summary: what.finding, detail: '', fix: '' }]
-            : []
-        const object = one ? line(one).uuid : ''
-        if (what.dryRun) return create(BegunSchema, { plan, object, findings })
-        const owner = userOf(context)
-        const vm = one && line(one)
-        world.record({ who: owner, what: what.kind, onId: object, onName: vm?.name ?? '' })
-        const task = world.begin({
-            kind: what.kind,
-            title: what.title,
-            owner,
-            on: vm && { kind: 'vm', id: vm.uuid, name: vm.name },
-            durationMs: what.durationMs,
-            log: sentences,
-            effect: () => {
-                const problem = what.effect()
-                if (one) world.touch(one)
-                return problem
-            },
-        })
-        return create(BegunSchema, { task: task.id, plan, object, findings })
-    }
-
-    const on = (one: SimVm): boolean =>
-        [State.RUNNING, State.PAUSED, State.SHUTTING_DOWN, State.SLEEPING].includes(line(one).state)
-    const become = (one: SimVm, state: State): void => {
-        const vm = line(one)
-        if (!on(one) && state === State.RUNNING) vm.started = timestampFromMs(Date.now())
-        vm.state = state
-        vm.cpu = state === State.RUNNING ? 0.2 : 0
-        if (state === State.STOPPED) {
-            vm.started = undefined
-            vm.pending = false
-            one.detail.pendingChanges = []
-        }
-    }
+    const { need, line, fresh, doing, on, become } = vmDoing(world)
     const powers =
         (verb: string, from: State[], to: State, durationMs: number) =>
         (request: { vm: string; dryRun: boolean }, context: HandlerContext) => {
@@ -112,32 +36,6 @@ export function vmService(world: World, router: ConnectRouter): void {
     const off = [State.STOPPED, State.CRASHED]
     const alive = [State.RUNNING, State.PAUSED, State.SHUTTING_DOWN, State.SLEEPING]
 
-    const figuresAt = (one: SimVm, ms: number): Figures => {
-        const vm = line(one)
-        const s = ms / 1000
-        const wave = (period: number, shift: number): number => (Math.sin(s / period + shift) + 1) / 2
-        const shift = vm.uuid.charCodeAt(0)
-        return create(FiguresSchema, {
-            at: timestampFromMs(ms),
-            cpu: 0.1 + 0.5 * wave(240, shift) * (0.6 + 0.4 * wave(17, 2)),
-            memoryBytes: vm.memoryBytes,
-            memoryUsedBytes: BigInt(Math.round(Number(vm.memoryBytes) * (0.4 + 0.2 * wave(900, shift)))),
-            diskReadBytesPerSecond: BigInt(Math.round(4e6 * wave(60, 1) ** 4)),
-            diskWriteBytesPerSecond: BigInt(Math.round(2e6 * wave(35, 3) ** 3)),
-            netRxBytesPerSecond: BigInt(Math.round(9e5 * wave(90, 5))),
-            netTxBytesPerSecond: BigInt(Math.round(5e5 * wave(70, 4))),
-        })
-    }
-
-    const hardware = (
-        request: { vm: string; revision?: string; dryRun: boolean },
-        context: HandlerContext,
-        what: Pick<Doing, 'title' | 'sentence' | 'effect' | 'destroys' | 'finding' | 'durationMs'>,
-    ): Begun => {
-        const one = need(request.vm)
-        fresh(one, request.revision ?? '')
-        return doing(one, context, { kind: 'vm.hardware', dryRun: request.dryRun, ...what })
-    }
     const visible = (context: HandlerContext): SimVm[] => {
         const user = userOf(context)
         if (allows(world.users.get(user)?.role ?? '', 'vm.view')) return [...world.vms.values()]
@@ -146,29 +44,6 @@ export function vmService(world: World, router: ConnectRouter): void {
             mine.some(g => g.vm === line(v).uuid || line(v).tags.includes(g.tag)),
         )
     }
-    const newDisk = (disk: NewDisk | undefined, name: string, target: string) => {
-        const [, fromName] = (disk?.existing || disk?.from || '').split('/')
-        const pool = disk?.pool || 'default'
-        const volume = disk?.existing ? (fromName ?? '') : `${name}.qcow2`
-        const from = disk?.from ? world.volumes.get(disk.from) : undefined
-        const capacityBytes = disk?.sizeBytes || from?.capacityBytes || 20n * GIB
-        if (!disk?.existing) {
-            world.addVolume(pool, volume, { capacityBytes, usedBy: [`vm:${name}`] })
-            world.say({ kind: 'volume', key: `${pool}/${volume}` })
-        }
-        return create(DiskSchema, {
-            target,
-            device: 'disk',
-            bus: disk?.bus || 'virtio',
-            pool,
-            volume,
-            format: 'qcow2',
-            capacityBytes,
-            allocationBytes: GIB / 4n,
-            presence: 'live',
-        })
-    }
-
     router.service(VmService, {
         list: (_request, context) => ({ vms: visible(context).map(line) }),
         async *watch(_request, context) {
@@ -315,6 +190,7 @@ export function vmService(world: World, router: ConnectRouter): void {
         },
         delete(request, context) {
             const one = need(request.vm)
+            fresh(one, request.revision)
             const vm = line(one)
             if (on(one) && !request.force)
                 refuse(Code.FailedPrecondition, {
@@ -328,10 +204,12 @@ export function vmService(world: World, router: ConnectRouter): void {
                 kind: 'vm.delete',
                 title: `Delete ${vm.name}`,
                 sentence: [
-                    `Remove the definition of ${vm.name}`,
-                    ...(request.disks ? disks.map(d => `Delete the disk ${d.pool}/${d.volume}`) : []),
+                    { sentence: `Remove the definition of ${vm.name}`, destroys: `vm:${vm.name}` },
+                    ...(request.disks ? disks.map(d => `${d.pool}/${d.volume}`) : []).map(ref => ({
+                        sentence: `Delete the volume ${ref}`,
+                        destroys: `volume:${ref}`,
+                    })),
                 ],
-                destroys: request.disks ? disks.map(d => `disk ${d.pool}/${d.volume}`).join(', ') : '',
                 dryRun: request.dryRun,
                 effect: () => {
                     world.vms.delete(vm.uuid)
@@ -405,192 +283,7 @@ export function vmService(world: World, router: ConnectRouter): void {
         reset: powers('Reset', [State.RUNNING], State.RUNNING, 300),
         suspend: powers('Pause', [State.RUNNING], State.PAUSED, 300),
         resume: powers('Resume', [State.PAUSED, State.SLEEPING], State.RUNNING, 300),
-        attachDisk: (request, context) => {
-            const one = need(request.vm)
-            const cd = request.device === 'cdrom'
-            const target = `${cd ? 'sd' : 'vd'}${'abcdefghij'[one.detail.disks.length] ?? 'z'}`
-            return hardware(request, context, {
-                title: `Add ${cd ? 'CD drive' : 'disk'} to ${line(one).name}`,
-                sentence: `Attach ${target}`,
-                finding: cd && on(one) ? 'Takes effect at the next start' : undefined,
-                effect: () => {
-                    one.detail.disks.push(
-                        cd
-                            ? create(DiskSchema, {
-                                  target,
-                                  device: 'cdrom',
-                                  bus: 'sata',
-                                  readonly: true,
-                                  presence: on(one) ? 'pending' : 'live',
-                              })
-                            : newDisk(request.disk, `${line(one).name}-${target}`, target),
-                    )
-                    return undefined
-                },
-            })
-        },
-        updateDisk: (request, context) =>
-            hardware(request, context, {
-                title: `Change ${request.target}`,
-                sentence: 'Set limits',
-                effect: () => undefined,
-            }),
-        detachDisk: (request, context) => {
-            const one = need(request.vm)
-            const disk = one.detail.disks.find(d => d.target === request.target) ?? notFound('disk', request.target)
-            return hardware(request, context, {
-                title: `Remove ${request.target} from ${line(one).name}`,
-                sentence: [
-                    `Detach ${request.target}`,
-                    ...(request.delete ? [`Delete ${disk.pool}/${disk.volume}`] : []),
-                ],
-                destroys: request.delete ? `disk ${disk.pool}/${disk.volume}` : '',
-                effect: () => void (one.detail.disks = one.detail.disks.filter(d => d.target !== request.target)),
-            })
-        },
-        resizeDisk: (request, context) => {
-            const one = need(request.vm)
-            const disk = one.detail.disks.find(d => d.target === request.target) ?? notFound('disk', request.target)
-            if (request.sizeBytes <= disk.capacityBytes)
-                refuse(Code.InvalidArgument, {
-                    code: 'invalid',
-                    summary: 'A disk can only grow',
-                    detail: `${disk.target} has ${disk.capacityBytes / GIB} GiB`,
-                    fix: 'Give a larger size.',
-                })
-            return hardware(request, context, {
-                title: `Enlarge ${request.target}`,
-                sentence: 'Enlarge it',
-                effect: () => void (disk.capacityBytes = request.sizeBytes),
-            })
-        },
-        moveDisk: (request, context) =>
-            hardware(request, context, {
-                title: `Move ${request.target} to ${request.pool}`,
-                sentence: 'Copy, then switch over',
-                durationMs: 4000,
-                effect: () => undefined,
-            }),
-        changeMedia: (request, context) => {
-            const one = need(request.vm)
-            const disk = one.detail.disks.find(d => d.target === request.target) ?? notFound('CD drive', request.target)
-            const [pool, volume] = request.iso.split('/')
-            return hardware(request, context, {
-                title: request.iso ? `Insert ${request.iso}` : `Eject ${request.target}`,
-                sentence: 'Change the medium',
-                durationMs: 200,
-                effect: () => void Object.assign(disk, { pool: pool ?? '', volume: volume ?? '' }),
-            })
-        },
-        attachNic: (request, context) => {
-            const one = need(request.vm)
-            const nic = create(NicSchema, {
-                mac: request.nic?.mac || world.mac(),
-                network: request.nic?.network || 'default',
-                model: request.nic?.model || 'virtio',
-                vlan: request.nic?.vlan ?? 0,
-                presence: 'live',
-            })
-            return hardware(request, context, {
-                title: `Add network card to ${line(one).name}`,
-                sentence: 'Attach it',
-                effect: () => void one.detail.nics.push(nic),
-            })
-        },
-        updateNic: (request, context) => {
-            const one = need(request.vm)
-            const nic = one.detail.nics.find(n => n.mac === request.mac) ?? notFound('network card', request.mac)
-            return hardware(request, context, {
-                title: `Change ${request.mac}`,
-                sentence: 'Change it',
-                effect: () => {
-                    if (request.linkDown !== undefined) nic.linkDown = request.linkDown
-                    if (request.network !== undefined) nic.network = request.network
-                    return undefined
-                },
-            })
-        },
-        detachNic: (request, context) => {
-            const one = need(request.vm)
-            return hardware(request, context, {
-                title: `Remove ${request.mac}`,
-                sentence: `Detach ${request.mac}`,
-                effect: () => void (one.detail.nics = one.detail.nics.filter(n => n.mac !== request.mac)),
-            })
-        },
-        removeSeed: (request, context) => {
-            const one = need(request.vm)
-            return hardware(request, context, {
-                title: 'Remove the seed',
-                sentence: 'Detach and delete the cloud-init seed',
-                effect: () => void (one.detail.hasSeed = false),
-            })
-        },
-        listSnapshots: request => ({ snapshots: need(request.vm).snapshots }),
-        createSnapshot: (request, context) => {
-            const one = need(request.vm)
-            if (one.snapshots.some(s => s.name === request.name))
-                refuse(Code.AlreadyExists, {
-                    code: 'exists',
-                    summary: 'There is already a snapshot of this name',
-                    detail: request.name,
-                    fix: 'Choose another name.',
-                })
-            return doing(one, context, {
-                kind: 'vm.snapshot',
-                title: `Snapshot ${request.name} of ${line(one).name}`,
-                sentence: 'Take the snapshot',
-                dryRun: request.dryRun,
-                effect: () => {
-                    const parent = one.snapshots.find(s => s.current)
-                    if (parent) {
-                        parent.current = false
-                        parent.children.push(request.name)
-                    }
-                    one.snapshots.push(
-                        create(SnapshotSchema, {
-                            name: request.name,
-                            description: request.description,
-                            parent: parent?.name ?? '',
-                            current: true,
-                            state: line(one).state,
-                            created: timestampFromMs(Date.now()),
-                            kind: request.kind || 'internal',
-                            memory: request.memory,
-                        }),
-                    )
-                    one.detail.snapshots = one.snapshots.length
-                    return undefined
-                },
-            })
-        },
-        revertSnapshot: (request, context) => {
-            const one = need(request.vm)
-            return doing(one, context, {
-                kind: 'vm.snapshot',
-                title: `Revert ${line(one).name} to ${request.name}`,
-                sentence: `Put the disks back as they were at ${request.name}`,
-                destroys: 'everything written since',
-                dryRun: request.dryRun,
-                effect: () => {
-                    for (const s of one.snapshots) s.current = s.name === request.name
-                    return undefined
-                },
-            })
-        },
-        deleteSnapshot: (request, context) => {
-            const one = need(request.vm)
-            return doing(one, context, {
-                kind: 'vm.snapshot',
-                title: `Delete snapshot ${request.name}`,
-                sentence: `Delete snapshot ${request.name}`,
-                dryRun: request.dryRun,
-                effect: () => {
-                    one.snapshots = one.snapshots.filter(s => s.name !== request.name)
-                    one.detail.snapshots = one.snapshots.length
-                    return undefined
-                },
-            })
-        },
+        ...hardwareMethods(world),
+        ...snapshotMethods(world),
     })
 }

@@ -7,7 +7,7 @@
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import type { Message } from "@bufbuild/protobuf";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
-import type { BegunSchema } from "../debvisor_pb.js";
+import type { BegunSchema, Step } from "../debvisor_pb.js";
 
 /**
  * Describes the file capabilities/image/image.proto.
@@ -76,6 +76,13 @@ export declare type Pool = Message<"debvisor.image.v1.Pool"> & {
    * @generated from field: string health = 11;
    */
   health: string;
+
+  /**
+   * Why it cannot be read; empty where it can.
+   *
+   * @generated from field: string problem = 12;
+   */
+  problem: string;
 };
 
 /**
@@ -655,6 +662,11 @@ export declare type BeginUploadRequest = Message<"debvisor.image.v1.BeginUploadR
    * @generated from field: bool overwrite = 7;
    */
   overwrite: boolean;
+
+  /**
+   * @generated from field: bool dry_run = 15;
+   */
+  dryRun: boolean;
 };
 
 /**
@@ -668,6 +680,8 @@ export declare const BeginUploadRequestSchema: GenMessage<BeginUploadRequest>;
  */
 export declare type BeginUploadResponse = Message<"debvisor.image.v1.BeginUploadResponse"> & {
   /**
+   * Empty for a dry run, as path and task.
+   *
    * @generated from field: string upload = 1;
    */
   upload: string;
@@ -685,6 +699,20 @@ export declare type BeginUploadResponse = Message<"debvisor.image.v1.BeginUpload
    * @generated from field: string task = 3;
    */
   task: string;
+
+  /**
+   * `pool/volume` that it becomes.
+   *
+   * @generated from field: string object = 4;
+   */
+  object: string;
+
+  /**
+   * What is done, in order; for a dry run, what would be.
+   *
+   * @generated from field: repeated debvisor.v1.Step plan = 5;
+   */
+  plan: Step[];
 };
 
 /**

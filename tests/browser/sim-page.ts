@@ -1,0 +1,33 @@
+// A page over the simulated node, logged in, and what tests of it do again and again.
+import type { Browser, Page } from 'playwright-core'
+import { expect } from 'vitest'
+import { login, type Visit, type VisitOptions, visit } from './browser.ts'
+
+/** A page that is logged in; it must end without a single complaint. */
+export async function insideOf<T>(
+    at: { browser: Browser; url: string },
+    run: (page: Page, visit: Visit) => Promise<T>,
+    options: VisitOptions & { user?: string } = {},
+): Promise<T> {
+    const visited = await visit(at.browser, at.url, options)
+    try {
+        await login(visited.page, options.user ?? 'admin')
+        const result = await run(visited.page, visited)
+        expect(visited.complaints).toEqual([])
+        return result
+    } finally {
+        await visited.context.close()
+    }
+}
+
+/** Asks again until it is so, with a deadline that a busy machine can keep. */
+export const eventually = <T>(ask: () => T | Promise<T>) => expect.poll(ask, { timeout: 15_000 })
+
+/** Nothing on the page says any more that it is loading. */
+export const settled = (page: Page) =>
+    eventually(() => page.locator('[role=progressbar][aria-label=Loading]').count()).toBe(0)
+
+export async function menu(page: Page, label: string, action: string): Promise<void> {
+    await page.getByRole('button', { name: label, exact: true }).first().click()
+    await page.locator(`[data-action="${action}"]`).click()
+}

@@ -1,0 +1,192 @@
+// A node in QEMU: booted, cut from its power, booted again; commands run in it by the guest agent, so no network is needed.
+import { type ChildProcess, spawn } from 'node:child_process'
+import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises'
+import { createConnection, type Socket } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
+import { buildAll } from '../../scripts/build.ts'
+import { tool } from '../real/world-cache.ts'
+import { nodeImage } from './node-image.ts'
+
+export interface Ran {
+    code: number
+    out: string
+    err: string
+}
+
+export interface NodeVm {
+    /** A line of the guest's shell, as root. */
+    sh(line: string, deadlineMs?: number): Promise<Ran>
+    /** The same, when it must end with 0; answers what it printed. */
+    must(line: string, deadlineMs?: number): Promise<string>
+    put(path: string, text: string): Promise<void>
+    boot(): Promise<void>
+    /** At once, whatever it is doing. Disks keep what was flushed: QEMU honours flushes here. */
+    cut(): Promise<void>
+    /** By its own reboot. */
+    reboot(): Promise<void>
+    stop(): Promise<void>
+    console(): Promise<string>
+}
+
+const BOOT_MS = 480_000
+
+/** A booted node with blank disks named DATA1, DATA2, … */
+export async function startNode({ disks, memoryMib = 2048 }: { disks: number; memoryMib?: number }): Promise<NodeVm> {
+    const image = await nodeImage()
+    const folder = await mkdtemp(join(tmpdir(), 'debvisor-node-'))
+    const path = (name: string) => join(folder, name)
+    await buildAll()
+    await mkdir(path('program'))
+    await tool(['cp', '--', 'dist/debvisor.mjs', path('program')])
+    const label = ['-volid', 'DEBVISOR', '-r', '-J', '-quiet', '-o', path('program.iso'), path('program')]
+    await tool(['xorriso', '-as', 'mkisofs', ...label])
+    await tool(['qemu-img', 'create', '-q', '-f', 'qcow2', '-b', image.disk, '-F', 'qcow2', path('os.qcow2')])
+    for (let i = 1; i <= disks; i++) await tool(['qemu-img', 'create', '-q', '-f', 'qcow2', path(`d${i}.qcow2`), '2G'])
+
+    let qemu: ChildProcess | undefined
+    let over: Promise<void> = Promise.resolve()
+    let trouble = ''
+    const drive = (file: string, serial: string, more = '') => [
+        ...['-drive', `if=none,id=${serial},file=${file},cache=writeback${more}`],
+        ...['-device', `virtio-blk-pci,drive=${serial},serial=${serial}`],
+    ]
+    const begin = () => {
+        const argv = [
+            ...['-name', 'debvisor-node', '-machine', 'q35', '-accel', 'tcg,thread=multi,tb-size=512', '-cpu', 'max'],
+            ...['-smp', '2', '-m', String(memoryMib), '-nodefaults', '-display', 'none', '-no-reboot'],
+            ...['-kernel', image.kernel, '-initrd', image.initrd],
+            ...['-append', 'root=/dev/vda rw console=ttyS0 quiet mitigations=off audit=0'],
+            ...drive(path('os.qcow2'), 'OS'),
+            ...drive(path('program.iso'), 'PROGRAM', ',format=raw,readonly=on'),
+            ...Array.from({ length: disks }, (_, i) => drive(path(`d${i + 1}.qcow2`), `DATA${i + 1}`)).flat(),
+            ...[
+                '-netdev',
+                'user,id=n0,restrict=on',
+                '-device',
+                'virtio-net-pci,netdev=n0',
+                '-device',
+                'virtio-rng-pci',
+            ],
+            ...['-device', 'virtio-serial-pci', '-chardev', `socket,path=${path('agent')},server=on,wait=off,id=agent`],
+            ...['-device', 'virtserialport,chardev=agent,name=org.qemu.guest_agent.0'],
+            ...['-chardev', `file,id=console,path=${path('console')},append=on`, '-serial', 'chardev:console'],
+        ]
+        const child = spawn('qemu-system-x86_64', argv, { stdio: ['ignore', 'ignore', 'pipe'] })
+        trouble = ''
+        child.stderr!.on('data', chunk => {
+            trouble += chunk
+        })
+        qemu = child
+        over = new Promise(resolve => child.once('close', () => resolve()))
+    }
+    const console = () => readFile(path('console'), 'utf8').catch(() => '')
+    const alive = () => qemu?.exitCode === null && qemu.signalCode === null
+
+    async function boot() {
+        begin()
+        const end = Date.now() + BOOT_MS
+        for (;;) {
+            if (!alive()) throw new Error(`QEMU ended: ${trouble}\n${(await console()).slice(-2000)}`)
+            const ran = await ask(path('agent'), 'systemctl is-system-running --wait', 60_000).catch(() => undefined)
+            if (ran && /^(running|degraded)/.test(ran.out)) return
+            if (Date.now() > end) throw new Error(`the node did not boot:\n${(await console()).slice(-3000)}`)
+            await pause(1000)
+        }
+    }
+    const sh = (line: string, deadlineMs = 120_000) => ask(path('agent'), line, deadlineMs)
+    const cut = async () => {
+        qemu?.kill('SIGKILL')
+        await over
+    }
+    const vm: NodeVm = {
+        ...{ sh, boot, cut, console },
+        async must(line, deadlineMs) {
+            const { code, out, err } = await sh(line, deadlineMs)
+            if (code !== 0) throw new Error(`'${line}' ended with ${code}:\n${out}\n${err}`)
+            return out
+        },
+        async put(at, text) {
+            await vm.must(`mkdir -p "$(dirname '${at}')" && printf %s '${text.replaceAll("'", "'\\''")}' > '${at}'`)
+        },
+        async reboot() {
+            await sh('systemctl reboot', 5000).catch(() => undefined)
+            await over
+            await boot()
+        },
+        async stop() {
+            await cut()
+            await rm(folder, { recursive: true, force: true })
+        },
+    }
+    try {
+        await boot()
+        return vm
+    } catch (thrown) {
+        await vm.stop()
+        throw thrown
+    }
+}
+
+interface Answer {
+    return?: { pid?: number; exited?: boolean; exitcode?: number; 'out-data'?: string; 'err-data'?: string }
+    error?: { desc: string }
+}
+
+/** Runs a line by the guest agent; rejects when the agent does not answer within the deadline. */
+async function ask(socketPath: string, line: string, deadlineMs: number): Promise<Ran> {
+    const socket = createConnection(socketPath)
+    const end = Date.now() + deadlineMs
+    try {
+        const call = caller(socket, end)
+        // Clears what an earlier life of the connection left half said.
+        await call({ execute: 'guest-sync', arguments: { id: Date.now() % 1_000_000_000 } })
+        const run = { path: '/bin/sh', arg: ['-c', line], 'capture-output': true }
+        const { pid } = (await call({ execute: 'guest-exec', arguments: run })).return!
+        for (;;) {
+            const { return: told } = await call({ execute: 'guest-exec-status', arguments: { pid } })
+            const text = (data?: string) => Buffer.from(data ?? '', 'base64').toString()
+            if (told?.exited) {
+                return { code: told.exitcode ?? -1, out: text(told['out-data']), err: text(told['err-data']) }
+            }
+            if (Date.now() > end) throw new Error(`'${line}' did not end within ${deadlineMs} ms`)
+            await pause(200)
+        }
+    } finally {
+        socket.destroy()
+    }
+}
+
+function caller(socket: Socket, endMs: number) {
+    let buffer = ''
+    let heard: (answer: Answer) => void = () => {}
+    let failed: (trouble: Error) => void = () => {}
+    socket.on('error', trouble => failed(trouble))
+    socket.on('close', () => failed(new Error('the agent went away')))
+    socket.on('data', chunk => {
+        buffer += chunk
+        for (let at = buffer.indexOf('\n'); at >= 0; at = buffer.indexOf('\n')) {
+            const line = buffer.slice(0, at).replaceAll('\u00ff', '').trim()
+            buffer = buffer.slice(at + 1)
+            if (line) heard(JSON.parse(line) as Answer)
+        }
+    })
+    return (request: object): Promise<Answer> =>
+        new Promise((resolve, reject) => {
+            const late = setTimeout(
+                () => reject(new Error('the agent does not answer')),
+                Math.max(100, Math.min(30_000, endMs - Date.now())),
+            )
+            heard = answer => {
+                clearTimeout(late)
+                if (answer.error) reject(new Error(answer.error.desc))
+                else resolve(answer)
+            }
+            failed = trouble => {
+                clearTimeout(late)
+                reject(trouble)
+            }
+            socket.write(`${JSON.stringify(request)}\n`)
+        })
+}
