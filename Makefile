@@ -8,7 +8,7 @@ TSX = exec node --import tsx
 help: ## list the verbs
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r verb text; do printf 'make %-10s %s\n' "$$verb" "$$text"; done
 
-run: ## start DebVisor on this machine (LISTEN=address, DEBVISOR_STATE=folder, YES=1 asks nothing)
+run: ## start DebVisor here, as root (LISTEN=address, IMPORT_FOLDER=folder:folder, DEBVISOR_STATE=folder, YES=1)
 	@scripts/setup run
 	@$(TSX) scripts/run/main.ts
 
@@ -28,7 +28,7 @@ build: ## bundle the programs and the panel into dist/
 	@scripts/setup npm
 	@$(TSX) scripts/build.ts
 
-bench: ## benchmarks that print a ratio against a peer in the same run
+bench: ## benchmarks against a peer in the same run; fails when a target is missed
 	@scripts/setup test
 	@$(TSX) scripts/build.ts
 	@$(TSX) bench/main.ts
@@ -37,7 +37,7 @@ golden: ## rewrite the golden files and show the difference
 	@scripts/setup npm
 	@$(TSX) scripts/golden.ts
 
-clean-run: ## stop what `make run` started and remove its state folder
+clean-run: ## stop what `make run` started, remove its state folder and what libvirt has of it
 	@scripts/setup npm
 	@$(TSX) scripts/run/clean.ts
 

@@ -14,7 +14,13 @@ const world = (name: string, timeoutMs: number) => ({
 export default defineConfig({
     test: {
         projects: [
-            { test: { name: 'unit', include: ['src/**/*.test.ts', 'scripts/**/*.test.ts'], testTimeout: 10_000 } },
+            {
+                test: {
+                    name: 'unit',
+                    include: ['src/**/*.test.ts', 'scripts/**/*.test.ts', 'bench/**/*.test.ts'],
+                    testTimeout: 10_000,
+                },
+            },
             world('real', 180_000),
             world('browser', 240_000),
             world('vm', 300_000),

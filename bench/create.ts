@@ -10,12 +10,12 @@ import { ImageService } from '../src/gen/proto/capabilities/image/image_pb.js'
 import { VmService } from '../src/gen/proto/capabilities/vm/vm_pb.js'
 import { personOf } from '../tests/real/reliability-world.ts'
 import { type DaemonWorld, startDaemon } from '../tests/real/world-daemon.ts'
-import { median, ms, type Result, type Row, ratioOfPairs, times } from './figures.ts'
+import { judged, median, ms, type Result, type Row } from './figures.ts'
 import { bundled, runsAs } from './many.ts'
 
 const run = promisify(execFile)
 const PAIRS = Number(process.env.BENCH_PAIRS ?? 30)
-const CLONES = Number(process.env.BENCH_CLONES ?? 4)
+const CLONES = Number(process.env.BENCH_CLONES ?? 10)
 const MEMORY_BYTES = 256n << 20n
 
 interface Bench {
@@ -57,14 +57,11 @@ export async function create(): Promise<Result> {
 }
 
 function rowOf(what: string, samples: { ours: number; theirs: number }[], target: number): Row {
-    const { ratio, low, high } = ratioOfPairs(samples)
     return {
         what,
         value: `median ${ms(median(samples.map(pair => pair.ours)))}`,
         peer: `raw ${ms(median(samples.map(pair => pair.theirs)))}`,
-        ratio: `${times(ratio)} (95%: ${low.toFixed(2)} to ${high.toFixed(2)})`,
-        target: `≤ ${times(target)}`,
-        met: ratio <= target,
+        ...judged(samples, target),
     }
 }
 

@@ -55,6 +55,19 @@ export const ms = (value: number): string => `${value.toFixed(value < 10 ? 2 : v
 export const times = (value: number): string => `${value.toFixed(2)}×`
 export const mb = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`
 
+/** What of a result missed its target. */
+export const missed = ({ rows }: Result): string[] => rows.filter(row => row.met === false).map(row => row.what)
+
+/** A ratio of pairs against the most that it may be: it is met when its whole 95% interval is. */
+export function judged(pairs: readonly { ours: number; theirs: number }[], most: number) {
+    const { ratio, low, high } = ratioOfPairs(pairs)
+    return {
+        ratio: `${times(ratio)} (95%: ${low.toFixed(2)} to ${high.toFixed(2)})`,
+        target: `≤ ${times(most)}, all of the interval`,
+        met: high <= most,
+    }
+}
+
 /** The result as a table: columns as wide as they need to be. */
 export function show({ title, notes, rows }: Result): string {
     const cells = rows.map(row => [

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { rssBytes } from '../tests/real/reliability-world.ts'
 import { mb, median, ms, quantile, type Result, type Row, times } from './figures.ts'
+import { type Incus, startIncus, whyNoIncus } from './incus.ts'
 import { type ManyWorld, runsAs, startMany } from './many.ts'
 
 const run = promisify(execFile)
@@ -18,13 +19,17 @@ const SIZES = [
 const CHANGES_PER_SECOND = 50
 
 export async function list(): Promise<Result> {
+    const missing = await whyNoIncus()
+    const incus = missing ? undefined : await startIncus()
     const world = await startMany(24)
     const rows: Row[] = []
     const notes = [
         'p99 of the whole answer at a client of its own process, one call after the other on one HTTP/2 connection',
         'a call that does nothing shows what the machine adds at the same time: subtract it when others are at work',
         `virsh is its own best: list --all and then domstats --state --balloon --vcpu, median of 3, as a process each`,
-        'Incus is not compared: Debian 12 has no package of it; on Debian 13 its REST API needs instances of its own',
+        missing
+            ? `Incus is not compared: ${missing}`
+            : 'Incus: its REST API over a Unix socket without TLS, as many stopped containers, none of which change',
         runsAs,
     ]
     try {
@@ -43,12 +48,14 @@ export async function list(): Promise<Result> {
             } finally {
                 changer.kill()
             }
+            if (incus) rows.push(await incusRow(incus, count))
             rows.push({
                 what: `${count} VMs: RSS of rpcd after ${REQUESTS * 3} lists`,
                 value: mb(await rssBytes(world.daemon.pid)),
             })
         }
     } finally {
+        await incus?.stop()
         await world.stop()
     }
     return { title: 'list: state, memory and vCPUs of all VMs', notes, rows }
@@ -71,6 +78,12 @@ async function measure(world: ManyWorld, count: number, targetMs: number): Promi
     })
     const nothing = { what: `${count} VMs: a call that does nothing`, value: shown(empty) }
     return [nothing, row('protobuf', proto), row('protobuf, gzip', gzip), row('JSON', json)]
+}
+
+/** The peer's own line: our figures stand above it. */
+async function incusRow(incus: Incus, count: number): Promise<Row> {
+    await incus.grow(count)
+    return { what: `${count} instances: Incus`, value: shown(await incus.lists(REQUESTS)) }
 }
 
 const shown = (samples: number[]) => `p50 ${ms(median(samples))}, p99 ${ms(quantile(samples, 0.99))}`

@@ -1,6 +1,6 @@
-// `make bench`: runs the benchmarks that are named (all when none is) and prints their tables; exits 1 only when broken.
+// `make bench`: runs the benchmarks that are named (all when none is) and prints their tables; exits 1 on a missed target.
 import { cpus } from 'node:os'
-import { type Result, show } from './figures.ts'
+import { missed, type Result, show } from './figures.ts'
 
 const benches: Record<string, () => Promise<Result>> = {
     list: async () => (await import('./list.ts')).list(),
@@ -16,14 +16,21 @@ if (unknown.length > 0) {
     process.exit(1)
 }
 console.log(`Node ${process.version}, ${cpus().length} × ${cpus()[0]?.model ?? 'unknown CPU'}\n`)
+const misses: string[] = []
 for (const name of asked.length > 0 ? asked : Object.keys(benches)) {
     const began = performance.now()
     try {
-        console.log(show(await benches[name]!()))
+        const result = await benches[name]!()
+        console.log(show(result))
+        misses.push(...missed(result).map(what => `${name}: ${what}`))
         console.log(`  (${name}: ${((performance.now() - began) / 1000).toFixed(0)} s in all)\n`)
     } catch (thrown) {
         console.error(`${name} is broken:`, thrown)
         process.exitCode = 1
     }
+}
+if (misses.length > 0) {
+    console.error(`Missed: ${misses.join('; ')}`)
+    process.exitCode = 1
 }
 process.exit()

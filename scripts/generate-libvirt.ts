@@ -42,10 +42,18 @@ function differences(files: Map<string, string>): string[] {
     return found
 }
 
+/** Exit code when the source cannot be had here (EX_UNAVAILABLE of sysexits.h): nothing was compared or written. */
+export const sourceMissing = 69
+
 async function main(argv: string[]): Promise<number> {
     const check = argv.includes('--check')
     const given = argv.find(word => !word.startsWith('-'))
-    const files = generate(given ?? (await fetchSource(join(root, '.tools/libvirt-source'))))
+    const source = given ? { folder: given } : await fetchSource(join(root, '.tools/libvirt-source'))
+    if ('unreachable' in source) {
+        console.error(`The source of libvirt cannot be had: ${source.unreachable}`)
+        return sourceMissing
+    }
+    const files = generate(source.folder)
     if (check) {
         const found = differences(files)
         for (const line of found) console.error(line)

@@ -23,36 +23,67 @@ for (const [file, text] of Object.entries(templates(name))) {
 }
 
 const Name = name[0]!.toUpperCase() + name.slice(1)
-const nodeImport = `import { ${Name}Service } from '../gen/proto/capabilities/${name}/${name}_pb.js'\n`
-addTo('src/capabilities/table.node.ts', nodeImport, ['services', `    ${Name}Service,`])
-const verbImport = `import { ${name}Verbs } from './${name}/cli.ts'\n`
-addTo('src/capabilities/table.verbs.ts', verbImport, ['verbs', `    ...${name}Verbs,`])
-addTo('src/capabilities/table.verbs.ts', '', ['topics', `    { name: '${name}', summary: 'TODO' },`])
+const proto = `import { ${Name}Service } from '../gen/proto/capabilities/${name}/${name}_pb.js'`
+const places = [
+    { path: 'src/capabilities/table.node.ts', list: 'services', item: `${Name}Service`, imported: proto },
+    {
+        path: 'src/capabilities/table.verbs.ts',
+        list: 'verbs',
+        item: `...${name}Verbs`,
+        imported: `import { ${name}Verbs } from './${name}/cli.ts'`,
+    },
+    { path: 'src/capabilities/table.verbs.ts', list: 'topics', item: `{ name: '${name}', summary: '${name}' }` },
+    {
+        path: 'src/capabilities/table.panel.ts',
+        list: 'table',
+        item: name,
+        imported: `import { panel as ${name} } from './${name}/panel.tsx'`,
+    },
+    {
+        path: 'src/apps/rpcd/wire.ts',
+        list: 'capabilities',
+        item: `create${Name}()`,
+        imported: `import { create${Name} } from '../../capabilities/${name}/rpc.ts'`,
+    },
+]
+for (const place of places) addTo(place)
 
-const touched = [`src/capabilities/${name}`, 'src/capabilities/table.node.ts', 'src/capabilities/table.verbs.ts']
-const generated = await runStage({ name: 'generate', argv: ['buf', 'generate'] })
-if (!generated.passed) console.error(generated.output)
-await runStage({ name: 'format', argv: ['biome', 'check', '--write', ...touched] })
-
+const touched = [`src/capabilities/${name}`, ...new Set(places.map(({ path }) => path))]
+const steps = [
+    { name: 'generate', argv: ['buf', 'generate'] },
+    { name: 'format', argv: ['biome', 'check', '--write', ...touched] },
+    { name: 'reference', argv: ['node', '--import', 'tsx', 'scripts/reference.ts'] },
+]
+for (const step of steps) {
+    const { passed, output } = await runStage(step)
+    if (passed) continue
+    console.error(output)
+    process.exit(1)
+}
 console.log(`
-By hand, in src/apps/rpcd/wire.ts, beside the others:
-    import { create${Name} } from '../../capabilities/${name}/rpc.ts'
-    create${Name}(),
-And in words: the summary in table.verbs.ts, README.md, who may \`${name}.view\` (capabilities/identity/permissions.ts).
-Then: npm run check`)
-process.exitCode = generated.passed ? 0 : 1
+Left to you, in words: the summary in table.verbs.ts, README.md, the comments in ${name}.proto, and who may
+\`${name}.view\` (capabilities/identity/permissions.ts). Then: npm run check`)
 
-/** Adds an import and a line at the end of the exported list; says so, or what to add when the list is not found. */
-function addTo(path: string, importLine: string, [list, line]: [string, string]) {
+interface Place {
+    path: string
+    /** Name of the array that gets the item. */
+    list: string
+    item: string
+    imported?: string
+}
+
+/** Adds an import and an item at the end of the list; says so, or what to add when the list is not found. */
+function addTo({ path, list, item, imported = '' }: Place) {
     const full = join(root, path)
     const text = existsSync(full) ? readFileSync(full, 'utf8') : ''
-    const end = new RegExp(`(export const ${list}\\b[\\s\\S]*?)(\\n\\])`)
-    if (!end.test(text)) {
-        console.log(`add     to ${path}: ${importLine.trim()} ${line.trim()}`)
+    const array = new RegExp(`(const ${list}\\b[^=]*= \\[)([\\s\\S]*?)(,?\\s*\\]\\n)`)
+    if (!array.test(text)) {
+        console.log(`add     to ${path}: ${[imported, item].filter(Boolean).join(' and ')}`)
         return
     }
-    const withLine = text.replace(end, (_, head: string, tail: string) => `${head}\n${line}${tail}`)
-    const firstImport = withLine.search(/^import /m)
-    writeFileSync(full, withLine.slice(0, firstImport) + importLine + withLine.slice(firstImport))
-    console.log(`changed ${path}: ${line.trim()}`)
+    const added = text.replace(array, (_, head, items, tail) => `${head}${items}, ${item}${tail.replace(/^,/, '')}`)
+    const firstImport = added.search(/^import /m)
+    const importLine = imported && `${imported}\n`
+    writeFileSync(full, added.slice(0, firstImport) + importLine + added.slice(firstImport))
+    console.log(`changed ${path}: ${item}`)
 }

@@ -1,5 +1,5 @@
 // Runs named stages, some side by side, and prints one line per stage with its seconds and its output when it failed.
-import { spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 
 /** The root of the repository, with a slash at its end. */
@@ -15,26 +15,38 @@ export interface Stage {
 export interface StageResult {
     name: string
     passed: boolean
+    /** Its exit code; null when a signal ended it or it could not be started. */
+    code: number | null
     seconds: number
     output: string
 }
 
-/** Runs one program from the root of the repository and gathers what it says; never rejects. */
+/**
+ * Runs one program from the root of the repository and gathers what it says; never rejects. At its deadline everything
+ * ends that it has started in its process group.
+ */
 export function runStage(stage: Stage, options: { live?: boolean } = {}): Promise<StageResult> {
     const began = performance.now()
     const [program, ...rest] = stage.argv
     const child = spawn(program!, rest, {
         cwd: root,
         stdio: ['ignore', 'pipe', 'pipe'],
+        // A process group of its own, so that what it starts in turn can be ended with it.
+        detached: true,
         env: { ...process.env, PATH: `${root}node_modules/.bin:${process.env.PATH}` },
     })
-    const pass = (signal: NodeJS.Signals) => () => child.kill(signal)
-    const [interrupted, terminated] = [pass('SIGINT'), pass('SIGTERM')]
-    process.once('SIGINT', interrupted).once('SIGTERM', terminated)
+    const passed = (['SIGINT', 'SIGTERM', 'SIGHUP'] as const).map(signal => {
+        const pass = () => tellGroup(child, signal)
+        process.once(signal, pass)
+        return () => process.off(signal, pass)
+    })
+    const deadlineMs = stage.deadlineMs ?? 3_600_000
     const late = setTimeout(() => {
-        output += `\nnot done after ${stage.deadlineMs} ms\n`
-        child.kill('SIGKILL')
-    }, stage.deadlineMs ?? 3_600_000)
+        output += `\nnot done after ${deadlineMs} ms\n`
+        tellGroup(child, 'SIGKILL')
+        // Whoever left the group may still hold these open.
+        for (const stream of [child.stdout, child.stderr]) stream.destroy()
+    }, deadlineMs)
     let output = ''
     const take = (chunk: Buffer) => {
         output += chunk
@@ -43,17 +55,26 @@ export function runStage(stage: Stage, options: { live?: boolean } = {}): Promis
     child.stdout.on('data', take)
     child.stderr.on('data', take)
     return new Promise(resolve => {
-        const done = (passed: boolean) => {
+        const done = (code: number | null) => {
             clearTimeout(late)
-            process.off('SIGINT', interrupted).off('SIGTERM', terminated)
-            resolve({ name: stage.name, passed, seconds: (performance.now() - began) / 1000, output })
+            for (const off of passed) off()
+            const seconds = (performance.now() - began) / 1000
+            resolve({ name: stage.name, passed: code === 0, code, seconds, output })
         }
         child.once('error', trouble => {
             output += String(trouble)
-            done(false)
+            done(null)
         })
-        child.once('close', code => done(code === 0))
+        child.once('close', done)
     })
+}
+
+function tellGroup(child: ChildProcess, signal: NodeJS.Signals): void {
+    try {
+        if (child.pid) process.kill(-child.pid, signal)
+    } catch (trouble) {
+        if ((trouble as NodeJS.ErrnoException).code !== 'ESRCH') throw trouble
+    }
 }
 
 /** `ok    types   3.2 s`. */
@@ -69,6 +90,9 @@ export async function runStages(stages: Stage[], atOnce: number): Promise<StageR
             const result = await runStage(stage)
             results.push(result)
             console.log(stageLine(result))
+            // What a stage could not do is said, though it passed.
+            if (result.passed)
+                for (const line of result.output.match(/^note: .*$/gm) ?? []) console.log(`        ${line}`)
         }
     }
     await Promise.all(Array.from({ length: atOnce }, worker))

@@ -1,6 +1,7 @@
 // `make test`: check, build, the real worlds and the browser in turn; time per stage and one closing line of counts.
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
 import { root, runStage, type Stage, type StageResult, stageLine } from './stages.ts'
+import { countsOf } from './test-counts.ts'
 import type { TestCounts } from './test-reporter.ts'
 
 const all = process.argv.includes('--all')
@@ -34,17 +35,6 @@ const hasTests = (project: string) =>
     (existsSync(`${root}tests/${project}`) &&
         readdirSync(`${root}tests/${project}`, { recursive: true }).some(name => String(name).endsWith('.test.ts')))
 
-function readCounts(stage: TestStage, passed: boolean): TestCounts {
-    const none: TestCounts = { passed: 0, failed: [], skipped: [] }
-    const counts: TestCounts =
-        stage.project && existsSync(countsPath(stage.project))
-            ? JSON.parse(readFileSync(countsPath(stage.project), 'utf8'))
-            : none
-    // A stage that failed without a failed test (types, a build, a crash) must not read as '0 failed'.
-    if (!passed && counts.failed.length === 0) counts.failed.push(`stage ${stage.name}`)
-    return counts
-}
-
 rmSync(outputDir, { recursive: true, force: true })
 mkdirSync(outputDir, { recursive: true })
 const lines: string[] = []
@@ -57,7 +47,7 @@ for (const stage of stages) {
     }
     if (stage.project) process.env.TEST_COUNTS = countsPath(stage.project)
     const result: StageResult = await runStage(stage, { live: true })
-    const counts = readCounts(stage, result.passed)
+    const counts = countsOf({ ...result, path: stage.project && countsPath(stage.project) })
     total.passed += counts.passed
     total.failed.push(...counts.failed)
     total.skipped.push(...counts.skipped)

@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { generate } from '../generate-libvirt.ts'
+import { findTarball } from '../mirror.ts'
 import { evaluate, readHeaders } from './headers.ts'
 import { readProtocol } from './protocol.ts'
-import { findTarball } from './source.ts'
 
 const FILES: Record<string, string> = {
     'meson.build': `project('libvirt', version: '0.0.1')`,

@@ -83,6 +83,62 @@ export const ${name}Verbs: Verb[] = [
     },
 ]
 `,
+        'words.panel.tsx': `// The words of the page of ${name}.
+import { catalogue } from '../words.panel.tsx'
+
+export const words = catalogue('${name}', {
+    title: '${Name}',
+    none: 'There are none.',
+})
+`,
+        [`${name}.panel.tsx`]: `// All there are, asked for when the page is opened.
+import { DataList, DataListCell, DataListItem, DataListItemCells, DataListItemRow } from '@patternfly/react-core'
+import { useQuery } from '@tanstack/react-query'
+import { ${Name}Service } from '../../gen/proto/capabilities/${name}/${name}_pb.js'
+import { clientOf, troubleOf } from '../client.panel.tsx'
+import { EmptyHint, Loading, PageBody, PageHead, TroubleNote } from '../parts.panel.tsx'
+import { words } from './words.panel.tsx'
+
+const api = clientOf(${Name}Service)
+
+export default function ${Name}() {
+    const query = useQuery({ queryKey: ['${name}'], queryFn: ({ signal }) => api.list({}, { signal }) })
+    if (query.isPending) return <Loading />
+    const items = query.data?.items ?? []
+    return (
+        <>
+            <PageHead title={words.title} />
+            <PageBody>
+                {query.isError && <TroubleNote trouble={troubleOf(query.error)} retry={() => query.refetch()} />}
+                {query.isSuccess && items.length === 0 && <EmptyHint title={words.none} />}
+                <DataList aria-label={words.title}>
+                    {items.map(({ name }) => (
+                        <DataListItem key={name} data-row={name}>
+                            <DataListItemRow>
+                                <DataListItemCells
+                                    dataListCells={[<DataListCell key="name">{name}</DataListCell>]}
+                                />
+                            </DataListItemRow>
+                        </DataListItem>
+                    ))}
+                </DataList>
+            </PageBody>
+        </>
+    )
+}
+`,
+        'panel.tsx': `// The page of ${name}, and its place in the panel.
+import CubeIcon from '@patternfly/react-icons/dist/esm/icons/cube-icon'
+import { lazy } from 'react'
+import type { PanelEntry } from '../pages.panel.tsx'
+import { words } from './words.panel.tsx'
+
+export const panel: PanelEntry = {
+    name: '${name}',
+    nav: [{ to: '/${name}', label: words.title, icon: CubeIcon, permission: '${name}.view', order: 80 }],
+    pages: [{ path: '/${name}', component: lazy(() => import('./${name}.panel.tsx')), title: words.title }],
+}
+`,
         'ops.test.ts': `// What ${name} promises.
 import { expect, it } from 'vitest'
 import { ${name}Ops } from './ops.ts'

@@ -1,68 +1,73 @@
-// `make clean-run`: stops what `make run` started, removes its state folder, and says what belongs to libvirt and stays.
-import { spawnSync } from 'node:child_process'
-import { readdirSync, readFileSync, rmSync } from 'node:fs'
-import { join } from 'node:path'
-import { stateFolder, whoRuns } from './state.ts'
+// `make clean-run`: stops what `make run` started, removes what it made here and in libvirt, and says what stays and why.
+import { existsSync, statSync } from 'node:fs'
+import { removeBelongings } from './belongings.ts'
+import { processesOn, waitForLeftovers } from './leftovers.ts'
+import { ensureLibvirt } from './libvirt.ts'
+import { notOurs, removeOurs, stateFolder, take, whoRuns } from './state.ts'
 import { canMakeUnits, stopOurUnits } from './systemd.ts'
 import { waitFor } from './wait.ts'
 
 const state = stateFolder()
 
-const read = (path: string): string => {
-    try {
-        return readFileSync(path, 'utf8')
-    } catch {
-        return ''
-    }
-}
-const list = (folder: string): string[] => {
-    try {
-        return readdirSync(folder)
-    } catch {
-        return []
-    }
+function refuse(why: string, fix: string): never {
+    console.log(`Nothing was removed: ${why}.\n${fix}`)
+    process.exit(1)
 }
 
-/** Names of libvirt's objects whose XML in the folder points into the state folder. */
-const pointing = (folder: string): string[] =>
-    list(folder)
-        .filter(name => name.endsWith('.xml') && read(join(folder, name)).includes(`${state}/`))
-        .map(name => name.slice(0, -'.xml'.length))
-
-const usesState = (pid: string): boolean => {
-    const words = read(`/proc/${pid}/cmdline`).split('\0')
-    return /(^|\/)qemu-system-/.test(words[0] ?? '') && words.some(word => word.includes(`${state}/`))
+function refuseWhatIsNotOurs(): void {
+    const why = notOurs(state)
+    if (why) refuse(`${state} was not made by \`make run\`: ${why}`, 'DEBVISOR_STATE names the state folder.')
+    const [owner, me] = [statSync(state).uid, process.getuid!()]
+    if (me !== 0 && me !== owner) refuse(`${state} belongs to another user`, 'Run it as root.')
 }
 
-const guests = list('/proc').filter(name => /^\d+$/.test(name) && usesState(name))
-if (guests.length > 0) {
-    console.log(`Guests run on disks below ${state} (QEMU processes ${guests.join(', ')}).`)
+function refuseRunningGuests(): void {
+    const guests = processesOn(state).filter(({ name }) => name === 'qemu')
+    if (guests.length === 0) return
+    const pids = guests.map(({ pid }) => pid).join(', ')
+    console.log(`Guests run on disks below ${state} (QEMU processes ${pids}).`)
     console.log('Nothing was removed: delete these VMs first, in the panel or by `debvisor vm delete`.')
     process.exit(3)
 }
 
-const holder = whoRuns(state)
-if (holder) {
-    process.kill(holder.pid, 'SIGTERM')
-    await waitFor('`make run` to end', 45_000, async () => whoRuns(state) === undefined)
-    console.log(`Stopped \`make run\` (process ${holder.pid}).`)
-}
-if (canMakeUnits()) for (const unit of await stopOurUnits(state)) console.log(`Stopped ${unit}.`)
-for (const pool of pointing('/etc/libvirt/storage')) {
-    const virsh = (word: string) =>
-        spawnSync('virsh', ['--quiet', '--connect', 'qemu:///system', word, pool]).status === 0
-    virsh('pool-destroy')
-    if (!virsh('pool-undefine')) {
-        // No libvirtd answers: then its definition is a file that nobody holds.
-        rmSync(`/etc/libvirt/storage/autostart/${pool}.xml`, { force: true })
-        rmSync(`/etc/libvirt/storage/${pool}.xml`, { force: true })
+async function stopWhatRuns(): Promise<void> {
+    const holder = whoRuns(state)
+    if (holder) {
+        process.kill(holder.pid, 'SIGTERM')
+        await waitFor('`make run` to end', { deadlineMs: 90_000 }, async () => whoRuns(state) === undefined)
+        console.log(`Stopped \`make run\` (process ${holder.pid}).`)
     }
-    console.log(`Removed the storage pool '${pool}', which was in the state folder.`)
+    const other = take(state)
+    if (other) refuse(`another process (${other.pid}) has just taken the state folder`, 'Run it again.')
+    if (canMakeUnits()) for (const unit of await stopOurUnits(state)) console.log(`Stopped ${unit}.`)
+    await waitForLeftovers(state)
 }
-rmSync(state, { recursive: true, force: true })
-console.log(`Removed ${state}.`)
 
-const vms = pointing('/etc/libvirt/qemu')
-if (vms.length > 0) console.log('libvirt still knows these VMs, whose disks are gone; to remove them:')
-for (const name of vms) console.log(`    virsh -c qemu:///system undefine --nvram '${name}'`)
-console.log('Debian packages stay, and so do VMs whose disks lie elsewhere.')
+/** libvirt has to be asked: a pool or VM that points at a removed folder would be left broken. */
+async function cleanLibvirt(): Promise<string[]> {
+    if (!existsSync('/usr/bin/virsh')) return ['whatever libvirt knows of this folder: virsh is not installed']
+    const libvirt = await ensureLibvirt(state, { onEnd: () => undefined }).catch(trouble =>
+        refuse('libvirt does not answer, and may know VMs and a pool of this folder', (trouble as Error).message),
+    )
+    try {
+        const { removed, stays } = await removeBelongings(state)
+        for (const one of removed) console.log(`Removed ${one}.`)
+        return stays
+    } finally {
+        await libvirt.stop()
+    }
+}
+
+if (!existsSync(state)) {
+    console.log(`There is nothing to remove: ${state} does not exist.`)
+} else {
+    refuseWhatIsNotOurs()
+    refuseRunningGuests()
+    await stopWhatRuns()
+    const stays = await cleanLibvirt()
+    const foreign = removeOurs(state)
+    if (foreign.length === 0) console.log(`Removed ${state}.`)
+    else stays.push(`${foreign.join(', ')} in ${state}, which DebVisor did not make`)
+    for (const one of stays) console.log(`Left: ${one}.`)
+    console.log('Debian packages, VMs and storage elsewhere stay as they are.')
+}

@@ -31,7 +31,7 @@ const usualPorts: Ports = { client: 12379, peer: 12380 }
 /** An etcd that answers to our certificate; one that was left running by an earlier run is found by it. */
 export async function ensureEtcd(
     state: string,
-    options: { asUnit: boolean; onEnd: (how: string) => void },
+    options: { asUnit: boolean; onEnd: (how: string) => void; signal?: AbortSignal },
 ): Promise<Etcd> {
     const folder = join(state, 'etcd')
     mkdirSync(folder, { recursive: true, mode: 0o700 })
@@ -54,7 +54,8 @@ export async function ensureEtcd(
         unit: options.asUnit ? `${unitPrefix}etcd` : undefined,
     })
     try {
-        await waitFor('etcd to be healthy', 30_000, () => healthy(ports, pki))
+        const within = { deadlineMs: 30_000, signal: options.signal }
+        await waitFor('etcd to be healthy', within, () => healthy(ports, pki))
     } catch (trouble) {
         await service.stop()
         throw new Error(`${(trouble as Error).message}; its words are in ${state}/log/etcd.log`)

@@ -3,15 +3,15 @@ import { readFileSync } from 'node:fs'
 import { request } from 'node:http'
 import { join } from 'node:path'
 import { root } from '../stages.ts'
+import { reachableUrl } from './address.ts'
 import type { Etcd } from './etcd.ts'
 import { keepRunning, type Service } from './supervise.ts'
 import { unitPrefix } from './systemd.ts'
 
-/** The line that rpcd prints when it listens. */
+/** What the line says that rpcd prints when it listens. */
 export interface Ready {
     url: string
     fingerprint: string
-    firstLogin: string | null
 }
 
 interface RpcdOptions {
@@ -20,13 +20,20 @@ interface RpcdOptions {
     libvirtSocket: string
     etcd: Etcd
     accel: 'kvm' | 'tcg'
+    /** Folders that images may be imported from by path. */
+    importFolders: string[]
+    /** Networks that images are never fetched from. */
+    refusedNetworks: string[]
     asUnit: boolean
     onEnd: (how: string) => void
+    /** Called each time it listens again after it ended: the links that it gave before are no good any more. */
+    onAgain: (ready: Ready) => void
+    signal?: AbortSignal
 }
 
 export const socketOf = (state: string): string => join(state, 'rpcd.sock')
 
-/** Starts rpcd and resolves with its line; rejects when it ends first or says nothing for half a minute. */
+/** Starts rpcd and resolves with its line; rejects when it ends first, is called off, or says nothing for half a minute. */
 export async function startRpcd(options: RpcdOptions): Promise<{ service: Service; ready: Ready }> {
     const { state, etcd } = options
     const logPath = join(state, 'log/rpcd.log')
@@ -45,18 +52,23 @@ export async function startRpcd(options: RpcdOptions): Promise<{ service: Servic
             ...['--listen', options.listen, '--libvirt', options.libvirtSocket, '--etcd', etcd.endpoint],
             ...['--etcd-ca', etcd.caPath, '--etcd-cert', etcd.certPath, '--etcd-key', etcd.keyPath],
             ...['--accel', options.accel, '--socket', socketOf(state), '--panel', join(root, 'dist/panel')],
+            ...options.importFolders.flatMap(folder => ['--import-folder', folder]),
+            ...options.refusedNetworks.flatMap(network => ['--refuse-network', network]),
         ],
         logPath,
         unit: options.asUnit ? `${unitPrefix}rpcd` : undefined,
         onLine: line => {
             const ready = readyLine(line)
             if (!ready) return false
+            if (isUp) options.onAgain(ready)
             isUp = true
             heard(ready)
             return true
         },
         onEnd: how => (isUp ? options.onEnd(how) : ended(new Error(`rpcd ended (${how}):\n${lastLines(logPath)}`))),
     })
+    const calledOff = () => ended(new Error('interrupted'))
+    options.signal?.addEventListener('abort', calledOff)
     const late = setTimeout(() => ended(new Error(`rpcd did not say that it listens; see ${logPath}`)), 30_000)
     try {
         return { service, ready: await first }
@@ -65,6 +77,7 @@ export async function startRpcd(options: RpcdOptions): Promise<{ service: Servic
         throw trouble
     } finally {
         clearTimeout(late)
+        options.signal?.removeEventListener('abort', calledOff)
     }
 }
 
@@ -74,7 +87,8 @@ function lastLines(path: string): string {
 
 function readyLine(line: string): Ready | undefined {
     if (!line.startsWith('{"ready":true')) return undefined
-    return JSON.parse(line) as Ready
+    const { url, fingerprint } = JSON.parse(line) as Ready
+    return { url: reachableUrl(url), fingerprint }
 }
 
 /** A fresh link for the first login; 'done' when an administrator exists, 'silent' when rpcd gives no answer. */

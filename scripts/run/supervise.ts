@@ -1,6 +1,6 @@
 // Children that are kept running: started, logged, started again when they end, stopped in order.
 import { type ChildProcess, spawn } from 'node:child_process'
-import { createWriteStream, mkdirSync } from 'node:fs'
+import { closeSync, mkdirSync, openSync, writeSync } from 'node:fs'
 import { dirname } from 'node:path'
 
 export interface ServiceOptions {
@@ -29,8 +29,7 @@ const settledMs = 30_000
 
 /** Starts a service and keeps it running until it is stopped. */
 export function keepRunning(options: ServiceOptions): Service {
-    mkdirSync(dirname(options.logPath), { recursive: true })
-    const log = createWriteStream(options.logPath, { flags: 'a', mode: 0o600 })
+    const log = openLog(options.logPath)
     let child: ChildProcess | undefined
     let timer: NodeJS.Timeout | undefined
     let pauseMs = firstPauseMs
@@ -79,7 +78,31 @@ export function keepRunning(options: ServiceOptions): Service {
                 await gone
                 clearTimeout(hard)
             }
-            await new Promise<void>(resolve => log.end(resolve))
+            log.close()
+        },
+    }
+}
+
+/** A log that is only a log: when it cannot be written (a full disk), words are lost, this is said once, and all goes on. */
+export function openLog(path: string): { write(text: string | Buffer): void; close(): void } {
+    mkdirSync(dirname(path), { recursive: true })
+    const file = openSync(path, 'a', 0o600)
+    let isLosing = false
+    let isOpen = true
+    return {
+        write(text) {
+            if (!isOpen) return
+            try {
+                writeSync(file, String(text))
+                isLosing = false
+            } catch (trouble) {
+                if (!isLosing) console.error(`${path} cannot be written: ${(trouble as Error).message}`)
+                isLosing = true
+            }
+        },
+        close() {
+            if (isOpen) closeSync(file)
+            isOpen = false
         },
     }
 }

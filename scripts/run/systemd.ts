@@ -25,7 +25,9 @@ export async function isActive(unit: string): Promise<boolean> {
 export async function startUnit(unit: string, family: string[]): Promise<string[]> {
     const before = new Set<string>()
     for (const one of family) if (await isActive(one)) before.add(one)
-    await run('systemctl', ['start', unit], { timeout: 60_000 })
+    await run('systemctl', ['start', unit], { timeout: 60_000 }).catch(trouble => {
+        throw new Error(`systemd did not start ${unit}: ${(trouble as { stderr?: string }).stderr?.trim() ?? trouble}`)
+    })
     const now: string[] = []
     for (const one of family) if (!before.has(one) && (await isActive(one))) now.push(one)
     return now

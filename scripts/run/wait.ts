@@ -2,10 +2,15 @@
 import { createConnection } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
 
-/** Resolves when the condition holds; rejects with what was waited for after the deadline. */
-export async function waitFor(what: string, deadlineMs: number, holds: () => Promise<boolean>): Promise<void> {
+/** Resolves when the condition holds; rejects with what was waited for after the deadline, or when it is called off. */
+export async function waitFor(
+    what: string,
+    { deadlineMs, signal }: { deadlineMs: number; signal?: AbortSignal },
+    holds: () => Promise<boolean>,
+): Promise<void> {
     const end = Date.now() + deadlineMs
     while (!(await holds())) {
+        signal?.throwIfAborted()
         if (Date.now() > end) throw new Error(`waited ${deadlineMs / 1000} s for ${what}`)
         await pause(100)
     }

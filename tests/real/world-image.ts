@@ -1,6 +1,7 @@
 // A small, honest Debian cloud image of the running suite: cloud-init (NoCloud), guest agent, serial console, BIOS boot.
 import { chmod, mkdir, open, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { debianMirror } from '../../scripts/mirror.ts'
 import { cached, suiteName, tool } from './world-cache.ts'
 
 const mebibyte = 1024 * 1024
@@ -88,7 +89,7 @@ async function make(folder: string) {
             `--essential-hook=copy-in ${extra}/etc /`,
             `--customize-hook=copy-in ${extra}/boot /`,
             ...hooks.map(hook => `--customize-hook=${hook}`),
-            ...[suite, root, await mirror()],
+            ...[suite, root, mirror()],
         ],
         { deadlineMs: 600_000 },
     )
@@ -129,11 +130,8 @@ async function assemble(at: { raw: string; filesystem: string; scratch: string }
 }
 
 /** The machine's own Debian mirror. */
-export async function mirror(): Promise<string> {
-    for (const path of ['/etc/apt/sources.list.d/debian.sources', '/etc/apt/sources.list']) {
-        const text = await readFile(path, 'utf8').catch(() => '')
-        const found = /^(?:URIs:\s*|deb\s+(?:\[[^\]]*\]\s+)?)(\S+)/m.exec(text)?.[1]
-        if (found) return found
-    }
-    throw new Error('no Debian mirror stands in /etc/apt: add the sources and run again')
+export function mirror(): string {
+    const found = debianMirror()
+    if (!found) throw new Error('no Debian mirror stands in /etc/apt: add the sources and run again')
+    return found
 }

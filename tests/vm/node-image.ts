@@ -66,7 +66,7 @@ async function make(folder: string) {
             `--include=${packages.join(',')}`,
             `--essential-hook=copy-in ${extra}/etc /`,
             ...hooks.map(hook => `--customize-hook=${hook}`),
-            ...['trixie', root, await mirror()],
+            ...['trixie', root, mirror()],
         ],
         { deadlineMs: 1_800_000 },
     )
