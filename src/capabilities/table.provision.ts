@@ -7,6 +7,8 @@ import { sampleOf } from '../engine/sample.ts'
 import type { Probe } from '../ports/ports.ts'
 import { nodeResources, nodeSample, nodeTools } from './node/resources.ts'
 import { checkNode, nodeSpec } from './node/spec.ts'
+import { usersResources, usersTools } from './users/resources.ts'
+import { checkUsers, usersSpec } from './users/spec.ts'
 
 /** node.yaml, whole. What is not said has its default, so that `profile: zfs` is a document. */
 export const documentSchema = z
@@ -14,17 +16,18 @@ export const documentSchema = z
         version: z.literal(1).default(1).describe('The version of this form of document.'),
         profile: z.enum(['ceph', 'zfs', 'mixed']).describe('What VMs and containers are stored on.'),
         node: nodeSpec.prefault({}),
+        users: usersSpec.prefault({}),
     })
     .describe('What a DebVisor node should be.')
 
 export type NodeDocument = z.infer<typeof documentSchema>
 
-export const checks: readonly Check<NodeDocument>[] = [checkNode]
+export const checks: readonly Check<NodeDocument>[] = [checkNode, checkUsers]
 
 /** In the order in which a plan shows them, where they do not need one another. */
-export const resources: readonly Resource[] = [...nodeResources(() => [])] as Resource[]
+export const resources: readonly Resource[] = [...nodeResources(() => []), ...usersResources] as Resource[]
 
-export const kit = kitOf([...nodeTools])
+export const kit = kitOf([...nodeTools, ...usersTools])
 
 /** A document for the machine that is looked at, with a comment above each key. */
 export async function sample(probe: Probe, profile: string): Promise<string> {
@@ -32,4 +35,7 @@ export async function sample(probe: Probe, profile: string): Promise<string> {
 }
 
 /** Headings of a plan. */
-export const titles: Readonly<Record<string, string>> = { node: 'This machine' }
+export const titles: Readonly<Record<string, string>> = {
+    node: 'This machine',
+    users: 'Who can log in',
+}

@@ -57,7 +57,8 @@ const halfOf = ({ touch }: Carrying, half: 'root' | 'machine'): System => touch[
 
 async function runTool(step: RunStep, how: Carrying): Promise<void> {
     const tool = toolOf(how.kit, step.tool)
-    const stdin = typeof step.stdin === 'object' ? await secretOf(step.stdin, how) : step.stdin
+    const told = typeof step.stdin === 'object' ? await secretOf(step.stdin, how) : step.stdin
+    const stdin = told === undefined ? undefined : `${step.stdinBefore ?? ''}${told}`
     const argv = [tool.program, ...step.args] as [string, ...string[]]
     const run = { argv, stdin, deadlineMs: step.deadlineMs, signal: how.signal }
     const result = await halfOf(how, tool.half).run(run)
