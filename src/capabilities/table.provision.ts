@@ -5,6 +5,11 @@ import { kitOf } from '../engine/kit.ts'
 import type { Resource } from '../engine/resource.ts'
 import { sampleOf } from '../engine/sample.ts'
 import type { Probe } from '../ports/ports.ts'
+import { firewallGuard } from './firewall/guard.ts'
+import { firewallKernel } from './firewall/plan.ts'
+import { firewallResources, firewallTools } from './firewall/resources.ts'
+import { checkFirewall, firewallSpec } from './firewall/spec.ts'
+import { contains, parseAddress, parseCidr } from './network/cidr.ts'
 import { nodeResources, nodeSample, nodeTools } from './node/resources.ts'
 import { checkNode, nodeSpec } from './node/spec.ts'
 import { usersResources, usersTools } from './users/resources.ts'
@@ -17,17 +22,44 @@ export const documentSchema = z
         profile: z.enum(['ceph', 'zfs', 'mixed']).describe('What VMs and containers are stored on.'),
         node: nodeSpec.prefault({}),
         users: usersSpec.prefault({}),
+        firewall: firewallSpec.prefault({}),
     })
     .describe('What a DebVisor node should be.')
 
 export type NodeDocument = z.infer<typeof documentSchema>
 
-export const checks: readonly Check<NodeDocument>[] = [checkNode, checkUsers]
+export const checks: readonly Check<NodeDocument>[] = [checkNode, checkUsers, checkFirewall]
 
-/** In the order in which a plan shows them, where they do not need one another. */
-export const resources: readonly Resource[] = [...nodeResources(() => []), ...usersResources] as Resource[]
+type OneResource = Resource<NodeDocument>
 
-export const kit = kitOf([...nodeTools, ...usersTools])
+/** Kernel settings and modules that capabilities need. */
+const kernelNeeds = ({ firewall }: NodeDocument) => [firewallKernel(firewall)]
+
+/**
+ * In the order in which a plan shows them, where they do not need one another. The firewall comes last: it is handed
+ * what all others open.
+ */
+const behindFirewall = [
+    ...nodeResources(document => kernelNeeds(document as NodeDocument)),
+    ...usersResources,
+] as readonly unknown[] as OneResource[]
+
+const firewall = firewallResources<NodeDocument>({
+    openings: document =>
+        behindFirewall.flatMap(one => {
+            const want = one.want(document)
+            return want === undefined ? [] : (one.openings?.(want) ?? [])
+        }),
+    bridges: () => ['br0'],
+    admits: (networks, address) => {
+        const value = parseAddress(address)
+        return value !== undefined && networks.some(text => contains(parseCidr(text)!, value))
+    },
+})
+
+export const resources = [...behindFirewall, ...firewall] as readonly unknown[] as readonly Resource[]
+
+export const kit = kitOf([...nodeTools, ...usersTools, ...firewallTools], [firewallGuard])
 
 /** A document for the machine that is looked at, with a comment above each key. */
 export async function sample(probe: Probe, profile: string): Promise<string> {
@@ -38,4 +70,5 @@ export async function sample(probe: Probe, profile: string): Promise<string> {
 export const titles: Readonly<Record<string, string>> = {
     node: 'This machine',
     users: 'Who can log in',
+    firewall: 'What others may reach',
 }

@@ -175,7 +175,8 @@ function accountFindings(
             fix: 'Use another name.',
         })
     }
-    if (sudoAsks && !passwordHash && now?.password !== 'set') {
+    const returns = now?.ours && now.expired && now.password === 'locked'
+    if (sudoAsks && !passwordHash && now?.password !== 'set' && !returns) {
         findings.push({
             ...{ severity: 'warning', code: 'sudo-password', at, detail: name },
             summary: 'sudo asks for a password, and the account has none',
