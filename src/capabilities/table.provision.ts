@@ -5,11 +5,13 @@ import { kitOf } from '../engine/kit.ts'
 import type { Resource } from '../engine/resource.ts'
 import { sampleOf } from '../engine/sample.ts'
 import type { Probe } from '../ports/ports.ts'
+import { dockerResources } from './docker/resources.ts'
+import { checkDocker, dockerSpec } from './docker/spec.ts'
 import { firewallGuard } from './firewall/guard.ts'
 import { firewallKernel } from './firewall/plan.ts'
 import { firewallResources, firewallTools } from './firewall/resources.ts'
 import { checkFirewall, firewallSpec } from './firewall/spec.ts'
-import { contains, parseAddress, parseCidr } from './network/cidr.ts'
+import { contains, formatAddress, overlaps, parseAddress, parseCidr } from './network/cidr.ts'
 import { nodeResources, nodeSample, nodeTools } from './node/resources.ts'
 import { checkNode, nodeSpec } from './node/spec.ts'
 import { usersResources, usersTools } from './users/resources.ts'
@@ -23,17 +25,29 @@ export const documentSchema = z
         node: nodeSpec.prefault({}),
         users: usersSpec.prefault({}),
         firewall: firewallSpec.prefault({}),
+        docker: dockerSpec.prefault({}),
     })
     .describe('What a DebVisor node should be.')
 
 export type NodeDocument = z.infer<typeof documentSchema>
 
-export const checks: readonly Check<NodeDocument>[] = [checkNode, checkUsers, checkFirewall]
+export const checks: readonly Check<NodeDocument>[] = [checkNode, checkUsers, checkFirewall, checkDocker]
 
 type OneResource = Resource<NodeDocument>
 
 /** Kernel settings and modules that capabilities need. */
 const kernelNeeds = ({ firewall }: NodeDocument) => [firewallKernel(firewall)]
+
+const docker = dockerResources<NodeDocument>({
+    taken: ({ firewall }) => firewall.cluster,
+    addresses: {
+        overlap: (one, other) => overlaps(parseCidr(one)!, parseCidr(other)!),
+        first: network => {
+            const { version, first } = parseCidr(network)!
+            return `${formatAddress(version, first + 1n)}/24`
+        },
+    },
+})
 
 /**
  * In the order in which a plan shows them, where they do not need one another. The firewall comes last: it is handed
@@ -42,6 +56,7 @@ const kernelNeeds = ({ firewall }: NodeDocument) => [firewallKernel(firewall)]
 const behindFirewall = [
     ...nodeResources(document => kernelNeeds(document as NodeDocument)),
     ...usersResources,
+    ...docker,
 ] as readonly unknown[] as OneResource[]
 
 const firewall = firewallResources<NodeDocument>({
@@ -71,4 +86,5 @@ export const titles: Readonly<Record<string, string>> = {
     node: 'This machine',
     users: 'Who can log in',
     firewall: 'What others may reach',
+    docker: 'Docker',
 }
