@@ -6,7 +6,7 @@ export const secretRef = z.union([
     z.strictObject({
         file: z
             .string()
-            .regex(/^\/[^\0\n]+$/, 'Use an absolute path')
+            .regex(/^\/[A-Za-z0-9._/@+-]+$/, 'Use an absolute path without spaces and quotes')
             .describe('A file that root alone can read.'),
     }),
     z.strictObject({

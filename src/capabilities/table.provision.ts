@@ -5,15 +5,23 @@ import { kitOf } from '../engine/kit.ts'
 import type { Resource } from '../engine/resource.ts'
 import { sampleOf } from '../engine/sample.ts'
 import type { Probe } from '../ports/ports.ts'
+import { cockpitResources } from './cockpit/resources.ts'
+import { cockpitSpec } from './cockpit/spec.ts'
 import { dockerResources } from './docker/resources.ts'
 import { checkDocker, dockerSpec } from './docker/spec.ts'
+import { fail2banResources } from './fail2ban/resources.ts'
+import { fail2banSpec } from './fail2ban/spec.ts'
 import { firewallGuard } from './firewall/guard.ts'
 import { firewallKernel } from './firewall/plan.ts'
 import { firewallResources, firewallTools } from './firewall/resources.ts'
 import { checkFirewall, firewallSpec } from './firewall/spec.ts'
+import { monitoringResources } from './monitoring/resources.ts'
+import { monitoringSpec } from './monitoring/spec.ts'
 import { contains, formatAddress, overlaps, parseAddress, parseCidr } from './network/cidr.ts'
 import { nodeResources, nodeSample, nodeTools } from './node/resources.ts'
 import { checkNode, nodeSpec } from './node/spec.ts'
+import { notifyResources } from './notify/resources.ts'
+import { checkNotify, notifySpec } from './notify/spec.ts'
 import { usersResources, usersTools } from './users/resources.ts'
 import { checkUsers, usersSpec } from './users/spec.ts'
 
@@ -26,12 +34,16 @@ export const documentSchema = z
         users: usersSpec.prefault({}),
         firewall: firewallSpec.prefault({}),
         docker: dockerSpec.prefault({}),
+        cockpit: cockpitSpec.prefault({}),
+        fail2ban: fail2banSpec.prefault({}),
+        monitoring: monitoringSpec.prefault({}),
+        notify: notifySpec.prefault({}),
     })
     .describe('What a DebVisor node should be.')
 
 export type NodeDocument = z.infer<typeof documentSchema>
 
-export const checks: readonly Check<NodeDocument>[] = [checkNode, checkUsers, checkFirewall, checkDocker]
+export const checks: readonly Check<NodeDocument>[] = [checkNode, checkUsers, checkFirewall, checkDocker, checkNotify]
 
 type OneResource = Resource<NodeDocument>
 
@@ -57,6 +69,10 @@ const behindFirewall = [
     ...nodeResources(document => kernelNeeds(document as NodeDocument)),
     ...usersResources,
     ...docker,
+    ...cockpitResources,
+    ...fail2banResources<NodeDocument>(({ cockpit }) => cockpit.enabled),
+    ...monitoringResources,
+    ...notifyResources,
 ] as readonly unknown[] as OneResource[]
 
 const firewall = firewallResources<NodeDocument>({
@@ -87,4 +103,7 @@ export const titles: Readonly<Record<string, string>> = {
     users: 'Who can log in',
     firewall: 'What others may reach',
     docker: 'Docker',
+    cockpit: 'Cockpit',
+    monitoring: 'Figures for Prometheus',
+    notify: 'Mail',
 }
