@@ -4,6 +4,7 @@ import type { Tool } from '../../engine/kit.ts'
 import { type Look, resource } from '../../engine/resource.ts'
 import { secretText } from '../../engine/see-basics.ts'
 import type { Probe } from '../../ports/ports.ts'
+import * as access from './access.ts'
 import * as plan from './plan.ts'
 import type { UsersSpec } from './spec.ts'
 
@@ -83,30 +84,30 @@ const accounts = ({ users }: Doc) => plan.accountsOf(users)
 export const usersResources = [
     resource<Doc, plan.AccountsWant, plan.AccountsSeen>({
         ...{ name: 'users.accounts', phases: both, provides: ['users'] },
-        want: ({ users }) => ({ accounts: plan.accountsOf(users), passwords: plan.sshPasswords(users) }),
+        want: ({ users }) => ({ accounts: plan.accountsOf(users), passwords: access.sshPasswords(users) }),
         observe: seeAccounts,
         plan: plan.planAccounts,
     }),
     resource<Doc, plan.AccountWant[], { files: string[] }>({
-        ...{ name: 'users.keys', phases: both, needs: ['users.accounts'], want: accounts, basics: plan.keysBasics },
+        ...{ name: 'users.keys', phases: both, needs: ['users.accounts'], want: accounts, basics: access.keysBasics },
         observe: async ({ root }) => ({ files: await root.list(KEYS) }),
-        plan: plan.planKeys,
+        plan: access.planKeys,
     }),
     resource<Doc, string, { content?: string; mode?: number }>({
         ...{ name: 'users.sudo', phases: both, needs: ['users.accounts'] },
-        want: ({ users }) => plan.sudoersOf(users),
+        want: ({ users }) => access.sudoersOf(users),
         basics: () => ({ packages: ['sudo'] }),
         observe: async ({ root }) => ({
             content: await root.readText('/etc/sudoers.d/debvisor'),
             mode: (await root.look('/etc/sudoers.d/debvisor'))?.mode,
         }),
-        plan: plan.planSudo,
+        plan: access.planSudo,
     }),
     resource<Doc, UsersSpec, { includes: boolean; before: string[] }>({
         // After the keys: before them it could shut out who has none elsewhere.
         ...{ name: 'users.ssh', phases: both, needs: ['users.keys'], provides: ['ssh'] },
         want: ({ users }) => users,
-        basics: plan.sshBasics,
+        basics: access.sshBasics,
         openings: ({ ssh }) => [{ port: 22, protocol: 'tcp', from: ssh.from, why: 'SSH' }],
         observe: async ({ root }) => {
             const main = await root.readText('/etc/ssh/sshd_config')
@@ -120,6 +121,6 @@ export const usersResources = [
             // Undefined: the package is not there yet, and Debian's own file will include them.
             return { includes: main === undefined || /^\s*Include\s+\/etc\/ssh\/sshd_config\.d\//im.test(main), before }
         },
-        plan: plan.planSsh,
+        plan: access.planSsh,
     }),
 ]
