@@ -141,6 +141,13 @@ async function unitAction(step: UnitStep, how: Carrying): Promise<void> {
     const offline = how.touch.phase === 'image'
     if (offline && half === 'machine') return
     if (!offline) await told(system, ['systemctl', 'daemon-reload'], how)
+    // One that failed too often in a row is not started again before that is forgotten. An unknown one has nothing to forget.
+    if (step.action === 'start' || step.action === 'restart')
+        await system.run({
+            argv: ['systemctl', 'reset-failed', '--', step.unit],
+            deadlineMs: UNIT_MS,
+            signal: how.signal,
+        })
     const argv: [string, ...string[]] = ['systemctl', step.action, '--', step.unit]
     await told(system, argv, how, step.deadlineMs ?? UNIT_MS)
     if (step.settles) await settle(how.touch.root, step.unit, step.settles)
