@@ -20,7 +20,7 @@ import { monitoringSpec } from './monitoring/spec.ts'
 import { contains, formatAddress, overlaps, parseAddress, parseCidr } from './network/cidr.ts'
 import { nodeResources, nodeSample, nodeTools } from './node/resources.ts'
 import { checkNode, nodeSpec } from './node/spec.ts'
-import { notifyResources } from './notify/resources.ts'
+import { notifyResources, notifyTools } from './notify/resources.ts'
 import { checkNotify, notifySpec } from './notify/spec.ts'
 import { usersResources, usersTools } from './users/resources.ts'
 import { checkUsers, usersSpec } from './users/spec.ts'
@@ -90,7 +90,7 @@ const firewall = firewallResources<NodeDocument>({
 
 export const resources = [...behindFirewall, ...firewall] as readonly unknown[] as readonly Resource[]
 
-export const kit = kitOf([...nodeTools, ...usersTools, ...firewallTools], [firewallGuard])
+export const kit = kitOf([...nodeTools, ...usersTools, ...firewallTools, ...notifyTools], [firewallGuard])
 
 /** A document for the machine that is looked at, with a comment above each key. */
 export async function sample(probe: Probe, profile: string): Promise<string> {

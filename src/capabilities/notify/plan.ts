@@ -41,6 +41,52 @@ export function mailBasics(mail: Mail): Basics {
     }
 }
 
+const TELLER = '/etc/systemd/system/debvisor-notify@.service'
+/** For services of all names; a file of the same name beside one service takes its place there. */
+const DROP_IN = '50-debvisor-notify.conf'
+
+/** systemd itself puts the name of what failed into the mail: no shell, and no program of ours that could fail as well. */
+export function failedUnitsBasics({ failedUnits }: Mail): Basics {
+    const text = (...lines: string[]) => (failedUnits ? `${[MARK, ...lines].join('\n')}\n` : undefined)
+    const what = 'mail about failed services'
+    return {
+        files: [
+            {
+                ...{ path: TELLER, for: what },
+                content: text(
+                    ...[
+                        '[Unit]',
+                        'Description=Mail that %i has failed',
+                        'StartLimitIntervalSec=1h',
+                        'StartLimitBurst=1',
+                    ],
+                    ...['', '[Service]', 'Type=oneshot', 'ExecStart=/usr/sbin/sendmail root', 'StandardInput=data'],
+                    // The first line is the head of the mail; an empty line of its own would begin the text anew.
+                    'StandardInputText=Subject: %i has failed on %H\\n',
+                    'StandardInputText=The service %i has failed on %H. What it said: journalctl -u %i',
+                    'StandardInputText=Further failures of it within an hour are not told.',
+                ),
+            },
+            {
+                ...{ path: `/etc/systemd/system/service.d/${DROP_IN}`, for: what },
+                content: text('[Unit]', 'OnFailure=debvisor-notify@%n.service'),
+            },
+            {
+                // What tells of failures does not tell of its own: that would never end.
+                ...{ path: `${TELLER}.d/${DROP_IN}`, for: what },
+                content: text(),
+            },
+        ],
+    }
+}
+
+/** No unit of its own is started here, so nothing else makes systemd read the files. */
+export function planFailedUnits(_: Mail, seen: { stale: boolean }): OwnPlan {
+    if (!seen.stale) return { steps: [] }
+    const say = 'Let systemd read its files again'
+    return { steps: [{ do: 'run', say, tool: 'systemctl', args: ['daemon-reload'], deadlineMs: 60_000 }] }
+}
+
 export function planMail(mail: Mail, seen: { hasPassword: boolean }): OwnPlan {
     const findings: Finding[] = []
     if (mail.password && !seen.hasPassword) {

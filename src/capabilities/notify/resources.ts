@@ -1,7 +1,10 @@
 // Mail of this machine for the engine. Whether a password is there is looked at; what it is, is not.
+import type { Tool } from '../../engine/kit.ts'
 import { resource } from '../../engine/resource.ts'
 import * as plan from './plan.ts'
 import type { NotifySpec } from './spec.ts'
+
+export const notifyTools: Tool[] = [{ name: 'systemctl', program: '/usr/bin/systemctl', half: 'machine' }]
 
 type Mail = NonNullable<NotifySpec['mail']>
 
@@ -15,5 +18,19 @@ export const notifyResources = [
             return { hasPassword: path !== undefined && (await root.look(path)) !== undefined }
         },
         plan: plan.planMail,
+    }),
+    resource<{ notify: NotifySpec }, Mail, { stale: boolean }>({
+        ...{ name: 'notify.units', phases: ['image', 'boot'], needs: ['notify.mail'] },
+        want: ({ notify }) => notify.mail,
+        basics: plan.failedUnitsBasics,
+        observe: async ({ phase, machine }) => {
+            if (phase === 'image') return { stale: false }
+            // Any service tells it: the drop-in is for all of them.
+            const unit = 'systemd-journald.service'
+            const argv: [string, ...string[]] = ['systemctl', 'show', '--property=NeedDaemonReload', '--', unit]
+            const { stdout } = await machine.query({ argv, deadlineMs: 30_000 })
+            return { stale: /^NeedDaemonReload=yes$/m.test(stdout) }
+        },
+        plan: plan.planFailedUnits,
     }),
 ]

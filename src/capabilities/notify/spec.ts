@@ -23,6 +23,10 @@ const mail = z.strictObject({
     password: secretRef.optional().describe('Where the password is kept.'),
     from: address.describe('Address of the sender.'),
     to: z.array(address).min(1, 'Name at least one address').describe('Who gets mail for root and the other accounts.'),
+    failedUnits: z
+        .boolean()
+        .default(true)
+        .describe('Whether a service that has failed is told by mail, once an hour at most.'),
 })
 
 export const notifySpec = z

@@ -155,7 +155,9 @@ function accountFindings(
     const secret = secrets[name]
     if (secret) {
         findings.push({
-            ...{ severity: 'error', code: 'secret', at: `${at}.passwordHash`, detail: name },
+            // A password that is set already goes on without its hash.
+            severity: secret === 'absent' && now?.password === 'set' ? 'warning' : 'error',
+            ...{ code: 'secret', at: `${at}.passwordHash`, detail: name },
             ...(secret === 'absent'
                 ? {
                       summary: 'The hash of a password is not where the document says',
