@@ -45,8 +45,10 @@ const TELLER = '/etc/systemd/system/debvisor-notify@.service'
 /** For services of all names; a file of the same name beside one service takes its place there. */
 const DROP_IN = '50-debvisor-notify.conf'
 
+export type FailedUnitsWant = Pick<Mail, 'failedUnits'>
+
 /** systemd itself puts the name of what failed into the mail: no shell, and no program of ours that could fail as well. */
-export function failedUnitsBasics({ failedUnits }: Mail): Basics {
+export function failedUnitsBasics({ failedUnits }: FailedUnitsWant): Basics {
     const text = (...lines: string[]) => (failedUnits ? `${[MARK, ...lines].join('\n')}\n` : undefined)
     const what = 'mail about failed services'
     return {
@@ -81,7 +83,7 @@ export function failedUnitsBasics({ failedUnits }: Mail): Basics {
 }
 
 /** No unit of its own is started here, so nothing else makes systemd read the files. */
-export function planFailedUnits(_: Mail, seen: { stale: boolean }): OwnPlan {
+export function planFailedUnits(_: FailedUnitsWant, seen: { stale: boolean }): OwnPlan {
     if (!seen.stale) return { steps: [] }
     const say = 'Let systemd read its files again'
     return { steps: [{ do: 'run', say, tool: 'systemctl', args: ['daemon-reload'], deadlineMs: 60_000 }] }

@@ -19,9 +19,10 @@ export const notifyResources = [
         },
         plan: plan.planMail,
     }),
-    resource<{ notify: NotifySpec }, Mail, { stale: boolean }>({
+    resource<{ notify: NotifySpec }, plan.FailedUnitsWant, { stale: boolean }>({
         ...{ name: 'notify.units', phases: ['image', 'boot'], needs: ['notify.mail'] },
-        want: ({ notify }) => notify.mail,
+        // Without mail there is nobody to tell: what was there for it goes.
+        want: ({ notify }) => ({ failedUnits: notify.mail?.failedUnits ?? false }),
         basics: plan.failedUnitsBasics,
         observe: async ({ phase, machine }) => {
             if (phase === 'image') return { stale: false }
