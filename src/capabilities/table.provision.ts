@@ -5,13 +5,30 @@ import { kitOf } from '../engine/kit.ts'
 import type { Resource } from '../engine/resource.ts'
 import { sampleOf } from '../engine/sample.ts'
 import type { Probe } from '../ports/ports.ts'
+import { cockpitResources } from './cockpit/resources.ts'
+import { cockpitSpec } from './cockpit/spec.ts'
 import { diskWords, fingerprintOf } from './disks/disk.ts'
 import { seeDisks } from './disks/observe.ts'
+import { dockerResources } from './docker/resources.ts'
+import { checkDocker, dockerSpec } from './docker/spec.ts'
+import { fail2banResources } from './fail2ban/resources.ts'
+import { fail2banSpec } from './fail2ban/spec.ts'
+import { firewallGuard } from './firewall/guard.ts'
+import { firewallKernel } from './firewall/plan.ts'
+import { firewallResources, firewallTools } from './firewall/resources.ts'
+import { checkFirewall, firewallSpec } from './firewall/spec.ts'
+import { monitoringResources } from './monitoring/resources.ts'
+import { monitoringSpec } from './monitoring/spec.ts'
+import { contains, formatAddress, overlaps, parseAddress, parseCidr } from './network/cidr.ts'
 import { nodeResources, nodeSample, nodeTools } from './node/resources.ts'
 import { checkNode, nodeSpec } from './node/spec.ts'
+import { notifyResources, notifyTools } from './notify/resources.ts'
+import { checkNotify, notifySpec } from './notify/spec.ts'
 import { checkStorage, storageSpec } from './storage/spec.ts'
 import { zfsResources } from './storage/zfs/resources.ts'
 import { zfsTools } from './storage/zfs/zpool.ts'
+import { usersResources, usersTools } from './users/resources.ts'
+import { checkUsers, usersSpec } from './users/spec.ts'
 import { vmResources } from './vm/resources.ts'
 import { vmHostSpec } from './vm/spec-host.ts'
 import { virshTool } from './vm/virsh.ts'
@@ -22,14 +39,24 @@ export const documentSchema = z
         version: z.literal(1).default(1).describe('The version of this form of document.'),
         profile: z.enum(['ceph', 'zfs', 'mixed']).describe('What VMs and containers are stored on.'),
         node: nodeSpec.prefault({}),
+        users: usersSpec.prefault({}),
         storage: storageSpec.prefault({}),
         vm: vmHostSpec.prefault({}),
+        docker: dockerSpec.prefault({}),
+        firewall: firewallSpec.prefault({}),
+        cockpit: cockpitSpec.prefault({}),
+        fail2ban: fail2banSpec.prefault({}),
+        monitoring: monitoringSpec.prefault({}),
+        notify: notifySpec.prefault({}),
     })
     .describe('What a DebVisor node should be.')
 
 export type NodeDocument = z.infer<typeof documentSchema>
 
-export const checks: readonly Check<NodeDocument>[] = [checkNode, checkStorage]
+export const checks: readonly Check<NodeDocument>[] = [
+    ...[checkNode, checkUsers, checkStorage],
+    ...[checkDocker, checkFirewall, checkNotify],
+]
 
 /** The disks as the storage family needs to know them. */
 const freeDisks = async (machine: Probe) =>
@@ -40,14 +67,57 @@ function imagesPath({ profile, storage: { zfs } }: NodeDocument): string {
     return profile !== 'ceph' && zfs.datasets.includes('vm') ? `${zfs.mountAt}/vm` : '/var/lib/libvirt/images'
 }
 
-/** In the order in which a plan shows them, where they do not need one another. */
-export const resources: readonly Resource[] = [
-    ...nodeResources(() => []),
-    ...zfsResources({ disks: freeDisks }),
-    ...vmResources({ pathOf: imagesPath }),
-] as Resource[]
+type OneResource = Resource<NodeDocument>
 
-export const kit = kitOf([...nodeTools, ...zfsTools, virshTool])
+/** Kernel settings and modules that capabilities need. */
+const kernelNeeds = ({ firewall }: NodeDocument) => [firewallKernel(firewall)]
+
+const docker = dockerResources<NodeDocument>({
+    taken: ({ firewall }) => firewall.cluster,
+    addresses: {
+        overlap: (one, other) => overlaps(parseCidr(one)!, parseCidr(other)!),
+        first: network => {
+            const { version, first } = parseCidr(network)!
+            return `${formatAddress(version, first + 1n)}/24`
+        },
+    },
+})
+
+/**
+ * In the order in which a plan shows them, where they do not need one another. The firewall comes last: it is handed
+ * what all others open.
+ */
+const behindFirewall = [
+    ...nodeResources(document => kernelNeeds(document as NodeDocument)),
+    ...usersResources,
+    ...zfsResources({ disks: freeDisks }),
+    ...vmResources<NodeDocument>({ pathOf: imagesPath }),
+    ...docker,
+    ...cockpitResources,
+    ...fail2banResources<NodeDocument>(({ cockpit }) => cockpit.enabled),
+    ...monitoringResources,
+    ...notifyResources,
+] as readonly unknown[] as OneResource[]
+
+const firewall = firewallResources<NodeDocument>({
+    openings: document =>
+        behindFirewall.flatMap(one => {
+            const want = one.want(document)
+            return want === undefined ? [] : (one.openings?.(want) ?? [])
+        }),
+    bridges: () => ['br0'],
+    admits: (networks, address) => {
+        const value = parseAddress(address)
+        return value !== undefined && networks.some(text => contains(parseCidr(text)!, value))
+    },
+})
+
+export const resources = [...behindFirewall, ...firewall] as readonly unknown[] as readonly Resource[]
+
+export const kit = kitOf(
+    [...nodeTools, ...usersTools, ...zfsTools, virshTool, ...firewallTools, ...notifyTools],
+    [firewallGuard],
+)
 
 /** A document for the machine that is looked at, with a comment above each key. */
 export async function sample(probe: Probe, profile: string): Promise<string> {
@@ -57,6 +127,12 @@ export async function sample(probe: Probe, profile: string): Promise<string> {
 /** Headings of a plan. */
 export const titles: Readonly<Record<string, string>> = {
     node: 'This machine',
+    users: 'Who can log in',
     'storage.zfs': 'Storage on ZFS',
     vm: 'Virtual machines',
+    firewall: 'What others may reach',
+    docker: 'Docker',
+    cockpit: 'Cockpit',
+    monitoring: 'Figures for Prometheus',
+    notify: 'Mail',
 }

@@ -137,6 +137,14 @@ describe('an apply', () => {
         ])
     })
 
+    it('starts again what failed too often in a row', async () => {
+        const node = worldOf()
+        await run(node, { web: { port: 80 } })
+        Object.assign(node.units.get('webd.service')!, { active: false, failed: true, limited: true })
+        expect((await run(node, { web: { port: 80 } })).failed).toEqual([])
+        expect(node.units.get('webd.service')).toMatchObject({ active: true, failed: false })
+    })
+
     it('names a hand edit before it overwrites it', async () => {
         const node = worldOf()
         await run(node, { web: { port: 80 } })

@@ -61,7 +61,8 @@ const halfOf = ({ touch }: Carrying, half: 'root' | 'machine'): System => touch[
 
 async function runTool(step: RunStep, how: Carrying): Promise<void> {
     const tool = toolOf(how.kit, step.tool)
-    const stdin = typeof step.stdin === 'object' ? await secretOf(step.stdin, how) : step.stdin
+    const told = typeof step.stdin === 'object' ? await secretOf(step.stdin, how) : step.stdin
+    const stdin = told === undefined ? undefined : `${step.stdinBefore ?? ''}${told}`
     const argv = [tool.program, ...step.args] as [string, ...string[]]
     const run = { argv, stdin, deadlineMs: step.deadlineMs, signal: how.signal }
     const result = await halfOf(how, tool.half).run(run)
@@ -149,6 +150,13 @@ async function unitAction(step: UnitStep, how: Carrying): Promise<void> {
         await told(system, ['systemctl', 'daemon-reload'], how)
         how.units.stale = false
     }
+    // One that failed too often in a row is not started again before that is forgotten. An unknown one has nothing to forget.
+    if (step.action === 'start' || step.action === 'restart')
+        await system.run({
+            argv: ['systemctl', 'reset-failed', '--', step.unit],
+            deadlineMs: UNIT_MS,
+            signal: how.signal,
+        })
     const argv: [string, ...string[]] = ['systemctl', step.action, '--', step.unit]
     await told(system, argv, how, step.deadlineMs ?? UNIT_MS)
     if (step.settles) await settle(how.touch.root, step.unit, step.settles)

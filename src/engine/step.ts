@@ -28,6 +28,8 @@ export interface RunStep extends Said {
     args: readonly string[]
     /** Text, never a secret; or where a secret is read when the step runs. */
     stdin?: string | SecretRef
+    /** Text before it, such as the name that a password is for. */
+    stdinBefore?: string
     /** Keeps what it says: written whole, with this mode. Its contents appear nowhere else. */
     stdoutTo?: { path: string; mode: number; owner?: string }
     deadlineMs: number

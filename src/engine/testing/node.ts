@@ -8,6 +8,8 @@ export interface SimulatedUnit {
     active: boolean
     masked?: boolean
     failed?: boolean
+    /** It failed too often in a row, and systemd refuses to start it. */
+    limited?: boolean
     /** How often it was started, restarted or reloaded. */
     starts?: number
 }
@@ -62,7 +64,13 @@ export function simulatedNode(options: NodeOptions = {}): SimulatedNode {
         node.onTouch(argv)
         const [, verb = '', , name = ''] = argv
         if (verb === 'daemon-reload') return {}
+        if (verb === 'reset-failed') {
+            const failed = units.get(name)
+            if (failed) failed.limited = false
+            return { exitCode: failed ? 0 : 1 }
+        }
         const unit = unitOf(name)
+        if (unit.limited && (verb === 'start' || verb === 'restart')) return { exitCode: 1 }
         if (verb === 'enable') unit.enabled = true
         if (verb === 'disable') unit.enabled = false
         if (verb === 'mask') unit.masked = true

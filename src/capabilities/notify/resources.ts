@@ -1,0 +1,37 @@
+// Mail of this machine for the engine. Whether a password is there is looked at; what it is, is not.
+import type { Tool } from '../../engine/kit.ts'
+import { resource } from '../../engine/resource.ts'
+import * as plan from './plan.ts'
+import type { NotifySpec } from './spec.ts'
+
+export const notifyTools: Tool[] = [{ name: 'systemctl', program: '/usr/bin/systemctl', half: 'machine' }]
+
+type Mail = NonNullable<NotifySpec['mail']>
+
+export const notifyResources = [
+    resource<{ notify: NotifySpec }, Mail, { hasPassword: boolean }>({
+        ...{ name: 'notify.mail', phases: ['image', 'boot'], provides: ['mail'] },
+        want: ({ notify }) => notify.mail,
+        basics: plan.mailBasics,
+        observe: async ({ root }, mail) => {
+            const path = plan.passwordFile(mail)
+            return { hasPassword: path !== undefined && (await root.look(path)) !== undefined }
+        },
+        plan: plan.planMail,
+    }),
+    resource<{ notify: NotifySpec }, plan.FailedUnitsWant, { stale: boolean }>({
+        ...{ name: 'notify.units', phases: ['image', 'boot'], needs: ['notify.mail'] },
+        // Without mail there is nobody to tell: what was there for it goes.
+        want: ({ notify }) => ({ failedUnits: notify.mail?.failedUnits ?? false }),
+        basics: plan.failedUnitsBasics,
+        observe: async ({ phase, machine }) => {
+            if (phase === 'image') return { stale: false }
+            // Any service tells it: the drop-in is for all of them.
+            const unit = 'systemd-journald.service'
+            const argv: [string, ...string[]] = ['systemctl', 'show', '--property=NeedDaemonReload', '--', unit]
+            const { stdout } = await machine.query({ argv, deadlineMs: 30_000 })
+            return { stale: /^NeedDaemonReload=yes$/m.test(stdout) }
+        },
+        plan: plan.planFailedUnits,
+    }),
+]

@@ -1,0 +1,48 @@
+// The whole document: the smallest one is one, its sections do not get in each other's way, and the firewall knows them all.
+import { expect, it } from 'vitest'
+import { readDocument } from '../engine/document.ts'
+import { fakeSystem } from '../ports/fake.ts'
+import type { FirewallWant } from './firewall/plan.ts'
+import { checks, documentSchema, resources, sample } from './table.provision.ts'
+
+const read = (text: string) => readDocument(text, documentSchema, checks)
+const rulesOf = (text: string) => {
+    const firewall = resources.find(({ name }) => name === 'firewall.rules')!
+    return (firewall.want(read(text).document) as FirewallWant).rules
+}
+const opened = (text: string) => [...rulesOf(text).matchAll(/proto-dst (\S+) accept/g)].map(([, port]) => port)
+
+it('takes the profile alone as a document, and what init writes', async () => {
+    expect(read('profile: zfs').findings).toEqual([])
+    const text = await sample(fakeSystem({ hostname: 'n1' }), 'zfs')
+    expect(read(text)).toMatchObject({ findings: [], document: { profile: 'zfs', node: { hostname: 'n1' } } })
+})
+
+it('opens what the sections open, each port once', () => {
+    expect(opened('profile: zfs')).toEqual(expect.arrayContaining(['22', '8443', '9090', '9443']))
+    expect(opened('profile: zfs\ncockpit: { enabled: false }')).not.toContain('9090')
+    expect(opened('profile: zfs\nusers: { ssh: { from: [] } }')).not.toContain('22')
+    const names = resources.flatMap(one => {
+        const want = one.want(read('profile: zfs').document)
+        return want === undefined ? [] : (one.openings?.(want) ?? []).map(({ port, protocol }) => `${port}/${protocol}`)
+    })
+    expect(new Set(names).size).toBe(names.length)
+})
+
+it('has a description for every key', () => {
+    const lacking: string[] = []
+    interface Json {
+        description?: string
+        properties?: Record<string, Json>
+        items?: Json
+    }
+    const walk = (json: Json, at: string) => {
+        for (const [key, inner] of Object.entries(json.properties ?? {})) {
+            if (!inner.description) lacking.push(`${at}${key}`)
+            walk(inner, `${at}${key}.`)
+        }
+        if (json.items) walk(json.items, `${at}[].`)
+    }
+    walk(documentSchema.toJSONSchema({ io: 'input', unrepresentable: 'any' }) as Json, '')
+    expect(lacking).toEqual([])
+})
