@@ -26,6 +26,8 @@ const stages: TestStage[] = [
     { name: 'build', argv: [...tsx, 'scripts/build.ts'] },
     world('real'),
     world('browser'),
+    // A node in an emulated machine: its image alone takes eight minutes to make.
+    ...(all ? [world('vm')] : []),
 ]
 // The long forms of the tests: every random moment, the full minute of load.
 if (all) process.env.DEBVISOR_ALL = '1'

@@ -95,7 +95,7 @@ export const provisionVerbs = (io: Io): Verb[] => [
         words: ['node', 'schema'],
         summary: 'the JSON Schema of node.yaml, for editors',
         examples: [
-            { line: 'debvisor node schema > node.schema.json', note: 'Editors complete and check node.yaml by it.' },
+            { line: 'debvisor node schema', note: 'Keep it in a file: editors complete and check node.yaml by it.' },
         ],
         async run() {
             const schema = jsonSchemaOf(documentSchema)
@@ -180,7 +180,7 @@ export const provisionVerbs = (io: Io): Verb[] => [
         words: ['node', 'verify'],
         summary: 'say whether this machine is what its document says; ends with 2 when it is not',
         options: [FILE, ROOT],
-        examples: [{ line: 'debvisor node verify && echo as it should be', note: 'Touches nothing.' }],
+        examples: [{ line: 'debvisor node verify', note: 'Touches nothing.' }],
         verifies: true,
         async run({ options, file }) {
             needRoot()

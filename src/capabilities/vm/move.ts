@@ -41,7 +41,7 @@ export async function planMoveDisk(deps: MakeDeps, entry: VmEntry, request: Move
     needPersistent(entry)
     const { from, format, capacityBytes } = await findDisk(deps, entry, request.target)
     if (from.pool === request.pool)
-        throw notNow(entry, 'The disk is in that pool already', 'Name another pool: `debvisor image pools` shows them.')
+        throw notNow(entry, 'The disk is in that pool already', 'Name another pool: `debvisor pool list` shows them.')
     const snapshots = await listSnapshots(deps.libvirt, entry.dom)
     if (snapshots.length > 0)
         throw notNow(
