@@ -73,6 +73,14 @@ const LEAST: Record<string, number> = { mirror: 2, raidz1: 2, raidz2: 3, raidz3:
 export function checkStorage({ profile, storage }: Doc): Finding[] {
     const { zfs } = storage
     const findings: Finding[] = []
+    if (profile !== 'zfs') {
+        findings.push({
+            ...{ severity: 'warning', code: 'no-ceph', at: 'profile' },
+            summary: 'This version of DebVisor does not set up Ceph',
+            detail: profile === 'ceph' ? 'VMs are stored in a folder of the system disk' : 'VMs are stored on ZFS',
+            fix: 'Use the profile zfs, or wait for the version that does.',
+        })
+    }
     if (profile === 'mixed' && zfs.disks === 'extra') {
         findings.push({
             ...{ severity: 'error', code: 'which-disks', at: 'storage.zfs.disks' },
