@@ -221,7 +221,10 @@ async function wrongThings(): Promise<string[]> {
     const things = await thingsOf(daemon)
     const used = new Set(FIXED.map(name => join(libvirt.imagesDir, name)))
     const wrong: string[] = []
+    const variables = new Set<string>()
     for (const domain of things.domains) {
+        const xml = await libvirt.virsh(['dumpxml', '--inactive', domain])
+        for (const [, name] of xml.matchAll(/<nvram[^>]*>[^<]*\/([^/<]+)<\/nvram>/g)) variables.add(name!)
         const list = await libvirt.virsh(['domblklist', domain, '--details'])
         for (const [, path] of list.matchAll(/(\/\S+)$/gm)) {
             await access(path!).catch(() => wrong.push(`${domain} misses its disk ${path}`))
@@ -237,9 +240,7 @@ async function wrongThings(): Promise<string[]> {
     for (const domain of ['mover', 'taker', 'past'])
         if (!things.domains.includes(domain)) wrong.push(`${domain} is gone`)
     for (const file of files) if (!used.has(file)) wrong.push(`${file} belongs to no VM`)
-    for (const file of things.nvram)
-        if (!things.domains.includes(file.replace(/_VARS\.(fd|qcow2)$/, '')))
-            wrong.push(`the variables ${file} belong to no VM`)
+    for (const file of things.nvram) if (!variables.has(file)) wrong.push(`the variables ${file} belong to no VM`)
     const running = (await libvirt.virsh(['list', '--name'])).split('\n').filter(Boolean)
     for (const guest of (await livesOf()).keys())
         if (!running.includes(guest)) wrong.push(`a QEMU of ${guest} runs without its VM`)
