@@ -10,6 +10,8 @@ const packages = ['linux-image-amd64', 'systemd-sysv', 'dbus', 'udev', 'kmod', '
     .concat(['smartmontools', 'gdisk', 'lvm2', 'mdadm', 'e2fsprogs', 'nftables', 'polkitd', 'ca-certificates'])
     .concat(['libvirt-daemon-system', 'libvirt-daemon-driver-qemu', 'libvirt-clients', 'qemu-system-x86', 'qemu-utils'])
     .concat(['ovmf', 'swtpm', 'swtpm-tools'])
+    .concat(['docker.io', 'docker-cli', 'docker-compose', 'cockpit-ws', 'cockpit-bridge', 'cockpit-system'])
+    .concat(['fail2ban', 'python3-systemd', 'prometheus-node-exporter'])
     .concat(['linux-headers-amd64', 'zfs-dkms', 'zfsutils-linux', 'zfs-zed'])
 
 const settings: Record<string, string> = {

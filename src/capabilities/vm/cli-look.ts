@@ -68,6 +68,12 @@ function details(context: VerbContext, detail: VmDetail): View {
             label: 'Memory',
             value: `${formatBytes(Number(vm.memoryBytes))}${vm.maxMemoryBytes > vm.memoryBytes ? ` of at most ${formatBytes(Number(vm.maxMemoryBytes))}` : ''}`,
         },
+        {
+            label: 'Memory room',
+            value: detail.hotplugMemoryBytes
+                ? `${formatBytes(Number(detail.hotplugMemoryBytes))} can be plugged in`
+                : '',
+        },
         { label: 'Firmware', value: firmware },
         { label: 'Machine', value: `${detail.machine} (${detail.virtType})` },
         { label: 'Autostart', value: vm.autostart ? 'yes' : 'no' },

@@ -98,6 +98,11 @@ export const makeVerbs: Verb[] = [
             { name: 'pool', value: 'POOL', summary: 'where its disks are made', complete: 'pool' },
             { name: 'memory', short: 'm', value: 'SIZE', summary: 'memory of the guest', default: '1G' },
             { name: 'max-memory', value: 'SIZE', summary: 'how far memory can be raised while it runs' },
+            {
+                name: 'hotplug-memory',
+                value: 'SIZE',
+                summary: 'room for memory that is plugged in while it runs',
+            },
             { name: 'vcpus', short: 'c', value: 'N', summary: 'virtual CPUs', default: '1' },
             { name: 'max-vcpus', value: 'N', summary: 'how far vCPUs can be raised while it runs' },
             {
@@ -173,6 +178,7 @@ export const makeVerbs: Verb[] = [
                         tags: lists.tag ?? [],
                         memoryBytes: size(context, 'memory', '1G'),
                         maxMemoryBytes: options['max-memory'] ? size(context, 'max-memory', '') : 0n,
+                        hotplugMemoryBytes: options['hotplug-memory'] ? size(context, 'hotplug-memory', '') : 0n,
                         vcpus: whole(options.vcpus ?? '1', '--vcpus'),
                         maxVcpus: options['max-vcpus'] ? whole(options['max-vcpus'], '--max-vcpus') : 0,
                         firmware: options.firmware ?? '',

@@ -65,6 +65,11 @@ export const setVerbs: Verb[] = [
         options: [
             { name: 'memory', short: 'm', value: 'SIZE', summary: 'memory of the guest' },
             { name: 'max-memory', value: 'SIZE', summary: 'how far memory can be raised while it runs' },
+            {
+                name: 'hotplug-memory',
+                value: 'SIZE',
+                summary: 'room for memory that is plugged in while it runs',
+            },
             { name: 'vcpus', short: 'c', value: 'N', summary: 'virtual CPUs' },
             { name: 'max-vcpus', value: 'N', summary: 'how far vCPUs can be raised while it runs' },
             CPU,
@@ -79,6 +84,8 @@ export const setVerbs: Verb[] = [
             },
             { name: 'tpm', value: 'ON', summary: 'with a TPM 2.0', choices: ['on', 'off'] },
             { name: 'guest-agent', value: 'ON', summary: 'with a port for the guest agent', choices: ['on', 'off'] },
+            { name: 'serial', value: 'ON', summary: 'with a serial console', choices: ['on', 'off'] },
+            { name: 'vnc', value: 'ON', summary: 'with a display', choices: ['on', 'off'] },
             { name: 'description', value: 'TEXT', summary: 'what it is for' },
             NOTES,
             { name: 'tag', short: 't', value: 'TAG', summary: 'its tags; replaces all', repeats: true },
@@ -123,6 +130,9 @@ export const setVerbs: Verb[] = [
                         guestAgent: onOff(options['guest-agent']),
                         memoryBytes: optionalSize('memory'),
                         maxMemoryBytes: optionalSize('max-memory'),
+                        hotplugMemoryBytes: optionalSize('hotplug-memory'),
+                        serial: onOff(options.serial),
+                        vnc: onOff(options.vnc),
                         vcpus: optionalWhole('vcpus'),
                         maxVcpus: optionalWhole('max-vcpus'),
                         cpu:
