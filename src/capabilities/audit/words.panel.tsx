@@ -10,7 +10,7 @@ export const words = catalogue('audit', {
     when: 'When',
     result: 'Result',
     number: 'No.',
-    results: { intent: 'Begun', done: 'Done', failed: 'Failed', denied: 'Denied' },
+    results: { intent: 'Asked for', begun: 'Begun', done: 'Done', failed: 'Failed', denied: 'Denied' },
     filterWho: 'Who',
     filterWhat: 'What, such as vm.delete',
     filterOn: 'On what',

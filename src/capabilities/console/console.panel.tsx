@@ -31,6 +31,8 @@ export interface ScreenProps {
     protocols: string[]
     onLink: (link: Link) => void
     onHandle: (handle: Handle | undefined) => void
+    /** Somebody whom the daemon does not know, such as virsh, has it. */
+    onInUse: (summary: string) => void
 }
 
 export default function Console(props: ObjectTabProps) {
@@ -151,6 +153,10 @@ function Opening(props: {
             )
         return () => stop.abort()
     }, [props.vm.uuid, kind, force, onLink])
+    const inUse = (summary: string) => {
+        setFailure({ code: 'conflict', summary, detail: props.vm.name, fix: words.takeHelp, at: '', findings: [] })
+        onLink('closed')
+    }
     if (failure)
         return (
             <>
@@ -172,6 +178,7 @@ function Opening(props: {
                     protocols={way.protocols}
                     onLink={onLink}
                     onHandle={props.onHandle}
+                    onInUse={inUse}
                 />
             ) : (
                 <Loading />

@@ -8,6 +8,9 @@ import type { ScreenProps } from './console.panel.tsx'
 import { withStrictStyles } from './strict.panel.tsx'
 import { words } from './words.panel.tsx'
 
+/** The code that the daemon closes with when somebody else has the port. */
+const IN_USE = 4409
+
 export default function Serial(props: ScreenProps) {
     const box = useRef<HTMLDivElement>(null)
     const { url, protocols, onLink, onHandle } = props
@@ -43,9 +46,10 @@ export default function Serial(props: ScreenProps) {
         socket.onmessage = event => {
             if (event.data instanceof ArrayBuffer) terminal.write(new Uint8Array(event.data))
         }
-        socket.onclose = () => {
-            onLink('ended')
+        socket.onclose = event => {
             onHandle(undefined)
+            if (event.code === IN_USE) props.onInUse(event.reason)
+            else onLink('ended')
         }
         const typed = terminal.onData(send)
         return () => {

@@ -21,6 +21,7 @@ export const words = catalogue('console', {
     pasteLabel: 'Text',
     pasteHelp: 'It is typed into the guest as if by keyboard.',
     take: 'Take it over',
+    takeHelp: 'Wait until it is free, or take it over: the other connection ends.',
     screen: 'Display of {name}',
     terminal: 'Serial port of {name}',
 })
