@@ -7,7 +7,7 @@ import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { type Talk, talkTo } from './expect-console.ts'
 import { readPicture } from './picture.ts'
-import { debianImage } from './world.ts'
+import { debianImage, until } from './world.ts'
 import { type DaemonWorld, startDaemon } from './world-daemon.ts'
 
 const MINUTE_MS = 60_000
@@ -79,7 +79,9 @@ it(
         )
         expect(await debvisor('vm list')).toMatch(/web1 +running/)
         expect(await debvisor('vm show web1')).toMatch(/State +running[\s\S]+Disk vda +default\/web1/)
-        expect(await debvisor('vm stats web1')).toMatch(/CPU +\d+% of its vCPUs[\s\S]+Network/)
+        // The first figures come with the second look at it, ten seconds after the first.
+        const figures = /CPU +\d+% of its vCPUs[\s\S]+Network/
+        await until('figures of it', 60_000, async () => figures.test(await debvisor('vm stats web1')))
         expect(await debvisor('vm guest web1')).toMatch(/Agent +does not answer/)
     },
     2 * MINUTE_MS,

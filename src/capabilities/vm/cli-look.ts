@@ -199,7 +199,11 @@ export const lookVerbs: Verb[] = [
             const last = (await vms.getFigures({ vm })).history.at(-1)
             return last
                 ? stats(context, last)
-                : { kind: 'text', text: 'There are no figures: it does not run.', json: null }
+                : {
+                      kind: 'text',
+                      text: 'There are no figures: it does not run, or has only just begun to.',
+                      json: null,
+                  }
         },
     },
     {
