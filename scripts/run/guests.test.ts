@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { expect, it } from 'vitest'
 import { root } from '../stages.ts'
 import { guestsCommand } from './guests.ts'
+import { wrapped } from './supervise.ts'
 
 const packaged = join(root, 'deploy/systemd/debvisor-guests.service')
 const noSystemd = existsSync('/usr/bin/systemd-analyze') ? '' : 'systemd is not installed'
@@ -41,7 +42,11 @@ it('both stop before what they need', () => {
     for (const unit of ['virt-guest-shutdown.target', 'libvirt-guests.service', 'libvirtd.service', 'remote-fs.target'])
         for (const after of [packagedAfter, ownAfter]) expect(after).toContain(unit)
     expect(packagedAfter).toContain('debvisor-rpcd.service')
-    expect(ownAfter).toContain('debvisor-dev-rpcd.service')
+    // A unit that another one names is not collected when it has ended, and could not be started again.
+    expect(ownAfter).not.toContain('debvisor-dev-')
+    expect(wrapped({ unit: 'debvisor-dev-rpcd', argv: ['rpcd'] })).toContain(
+        '--property=Before=debvisor-dev-guests.service',
+    )
 })
 
 it('leaves guests alone while the machine stays up', () => {

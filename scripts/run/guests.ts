@@ -4,25 +4,34 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { root } from '../stages.ts'
 import { socketOf } from './rpcd.ts'
-import { unitPrefix } from './systemd.ts'
+import { guestsUnit } from './systemd.ts'
 
 const run = promisify(execFile)
-const unit = `${unitPrefix}guests`
 
 /**
  * The command that makes the unit. Stopped while the machine stays up, it does nothing: guests go on. Else it shuts
  * them down in reverse start order, before the daemon, libvirtd and libvirt-guests are stopped.
  */
 export function guestsCommand(state: string): string[] {
-    const after = ['virt-guest-shutdown.target', 'libvirt-guests.service', 'libvirtd.service', 'virtlogd.service']
-        .concat([`${unitPrefix}etcd.service`, `${unitPrefix}rpcd.service`])
-        .concat(['network-online.target', 'remote-fs.target'])
+    const after = [
+        'virt-guest-shutdown.target',
+        'libvirt-guests.service',
+        'libvirtd.service',
+        'virtlogd.service',
+    ].concat(['network-online.target', 'remote-fs.target'])
     const stop =
         'test "$(systemctl is-system-running)" != stopping || ' +
         'exec "$0" --enable-source-maps "$1" vm shutdown all --deadline 120 --force --yes'
     const words = ['/bin/sh', '-c', stop, process.execPath, join(root, 'dist/debvisor.mjs')]
     return [
-        ...['systemd-run', '--quiet', '--collect', `--unit=${unit}`, '--service-type=oneshot', '--remain-after-exit'],
+        ...[
+            'systemd-run',
+            '--quiet',
+            '--collect',
+            `--unit=${guestsUnit}`,
+            '--service-type=oneshot',
+            '--remain-after-exit',
+        ],
         '--description=Orderly shutdown of virtual machines by DebVisor',
         ...['Requires=virt-guest-shutdown.target', `After=${after.join(' ')}`, 'TimeoutStopSec=infinity'].map(
             setting => `--property=${setting}`,
@@ -43,7 +52,7 @@ export async function guardGuests(state: string): Promise<{ stop(): Promise<void
     await run(program!, rest)
     return {
         stop: async () => {
-            await run('systemctl', ['stop', `${unit}.service`])
+            await run('systemctl', ['stop', guestsUnit])
         },
     }
 }

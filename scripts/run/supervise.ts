@@ -2,6 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { closeSync, mkdirSync, openSync, writeSync } from 'node:fs'
 import { dirname } from 'node:path'
+import { guestsUnit } from './systemd.ts'
 
 export interface ServiceOptions {
     name: string
@@ -108,9 +109,11 @@ export function openLog(path: string): { write(text: string | Buffer): void; clo
 }
 
 /** The kernel ends a child when we die, SIGKILL included; systemd's unit lives on until it is stopped by name. */
-function wrapped({ unit, argv }: ServiceOptions): string[] {
+export function wrapped({ unit, argv }: Pick<ServiceOptions, 'unit' | 'argv'>): string[] {
     if (!unit) return ['setpriv', '--pdeathsig', 'SIGTERM', '--', ...argv]
-    return ['systemd-run', '--quiet', '--collect', '--pipe', '--wait', `--unit=${unit}`, '--', ...argv]
+    // Said here and not by the other unit: what another unit names is not collected, and could not be made again.
+    const before = `--property=Before=${guestsUnit}`
+    return ['systemd-run', '--quiet', '--collect', '--pipe', '--wait', before, `--unit=${unit}`, '--', ...argv]
 }
 
 function tell({ unit }: ServiceOptions, child: ChildProcess, signal: NodeJS.Signals) {

@@ -8,6 +8,9 @@ const run = promisify(execFile)
 /** Prefix of every transient unit of ours. */
 export const unitPrefix = 'debvisor-dev-'
 
+/** The unit that shuts guests down; what it needs for that is stopped after it, and says so itself. */
+export const guestsUnit = `${unitPrefix}guests.service`
+
 /** True where systemd is process 1 (sd_booted(3)). */
 export const isBooted = (): boolean => existsSync('/run/systemd/system')
 
