@@ -6,12 +6,18 @@ import type { Reporter, TestCase, TestModule } from 'vitest/node'
 /** What one run of Vitest came to. */
 export interface TestCounts {
     passed: number
-    /** Full names; a file that could not be loaded and an error outside every test are one each. */
+    /** Full names with the first line of why; a file that could not be loaded and an error outside every test are one each. */
     failed: string[]
     skipped: { name: string; reason: string }[]
 }
 
 const nameOf = (test: TestCase) => `${test.module.relativeModuleId} > ${test.fullName}`
+
+const REASON_LENGTH = 200
+
+/** The first line of what was thrown: a log that is cut at its front still says why. */
+const whyOf = (errors: readonly { message: string }[] = []): string =>
+    errors[0] ? `: ${errors[0].message.split('\n')[0]!.slice(0, REASON_LENGTH)}` : ''
 
 /** What was thrown where no test could catch it, with the first line of its stack that is the project's own. */
 function strayName(thrown: unknown): string {
@@ -27,7 +33,7 @@ export function countTests(modules: readonly TestModule[], strayErrors: readonly
         for (const test of module.children.allTests()) {
             const result = test.result()
             if (result.state === 'passed') counts.passed++
-            else if (result.state === 'failed') counts.failed.push(nameOf(test))
+            else if (result.state === 'failed') counts.failed.push(nameOf(test) + whyOf(result.errors))
             else
                 counts.skipped.push({
                     name: nameOf(test),
@@ -36,7 +42,9 @@ export function countTests(modules: readonly TestModule[], strayErrors: readonly
         }
         const broken = [module, ...module.children.allSuites()].filter(one => one.errors().length > 0)
         for (const one of broken)
-            counts.failed.push(`${module.relativeModuleId} > ${'name' in one ? one.name : 'the file itself'}`)
+            counts.failed.push(
+                `${module.relativeModuleId} > ${'name' in one ? one.name : 'the file itself'}${whyOf(one.errors())}`,
+            )
     }
     counts.failed.push(...strayErrors.map(strayName))
     return counts

@@ -12,6 +12,8 @@ export interface Change {
     consent?: string
     /** Asked where nothing dies but somebody would mind, such as pulling a plug. */
     question?: string
+    /** What to tell when it is done, where the end of its task does not say all. */
+    done?(begun: Begun): string
 }
 
 /** With --dry-run and --check shows the plan; else asks what has to be asked, begins, follows, and says what is done. */
@@ -27,8 +29,9 @@ export async function carryOut(context: VerbContext, change: Change): Promise<Vi
         } else if (change.question) await context.confirm(change.question)
     } else if (change.question) await context.confirm(change.question)
     const begun = await change.call(false)
-    if (begun.task) await context.follow(begun.task)
-    return planView(context, begun)
+    const ended = begun.task === '' || (await context.follow(begun.task))
+    if (!ended || !change.done) return planView(context, begun)
+    return { kind: 'text', text: `${change.done(begun)}\n`, json: context.json(BegunSchema, begun) }
 }
 
 export interface AtOnce {

@@ -3,13 +3,14 @@ import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { type FileHandle, open, rename, rm, stat } from 'node:fs/promises'
 import { basename } from 'node:path'
+import { create } from '@bufbuild/protobuf'
 import { Fault } from '../../base/fault.ts'
 import { formatBytes } from '../../base/units.ts'
-import { carryOutAtOnce, said } from '../../capabilities/change.ts'
-import { placeOf, splitVolume } from '../../capabilities/image/cli-words.ts'
+import { carryOut, said } from '../../capabilities/change.ts'
+import { splitVolume } from '../../capabilities/image/cli-words.ts'
 import type { Verb, VerbContext, View } from '../../capabilities/verb.ts'
-import { ImageService } from '../../gen/proto/capabilities/image/image_pb.js'
-import { TaskService } from '../../gen/proto/capabilities/task/task_pb.js'
+import { type Begun, BegunSchema } from '../../gen/proto/capabilities/debvisor_pb.js'
+import { type BeginUploadResponse, ImageService } from '../../gen/proto/capabilities/image/image_pb.js'
 import type { Target } from './connect.ts'
 import { exchange } from './http.ts'
 import { interruptible } from './interrupt.ts'
@@ -152,34 +153,31 @@ async function upload(context: VerbContext, io: Io, target: Target): Promise<Vie
     const to = args.volume === undefined ? { pool: '', volume: basename(path) } : splitVolume(args.volume)
     const overwrite = options.overwrite !== undefined
     const images = context.client(ImageService)
-    // Without a question to ask or a plan to show the node's own checks are enough.
-    const place =
-        context.dryRun || overwrite ? await placeOf(images, to, { needBytes: facts.size, overwrite }) : undefined
-    return carryOutAtOnce(context, {
-        sentence: `Send ${path} (${formatBytes(facts.size)}) to ${place?.words}${place?.there ? ', in place of the volume that is there' : ''}`,
-        destroys: place?.there ? `volume:${place.words}` : undefined,
-        question: place?.there ? `This destroys volume:${place.words}.` : undefined,
-        typed: place?.words,
-        async work() {
+    const wish = {
+        pool: to.pool,
+        name: to.volume,
+        sizeBytes: BigInt(facts.size),
+        format: options.format ?? '',
+        keepAs: options['keep-as'] ?? '',
+        overwrite,
+    }
+    return carryOut(context, {
+        async call(dryRun) {
+            if (dryRun) return begunOf(await images.beginUpload({ ...wish, dryRun }))
             const sum = options['no-checksum'] ? '' : await sha256Of(io, path, facts.size)
-            const begun = await images.beginUpload({
-                pool: to.pool,
-                name: to.volume,
-                sizeBytes: BigInt(facts.size),
-                format: options.format ?? '',
-                keepAs: options['keep-as'] ?? '',
-                checksum: sum && `sha256:${sum}`,
-                overwrite,
-            })
+            const begun = await images.beginUpload({ ...wish, checksum: sum && `sha256:${sum}` })
             await sendOrCancel(context, begun, () =>
                 send(io, target, { path, name: to.volume, to: begun.path, sizeBytes: facts.size }),
             )
-            if (!(await context.follow(begun.task))) return { kind: 'text', text: '', json: { task: begun.task } }
-            const { task } = await context.client(TaskService).get({ id: begun.task })
-            return said(`${task?.onId} is there.`)
+            return begunOf(begun)
         },
+        consent: overwrite ? (args.volume ?? to.volume) : undefined,
+        done: ({ object }) => `${object} is there.`,
     })
 }
+
+/** An upload's beginning in the words of every other change. */
+const begunOf = ({ task, object, plan }: BeginUploadResponse): Begun => create(BegunSchema, { task, object, plan })
 
 /** What was sent of an upload that ends before its end is of no use: the node is told to forget it. */
 async function sendOrCancel(

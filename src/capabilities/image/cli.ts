@@ -185,6 +185,7 @@ export const imageVerbs: Verb[] = [
                         dryRun,
                     }),
                 consent: overwrite ? (args.volume ?? to.volume) : undefined,
+                done: ({ object }) => `${object} is there.`,
             })
         },
     },

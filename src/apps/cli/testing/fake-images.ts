@@ -30,8 +30,10 @@ export function fakeImages(router: ConnectRouter, calls: Calls): void {
             yield { item: { case: 'removedVolume' as const, value: 'default/taken.qcow2' } }
         },
         beginUpload(request) {
-            calls.push(['beginUpload', request])
-            return { upload: 'u-1', path: '/upload/u-1', task: request.name.startsWith('slow') ? 't-long' : 't-1' }
+            const answer = { ...making('beginUpload')(request), object: `${request.pool || 'default'}/${request.name}` }
+            if (request.dryRun) return answer
+            const task = request.name.startsWith('slow') ? 't-long' : 't-1'
+            return { ...answer, upload: 'u-1', path: '/upload/u-1', task }
         },
         cancelUpload(request) {
             calls.push(['cancelUpload', request])
