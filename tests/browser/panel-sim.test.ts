@@ -255,6 +255,29 @@ describe('machines', () => {
         })
     })
 
+    test('a machine that is off gets a boot order, a topology, room for memory, and loses its display', async () => {
+        await inside(async page => {
+            await page.goto(`${sim.url}/vms/${uuidOf('cache1')}/settings`)
+            await page.getByRole('button', { name: 'Advanced' }).click()
+            await page.locator('[data-field=bootOrder]').fill('network, vda')
+            await page.locator('[data-field=sockets]').fill('1')
+            await page.locator('[data-field=cores]').fill('2')
+            await page.locator('[data-field=hotplugMemory]').fill('much')
+            await page.locator('[data-field=vnc]').uncheck()
+            await page.locator('[data-action=save]').click()
+            expect(await page.locator('[data-field=hotplugMemory]').getAttribute('aria-invalid')).toBe('true')
+            await page.locator('[data-field=hotplugMemory]').fill('16G')
+            await page.locator('[data-action=save]').click()
+            await page.locator('[data-notice=success]').getByText('Saved').waitFor()
+            expect(sim.world.find('cache1')!.detail).toMatchObject({
+                bootOrder: ['network', 'vda'],
+                cpu: { sockets: 1, cores: 2 },
+                hotplugMemoryBytes: 16n << 30n,
+                vnc: false,
+            })
+        })
+    })
+
     test('two people change one machine: the second is told, and keeps what was typed', async () => {
         await inside(async page => {
             await page.goto(`${sim.url}/vms/${uuidOf('cache1')}/settings`)

@@ -80,6 +80,15 @@ const scenes: Scene[] = [
         before: page => menu(page, 'Actions for before-upgrade', 'revert'),
     },
     { name: 'vm-settings', path: `/vms/${web1}/settings`, ready: '[data-field=vcpus]' },
+    {
+        name: 'vm-settings-advanced',
+        path: `/vms/${web1}/settings`,
+        ready: '[data-field=vcpus]',
+        async before(page) {
+            await page.getByRole('button', { name: 'Advanced' }).click()
+            await page.locator('[data-field=serial]').scrollIntoViewIfNeeded()
+        },
+    },
     { name: 'vm-xml', path: `/vms/${web1}/xml`, ready: 'pre' },
     {
         name: 'vm-delete',

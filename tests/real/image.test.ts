@@ -499,7 +499,7 @@ test('a pool that cannot be read is said to be so, and hides no other', async ()
     life = await world.live({ libvirt: link, clock })
     const pools = (await life.rpc.listPools({})).pools
     expect(pools.map(p => [p.name, p.health, p.problem !== ''])).toEqual([
-        ['broken', 'away', true],
+        ['broken', 'unreadable', true],
         ['default', expect.stringMatching(/ok|low|full/), false],
     ])
     expect(names()).toContain('here.qcow2')

@@ -50,6 +50,7 @@ function details(context: VerbContext, pool: Pool): View {
         { label: 'Free', value: bytes(pool.availableBytes) },
         { label: 'Volumes', value: String(pool.volumes) },
         { label: 'Health', value: pool.health },
+        { label: 'Problem', value: pool.problem },
         { label: 'Autostart', value: pool.autostart ? 'yes' : 'no' },
         { label: 'Path', value: pool.path },
         { label: 'UUID', value: pool.uuid },

@@ -55,8 +55,9 @@ export interface Users {
     ofVolume(volume: Pick<VolumeEntry, 'pool' | 'name' | 'path'>): VolumeUser[]
 }
 
-/** Words for a pool's room: ok, low (under 10% free), full (under 2%), away. */
-export function healthOf(pool: PoolEntry): 'ok' | 'low' | 'full' | 'away' {
+/** Words for a pool's room: ok, low (under 10% free), full (under 2%); away where it is not started; unreadable. */
+export function healthOf(pool: PoolEntry): 'ok' | 'low' | 'full' | 'away' | 'unreadable' {
+    if (pool.problem) return 'unreadable'
     if (!pool.active) return 'away'
     const free = pool.capacityBytes > 0 ? pool.availableBytes / pool.capacityBytes : 1
     return free < 0.02 ? 'full' : free < 0.1 ? 'low' : 'ok'

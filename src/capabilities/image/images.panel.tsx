@@ -204,6 +204,7 @@ const healthColor: Record<string, 'green' | 'orange' | 'red' | 'grey'> = {
     low: 'orange',
     full: 'red',
     away: 'grey',
+    unreadable: 'red',
 }
 const healthWord = (health: string): string => (words.health as Record<string, string>)[health] ?? health
 
@@ -265,6 +266,7 @@ function PoolCard({ pool }: { pool: Pool }) {
                         text={fill(words.free, { free: bytes(pool.availableBytes), total: bytes(pool.capacityBytes) })}
                     />
                 )}
+                {pool.problem && <Quiet>{pool.problem}</Quiet>}
                 <Quiet>
                     {plural(words.volumeCount, pool.volumes)}
                     {pool.path && ` · ${pool.path}`}

@@ -20,7 +20,7 @@ export const words = catalogue('image', {
     filterPool: 'Filter by pool',
     filterPurpose: 'Filter by what it is',
     searchHint: 'Search by name',
-    health: { ok: 'Healthy', low: 'Nearly full', full: 'Full', away: 'Not started' },
+    health: { ok: 'Healthy', low: 'Nearly full', full: 'Full', away: 'Not started', unreadable: 'Cannot be read' },
     free: '{free} free of {total}',
     volumeCount: { one: '{count} volume', other: '{count} volumes' },
     emptyTitle: 'No image yet',

@@ -5,21 +5,13 @@ import { useState } from 'react'
 import { VmService } from '../../gen/proto/capabilities/vm/vm_pb.js'
 import { begun, notify } from '../act.panel.tsx'
 import { clientOf, type Trouble } from '../client.panel.tsx'
-import {
-    CheckField,
-    ChoiceField,
-    NumberField,
-    needSize,
-    SizeField,
-    sizeOf,
-    TextField,
-    troubleIn,
-} from '../fields.panel.tsx'
+import { CheckField, NumberField, needSize, SizeField, sizeOf, TextField, troubleIn } from '../fields.panel.tsx'
 import { bytes } from '../format.panel.tsx'
 import { useMay } from '../me.panel.tsx'
 import { TroubleNote } from '../parts.panel.tsx'
 import { common } from '../words.panel.tsx'
 import type { VmTabProps } from './detail.panel.tsx'
+import { Advanced } from './settings-advanced.panel.tsx'
 import { words } from './words.panel.tsx'
 
 const s = words.set
@@ -34,7 +26,16 @@ function valuesOf({ vm, detail }: VmTabProps) {
         maxVcpus: vm.maxVcpus || vm.vcpus,
         memory: bytes(vm.memoryBytes),
         maxMemory: bytes(vm.maxMemoryBytes || vm.memoryBytes),
-        cpuModel: detail.cpu?.model ?? '',
+        hotplugMemory: detail.hotplugMemoryBytes === 0n ? '' : bytes(detail.hotplugMemoryBytes),
+        cpu: {
+            model: detail.cpu?.model ?? '',
+            sockets: detail.cpu?.sockets ?? 0,
+            cores: detail.cpu?.cores ?? 0,
+            threads: detail.cpu?.threads ?? 0,
+        },
+        bootOrder: detail.bootOrder.join(', '),
+        serial: detail.serial,
+        vnc: detail.vnc,
         autostart: vm.autostart,
         startOrder: detail.startOrder,
         startDelay: detail.startDelaySeconds,
@@ -45,17 +46,10 @@ function valuesOf({ vm, detail }: VmTabProps) {
         agent: detail.guestAgent,
     }
 }
-type Values = ReturnType<typeof valuesOf>
+export type Values = ReturnType<typeof valuesOf>
 
-const sizeKeys = ['memory', 'maxMemory'] as const
-type SizeKey = (typeof sizeKeys)[number]
-
-const cpuWith = (detail: VmTabProps['detail'], model: string) => ({
-    model,
-    sockets: detail.cpu?.sockets ?? 0,
-    cores: detail.cpu?.cores ?? 0,
-    threads: detail.cpu?.threads ?? 0,
-})
+const sizeKeys = ['memory', 'maxMemory', 'hotplugMemory'] as const
+export type SizeKey = (typeof sizeKeys)[number]
 
 const listOf = (text: string): string[] => [...new Set(text.split(/[,\s]+/).filter(Boolean))]
 
@@ -85,12 +79,16 @@ export default function Settings(props: VmTabProps) {
     if (moved && !dirty && !busy) reload()
 
     const changed = <K extends keyof Values>(key: K): Values[K] | undefined =>
-        values[key] === base.values[key] ? undefined : values[key]
+        JSON.stringify(values[key]) === JSON.stringify(base.values[key]) ? undefined : values[key]
+    // Only the room for more memory may be none.
+    const none = (key: SizeKey): boolean => key === 'hotplugMemory' && values[key].trim() === ''
     const size = (key: SizeKey): bigint | undefined => {
         const text = changed(key)
-        return text === undefined ? undefined : needSize(text)
+        if (text === undefined) return undefined
+        return none(key) ? 0n : needSize(text)
     }
-    const noSize = (key: SizeKey): boolean => changed(key) !== undefined && sizeOf(values[key]) === undefined
+    const noSize = (key: SizeKey): boolean =>
+        changed(key) !== undefined && !none(key) && sizeOf(values[key]) === undefined
     const save = async (): Promise<void> => {
         const bad = sizeKeys.find(noSize)
         setRefused(bad)
@@ -108,7 +106,11 @@ export default function Settings(props: VmTabProps) {
                 maxVcpus: changed('maxVcpus'),
                 memoryBytes: size('memory'),
                 maxMemoryBytes: size('maxMemory'),
-                cpu: changed('cpuModel') === undefined ? undefined : cpuWith(detail, values.cpuModel),
+                hotplugMemoryBytes: size('hotplugMemory'),
+                cpu: changed('cpu'),
+                bootOrder: changed('bootOrder') === undefined ? undefined : { order: listOf(values.bootOrder) },
+                serial: changed('serial'),
+                vnc: changed('vnc'),
                 autostart: changed('autostart'),
                 startOrder: changed('startOrder'),
                 startDelaySeconds: changed('startDelay'),
@@ -197,52 +199,10 @@ export default function Settings(props: VmTabProps) {
                 </Group>
                 <ExpandableSection
                     toggleText={common.advanced}
-                    isExpanded={unfolded || refused === 'maxMemory'}
+                    isExpanded={unfolded || (refused !== undefined && refused !== 'memory')}
                     onToggle={(_e, yes) => setUnfolded(yes)}
                 >
-                    <div className="dv-form-groups">
-                        <NumberField
-                            name="maxVcpus"
-                            label={`${s.vcpus}: ${s.maxVcpus}`}
-                            value={values.maxVcpus}
-                            change={set('maxVcpus')}
-                            min={1}
-                        />
-                        <SizeField
-                            name="maxMemory"
-                            label={`${s.memory}: ${s.maxMemory}`}
-                            value={values.maxMemory}
-                            change={set('maxMemory')}
-                            error={refused === 'maxMemory' ? common.sizeHelp : undefined}
-                        />
-                        <TextField
-                            name="cpuModel"
-                            label={s.cpuModel}
-                            value={values.cpuModel}
-                            change={set('cpuModel')}
-                        />
-                        <TextField name="machine" label={s.machine} value={values.machine} change={set('machine')} />
-                        <ChoiceField
-                            name="firmware"
-                            label={s.firmware}
-                            value={values.firmware}
-                            change={set('firmware')}
-                            choices={[
-                                { value: 'bios', label: s.bios },
-                                { value: 'uefi', label: s.uefi },
-                            ]}
-                        />
-                        {values.firmware === 'uefi' && (
-                            <CheckField
-                                name="secureBoot"
-                                label={s.secureBoot}
-                                value={values.secureBoot}
-                                change={set('secureBoot')}
-                            />
-                        )}
-                        <CheckField name="tpm" label={s.tpm} value={values.tpm} change={set('tpm')} />
-                        <CheckField name="agent" label={s.agent} value={values.agent} change={set('agent')} />
-                    </div>
+                    <Advanced values={values} set={set} refused={refused} />
                 </ExpandableSection>
             </fieldset>
             {allowed && (

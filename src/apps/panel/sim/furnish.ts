@@ -27,7 +27,7 @@ function furnish(world: World): void {
                 uuid: uuid(),
                 name,
                 type: 'dir',
-                active: health !== 'away',
+                active: health !== 'away' && health !== 'unreadable',
                 autostart: true,
                 path: `/var/lib/debvisor/${name}`,
                 capacityBytes: total,
@@ -35,6 +35,7 @@ function furnish(world: World): void {
                 availableBytes: free,
                 volumes: 0,
                 health,
+                problem: health === 'unreadable' ? 'The folder does not answer' : '',
             }),
         )
     }
@@ -42,6 +43,7 @@ function furnish(world: World): void {
     if (!options.bare) {
         addPool('fast', 200n * GIB, 14n * GIB, 'low')
         addPool('archive', 0n, 0n, 'away')
+        addPool('nas', 0n, 0n, 'unreadable')
         addVolume('default', 'debian-13-genericcloud-amd64.qcow2', {
             capacityBytes: 3n * GIB,
             allocationBytes: GIB / 2n,

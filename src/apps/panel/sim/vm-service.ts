@@ -261,6 +261,11 @@ export function vmService(world: World, router: ConnectRouter): void {
             if (request.autostart !== undefined) vm.autostart = request.autostart
             if (request.memoryBytes !== undefined) vm.memoryBytes = request.memoryBytes
             if (request.vcpus !== undefined) vm.vcpus = request.vcpus
+            if (request.hotplugMemoryBytes !== undefined) one.detail.hotplugMemoryBytes = request.hotplugMemoryBytes
+            if (request.cpu) one.detail.cpu = request.cpu
+            if (request.bootOrder) one.detail.bootOrder = request.bootOrder.order
+            if (request.serial !== undefined) one.detail.serial = request.serial
+            if (request.vnc !== undefined) one.detail.vnc = request.vnc
             if (later) {
                 vm.pending = true
                 one.detail.pendingChanges = ['CPU or memory differ from what runs']

@@ -71,7 +71,7 @@ export declare type Pool = Message<"debvisor.image.v1.Pool"> & {
   volumes: number;
 
   /**
-   * ok, low (under 10% free), full (under 2%), away.
+   * ok, low (under 10% free), full (under 2%), away (not started), unreadable.
    *
    * @generated from field: string health = 11;
    */
