@@ -1,4 +1,4 @@
-// Writes docs/reference: the API from the protos and their comments, the command line from its verbs. `--check` compares.
+// Writes docs/reference: the API from the protos and their comments, the command line from its verbs, node.yaml from its schema. `--check` compares.
 import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -19,6 +19,7 @@ import { accessOf } from '../src/apps/rpcd/access.ts'
 import { services } from '../src/capabilities/table.node.ts'
 import { topics } from '../src/capabilities/table.verbs.ts'
 import type { Option, Verb } from '../src/capabilities/verb.ts'
+import { nodeYamlText } from './reference-node.ts'
 
 /** Comments by the path that protobuf's source info gives them. */
 function commentsOf(file: DescFile): Map<string, string> {
@@ -205,7 +206,11 @@ function cliText(): string {
     ].join('\n')
 }
 
-const pages = { 'docs/reference/api.md': apiText(), 'docs/reference/cli.md': cliText() }
+const pages = {
+    'docs/reference/api.md': apiText(),
+    'docs/reference/cli.md': cliText(),
+    'docs/reference/node-yaml.md': nodeYamlText(),
+}
 let stale = 0
 for (const [path, made] of Object.entries(pages)) {
     const text = `${made.replace(/\n{3,}/g, '\n\n').trimEnd()}\n`
