@@ -1,6 +1,7 @@
 // What a document can say, and what becomes of it: the sections of node.yaml, the resources, and the tools of their steps.
 import { z } from 'zod'
 import type { Check } from '../engine/document.ts'
+import type { HealthCheck } from '../engine/health.ts'
 import { kitOf } from '../engine/kit.ts'
 import type { Resource } from '../engine/resource.ts'
 import { sampleOf } from '../engine/sample.ts'
@@ -8,6 +9,7 @@ import type { Probe } from '../ports/ports.ts'
 import { cockpitResources } from './cockpit/resources.ts'
 import { cockpitSpec } from './cockpit/spec.ts'
 import { diskWords, fingerprintOf } from './disks/disk.ts'
+import { disksHealth } from './disks/health.ts'
 import { seeDisks } from './disks/observe.ts'
 import { dockerResources } from './docker/resources.ts'
 import { checkDocker, dockerSpec } from './docker/spec.ts'
@@ -20,11 +22,13 @@ import { checkFirewall, firewallSpec } from './firewall/spec.ts'
 import { monitoringResources } from './monitoring/resources.ts'
 import { monitoringSpec } from './monitoring/spec.ts'
 import { contains, formatAddress, overlaps, parseAddress, parseCidr } from './network/cidr.ts'
+import { nodeHealth } from './node/health.ts'
 import { nodeResources, nodeSample, nodeTools } from './node/resources.ts'
 import { checkNode, nodeSpec } from './node/spec.ts'
 import { notifyResources, notifyTools } from './notify/resources.ts'
 import { checkNotify, notifySpec } from './notify/spec.ts'
 import { checkStorage, storageSpec } from './storage/spec.ts'
+import { zfsHealth } from './storage/zfs/health.ts'
 import { zfsResources } from './storage/zfs/resources.ts'
 import { zfsTools } from './storage/zfs/zpool.ts'
 import { usersResources, usersTools } from './users/resources.ts'
@@ -119,6 +123,9 @@ export const kit = kitOf(
     [firewallGuard],
 )
 
+/** What may be wrong on a node and no plan can mend. */
+export const healthChecks: readonly HealthCheck[] = [nodeHealth, disksHealth, zfsHealth]
+
 /** A document for the machine that is looked at, with a comment above each key. */
 export async function sample(probe: Probe, profile: string): Promise<string> {
     return sampleOf(documentSchema, { profile, node: await nodeSample(probe) })
@@ -134,5 +141,5 @@ export const titles: Readonly<Record<string, string>> = {
     docker: 'Docker',
     cockpit: 'Cockpit',
     monitoring: 'Figures for Prometheus',
-    notify: 'Mail',
+    notify: 'What people are told',
 }

@@ -12,6 +12,7 @@ import { byteVerbs } from './bytes.ts'
 import { completionVerbs } from './completion.ts'
 import { type Target, targetFor, transportTo } from './connect.ts'
 import { follow, goesOn } from './follow.ts'
+import { healthVerbs } from './health.ts'
 import { CONSENT, confirm, type Io, readFile, secret } from './io.ts'
 import { loginVerbs } from './login.ts'
 import { type Parsed, program } from './parse.ts'
@@ -29,6 +30,7 @@ export function allVerbs(io: Io): readonly Verb[] {
         ...screenVerbs(io, target),
         ...loginVerbs(io, target),
         ...provisionVerbs(io),
+        ...healthVerbs(io),
         ...completionVerbs(() => all),
     ]
     return all

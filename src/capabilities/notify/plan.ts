@@ -41,49 +41,59 @@ export function mailBasics(mail: Mail): Basics {
     }
 }
 
-const TELLER = '/etc/systemd/system/debvisor-notify@.service'
+const UNIT = '/etc/systemd/system/debvisor-health'
 /** For services of all names; a file of the same name beside one service takes its place there. */
-const DROP_IN = '50-debvisor-notify.conf'
+const DROP_IN = '50-debvisor-health.conf'
 
-export type FailedUnitsWant = Pick<Mail, 'failedUnits'>
+const textOf = (...lines: string[]) => `${[MARK, ...lines].join('\n')}\n`
 
-/** systemd itself puts the name of what failed into the mail: no shell, and no program of ours that could fail as well. */
-export function failedUnitsBasics({ failedUnits }: FailedUnitsWant): Basics {
-    const text = (...lines: string[]) => (failedUnits ? `${[MARK, ...lines].join('\n')}\n` : undefined)
-    const what = 'mail about failed services'
+/** Looked at every ten minutes, and at once when a service fails. */
+export function healthBasics(): Basics {
+    const what = 'the look at what is wrong'
     return {
+        packages: ['smartmontools'],
         files: [
             {
-                ...{ path: TELLER, for: what },
-                content: text(
+                ...{ path: `${UNIT}.service`, for: what },
+                content: textOf(
+                    '[Unit]',
+                    'Description=Look at what is wrong on this node, and tell of it',
+                    // A service that fails again and again does not start it again and again: the timer comes anyway.
+                    ...['StartLimitIntervalSec=5min', 'StartLimitBurst=5', '', '[Service]', 'Type=oneshot'],
+                    ...['ExecStart=/usr/bin/debvisor node health --tell', 'TimeoutStartSec=5min'],
+                    // It ends with 2 when something is wrong; that is its answer, not a failure.
                     ...[
-                        '[Unit]',
-                        'Description=Mail that %i has failed',
-                        'StartLimitIntervalSec=1h',
-                        'StartLimitBurst=1',
+                        'SuccessExitStatus=2',
+                        'ReadWritePaths=-/var/lib/debvisor',
+                        'Nice=10',
+                        'IOSchedulingClass=idle',
                     ],
-                    ...['', '[Service]', 'Type=oneshot', 'ExecStart=/usr/sbin/sendmail root', 'StandardInput=data'],
-                    // The first line is the head of the mail; an empty line of its own would begin the text anew.
-                    'StandardInputText=Subject: %i has failed on %H\\n',
-                    'StandardInputText=The service %i has failed on %H. What it said: journalctl -u %i',
-                    'StandardInputText=Further failures of it within an hour are not told.',
+                    // Certificates of the site's own are trusted as everywhere else on the machine.
+                    'Environment=NODE_EXTRA_CA_CERTS=/etc/ssl/certs/ca-certificates.crt',
+                    ...['ProtectSystem=strict', 'ProtectHome=yes', 'PrivateTmp=yes', 'NoNewPrivileges=yes'],
+                ),
+            },
+            {
+                ...{ path: `${UNIT}.timer`, for: what },
+                content: textOf(
+                    ...['[Unit]', 'Description=Look at what is wrong on this node every ten minutes', '', '[Timer]'],
+                    ...['OnCalendar=*:0/10', 'RandomizedDelaySec=60', 'FixedRandomDelay=yes', ''],
+                    ...['[Install]', 'WantedBy=timers.target'],
                 ),
             },
             {
                 ...{ path: `/etc/systemd/system/service.d/${DROP_IN}`, for: what },
-                content: text('[Unit]', 'OnFailure=debvisor-notify@%n.service'),
+                content: textOf('[Unit]', 'OnFailure=debvisor-health.service'),
             },
-            {
-                // What tells of failures does not tell of its own: that would never end.
-                ...{ path: `${TELLER}.d/${DROP_IN}`, for: what },
-                content: text(),
-            },
+            // What tells of failures does not tell of its own: that would never end.
+            { path: `${UNIT}.service.d/${DROP_IN}`, content: textOf(), for: what },
         ],
+        units: [{ unit: 'debvisor-health.timer', enabled: true, active: true, reads: [`${UNIT}.timer`] }],
     }
 }
 
-/** No unit of its own is started here, so nothing else makes systemd read the files. */
-export function planFailedUnits(_: FailedUnitsWant, seen: { stale: boolean }): OwnPlan {
+/** Nothing else makes systemd read what stands beside all services. */
+export function planHealth(_: unknown, seen: { stale: boolean }): OwnPlan {
     if (!seen.stale) return { steps: [] }
     const say = 'Let systemd read its files again'
     return { steps: [{ do: 'run', say, tool: 'systemctl', args: ['daemon-reload'], deadlineMs: 60_000 }] }

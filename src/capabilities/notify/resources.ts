@@ -1,4 +1,4 @@
-// Mail of this machine for the engine. Whether a password is there is looked at; what it is, is not.
+// Mail and the look at what is wrong for the engine. Whether a password is there is looked at; what it is, is not.
 import type { Tool } from '../../engine/kit.ts'
 import { resource } from '../../engine/resource.ts'
 import * as plan from './plan.ts'
@@ -19,11 +19,11 @@ export const notifyResources = [
         },
         plan: plan.planMail,
     }),
-    resource<{ notify: NotifySpec }, plan.FailedUnitsWant, { stale: boolean }>({
-        ...{ name: 'notify.units', phases: ['image', 'boot'], needs: ['notify.mail'] },
-        // Without mail there is nobody to tell: what was there for it goes.
-        want: ({ notify }) => ({ failedUnits: notify.mail?.failedUnits ?? false }),
-        basics: plan.failedUnitsBasics,
+    resource<{ notify: NotifySpec }, object, { stale: boolean }>({
+        ...{ name: 'notify.health', phases: ['image', 'boot'] },
+        // Where nobody is told, the journal is.
+        want: () => ({}),
+        basics: plan.healthBasics,
         observe: async ({ phase, machine }) => {
             if (phase === 'image') return { stale: false }
             // Any service tells it: the drop-in is for all of them.
@@ -32,6 +32,6 @@ export const notifyResources = [
             const { stdout } = await machine.query({ argv, deadlineMs: 30_000 })
             return { stale: /^NeedDaemonReload=yes$/m.test(stdout) }
         },
-        plan: plan.planFailedUnits,
+        plan: plan.planHealth,
     }),
 ]

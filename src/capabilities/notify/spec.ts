@@ -1,4 +1,4 @@
-// The part of node.yaml about mail: the server that takes what this machine has to say, and who gets it.
+// The part of node.yaml about who is told when something is wrong: by mail, by a webhook.
 import { z } from 'zod'
 import type { Finding } from '../../base/finding.ts'
 import { secretRef } from '../../base/shapes.ts'
@@ -23,22 +23,38 @@ const mail = z.strictObject({
     password: secretRef.optional().describe('Where the password is kept.'),
     from: address.describe('Address of the sender.'),
     to: z.array(address).min(1, 'Name at least one address').describe('Who gets mail for root and the other accounts.'),
-    failedUnits: z
-        .boolean()
-        .default(true)
-        .describe('Whether a service that has failed is told by mail, once an hour at most.'),
+})
+
+const webhook = z.strictObject({
+    url: z
+        .union([z.url({ protocol: /^https?$/, error: 'Use an address that begins with https://' }), secretRef])
+        .describe('Where it is sent to; where the address itself is a secret, the file that holds it.'),
 })
 
 export const notifySpec = z
-    .strictObject({ mail: mail.optional().describe('Mail is handed to one server; none: this machine sends no mail.') })
-    .describe('How this machine tells people.')
+    .strictObject({
+        mail: mail.optional().describe('Mail is handed to one server; none: this machine sends no mail.'),
+        webhook: webhook
+            .optional()
+            .describe('JSON by POST, with a `text` that chat servers show; none: nothing is sent.'),
+    })
+    .describe('How people are told what is wrong on this machine.')
 
 export type NotifySpec = z.infer<typeof notifySpec>
 
 /** What a schema alone cannot say. */
-export function checkNotify({ notify: { mail: said } }: { notify: NotifySpec }): Finding[] {
-    if (!said) return []
-    const { user, password, security } = said
+export const checkNotify = ({ notify: { mail, webhook } }: { notify: NotifySpec }): Finding[] => [
+    ...(mail ? checkMail(mail) : []),
+    ...(typeof webhook?.url === 'string' && webhook.url.startsWith('http:') ? [readable] : []),
+]
+
+const readable: Finding = {
+    ...{ severity: 'warning', code: 'webhook-plain', at: 'notify.webhook.url' },
+    summary: 'What the webhook is told travels readable',
+    fix: 'Use https.',
+}
+
+function checkMail({ user, password, security }: NonNullable<NotifySpec['mail']>): Finding[] {
     const findings: Finding[] = []
     if ((user === undefined) !== (password === undefined)) {
         findings.push({

@@ -5,6 +5,7 @@ import type { Agreed } from '../../../engine/plan.ts'
 import type { OwnPlan } from '../../../engine/resource.ts'
 import type { Step } from '../../../engine/step.ts'
 import type { ZfsSpec } from '../spec.ts'
+import { poolFindings } from './health.ts'
 import { createArgs, type Dataset, type Importable, type Pool } from './zpool.ts'
 
 /** A disk as this family needs to know it; capability `disks` tells. */
@@ -33,7 +34,6 @@ export interface PoolSeen {
     module: boolean
 }
 
-const FULL_PERCENT = 85
 const CREATE_MS = 300_000
 
 export const recordOf = (pool: string): string => `/var/lib/debvisor/storage/zfs-${pool}.json`
@@ -98,7 +98,10 @@ export function planMemory(spec: ZfsSpec, seen: MemorySeen): OwnPlan {
 export function planPool(spec: ZfsSpec, seen: PoolSeen, agreed: Agreed): OwnPlan {
     const pool = seen.pools.find(one => one.name === spec.pool)
     if (pool) {
-        return { steps: [...recordSteps(spec, seen), ...datasetSteps(spec, seen.datasets)], findings: healthOf(pool) }
+        return {
+            steps: [...recordSteps(spec, seen), ...datasetSteps(spec, seen.datasets)],
+            findings: poolFindings(pool),
+        }
     }
     const importable = seen.importable.find(one => one.name === spec.pool)
     const ours =
@@ -272,36 +275,6 @@ export function scrubBasics(spec: ZfsSpec): Basics {
         ],
         units: [{ unit: 'zfs-scrub-weekly.timer', enabled: true, active: true, reads: [`${SCRUB}.timer`] }],
     }
-}
-
-function healthOf({ name, health, fullPercent }: Pool): Finding[] {
-    const findings: Finding[] = []
-    const at = 'storage.zfs.pool'
-    if (health !== 'ONLINE') {
-        findings.push({
-            ...{
-                severity: 'warning',
-                code: 'pool-health',
-                at,
-                summary: 'A pool is not whole',
-                detail: `${name} is ${health}`,
-            },
-            fix: `Look at it: zpool status -v ${name}. Replace the disk that failed.`,
-        })
-    }
-    if (fullPercent >= FULL_PERCENT) {
-        findings.push({
-            ...{
-                severity: 'warning',
-                code: 'pool-full',
-                at,
-                summary: 'A pool is nearly full',
-                detail: `${name}: ${fullPercent}%`,
-            },
-            fix: 'Delete what is not needed, or add disks. ZFS becomes slow when it is full.',
-        })
-    }
-    return findings
 }
 
 const foreign = (pool: string, { state }: Importable): Finding => ({

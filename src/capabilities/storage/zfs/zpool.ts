@@ -26,6 +26,13 @@ export const parsePools = (stdout: string): Pool[] =>
         fullPercent: Number(capacity) || 0,
     }))
 
+/** Only pools with trouble, errors that were counted included; else one line that says that there are none. */
+export const showTrouble: [string, ...string[]] = ['/usr/sbin/zpool', 'status', '-x']
+
+/** Their names. */
+export const parseTrouble = (stdout: string): string[] =>
+    [...stdout.matchAll(/^ *pool: (\S+)$/gm)].map(([, name]) => name!)
+
 export interface Dataset {
     name: string
     mountpoint: string
