@@ -6,18 +6,23 @@ import type { Reporter, TestCase, TestModule } from 'vitest/node'
 /** What one run of Vitest came to. */
 export interface TestCounts {
     passed: number
-    /** Full names with the first line of why; a file that could not be loaded and an error outside every test are one each. */
+    /** Full names, each with why; a file that could not be loaded and an error outside every test are one each. */
     failed: string[]
     skipped: { name: string; reason: string }[]
 }
 
 const nameOf = (test: TestCase) => `${test.module.relativeModuleId} > ${test.fullName}`
 
-const REASON_LENGTH = 200
+const REASON_LENGTH = 600
 
-/** The first line of what was thrown: a log that is cut at its front still says why. */
-const whyOf = (errors: readonly { message: string }[] = []): string =>
-    errors[0] ? `: ${errors[0].message.split('\n')[0]!.slice(0, REASON_LENGTH)}` : ''
+/** What was thrown, in one line: a log that is cut at its front still says why. */
+function whyOf(errors: readonly { message: string }[] = []): string {
+    const text = (errors[0]?.message ?? '').replace(/\s+/g, ' ')
+    return (
+        text &&
+        `: ${text.length > REASON_LENGTH ? `${text.slice(0, REASON_LENGTH / 2)} … ${text.slice(-REASON_LENGTH / 2)}` : text}`
+    )
+}
 
 /** What was thrown where no test could catch it, with the first line of its stack that is the project's own. */
 function strayName(thrown: unknown): string {

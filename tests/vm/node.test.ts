@@ -123,6 +123,26 @@ describe('a node by its document', () => {
     )
 
     it(
+        'tells a webhook of a service that fails, at once, and when it is over',
+        async () => {
+            const listener = `require("http").createServer((q,a)=>{let b="";q.on("data",c=>b+=c);q.on("end",()=>{require("fs").appendFileSync("/run/told",b+"\\n");a.end()})}).listen(9999,"127.0.0.1")`
+            await vm.must(`systemd-run -q --unit=listener node -e '${listener}'`)
+            await vm.must(`printf 'notify:\n  webhook:\n    url: http://127.0.0.1:9999/\n' >> ${DOCUMENT}`)
+            expect((await debvisor('node apply --yes')).code).toBe(0)
+            await vm.must('debvisor notify test && grep -q "This is a test" /run/told')
+            await vm.must('systemd-run -q --unit=broken false')
+            await vm.must('until grep -q broken.service /run/told; do sleep 0.5; done', 3 * MINUTE_MS)
+            const { code, out } = await debvisor('node health')
+            expect(code).toBe(2)
+            expect(out).toContain('A service has failed: broken.service')
+            await vm.must('systemctl reset-failed broken && systemctl start debvisor-health')
+            const told = await vm.must('grep -c "over: " /run/told; grep -c "A service has failed: broken" /run/told')
+            expect(told).toBe('1\n2\n')
+        },
+        10 * MINUTE_MS,
+    )
+
+    it(
         'takes an apply back: files and document, no pool',
         async () => {
             await vm.must(`sed -i 's/# journalMaxSize: 1G/journalMaxSize: 2G/' ${DOCUMENT}`)

@@ -24,8 +24,9 @@ export const tasks = live<WatchResponse, Task>({
         if (!task) return
         const before = draft.get(task.id)
         draft.put(task.id, task)
-        if (task.state !== State.RUNNING && before?.state !== task.state && !existing)
-            for (const listener of [...settled]) listener(task)
+        // One that ended while the connection was away is told as existing, and ended all the same.
+        const isNews = before ? before.state !== task.state : !existing
+        if (task.state !== State.RUNNING && isNews) for (const listener of [...settled]) listener(task)
         if (task.state === State.RUNNING || !begunHere.has(task.id)) return
         begunHere.delete(task.id)
         if (task.problem && (task.state === State.FAILED || task.state === State.INTERRUPTED)) {

@@ -26,6 +26,7 @@ export function lineOf(entry: VmEntry): Vm {
         networks: [...entry.networks],
         cpu: entry.cpu,
         owner: entry.owner,
+        changes: entry.changes,
     })
 }
 

@@ -129,6 +129,21 @@ test('a watcher gets what there is, then changes; several of one VM as the last;
     expect((await waiting).done).toBe(true)
 })
 
+test('load alone is no change; what the line does not show is one, also together with load', () => {
+    const changes = () => store.reading.line(store.resolve('vm1')).changes
+    const load = (cpu: number, vcpus?: number) => store.reading.note(new Map([[uuid(1), { cpu, vcpus }]]))
+    store.put(vm(1, { active: true }))
+    const first = changes()
+    load(0.5)
+    store.put({ ...store.resolve('vm1') })
+    expect(changes()).toBe(first)
+    store.put({ ...store.resolve('vm1'), revision: 'other' })
+    load(0.7)
+    expect(changes()).toBe(first + 1)
+    load(0.7, 4)
+    expect(changes()).toBe(first + 2)
+})
+
 test('waiting for a state ends when it holds, at the deadline, or when it is cancelled', async () => {
     store.put(vm(1, { active: true }))
     const stopped = (entry: VmEntry | undefined) => !entry?.active

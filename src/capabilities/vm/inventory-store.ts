@@ -87,9 +87,12 @@ export function createStore(clock: Clock): Store {
         }
     }
 
-    function put(entry: VmEntry): void {
-        const old = entries.get(entry.uuid)
-        if (old && sameEntry(old, entry)) return
+    function put(given: VmEntry, isLoad = false): void {
+        const old = entries.get(given.uuid)
+        const changes = old?.changes ?? 0
+        const same = { ...given, changes }
+        if (old && sameEntry(old, same)) return
+        const entry = isLoad ? same : { ...given, changes: changes + 1 }
         if (!old || !sameTexts(old.paths, entry.paths)) users = undefined
         macs = undefined
         change(() => {
@@ -284,12 +287,8 @@ export function createStore(clock: Clock): Store {
                     if (!entry?.active) continue
                     // A list need not flicker for every thousandth.
                     const rounded = Math.round(cpu * 100) / 100
-                    put({
-                        ...entry,
-                        cpu: rounded,
-                        vcpus: vcpus ?? entry.vcpus,
-                        memoryBytes: memoryBytes ?? entry.memoryBytes,
-                    })
+                    const now = { vcpus: vcpus ?? entry.vcpus, memoryBytes: memoryBytes ?? entry.memoryBytes }
+                    put({ ...entry, ...now, cpu: rounded }, now.vcpus === entry.vcpus)
                 }
             },
         },

@@ -58,6 +58,8 @@ export interface VmEntry {
     readonly agentConnected: boolean
     /** Last figure: share of its vCPUs that is busy, 0 to 1. */
     readonly cpu: number
+    /** How often more than the figures has changed; the store counts. */
+    readonly changes?: number
     /** `pool/volume` of the cloud-init seed; empty where there is none. */
     readonly seed: string
 }

@@ -1,7 +1,6 @@
 // The live list of virtual machines, and how one state looks.
-import { equals } from '@bufbuild/protobuf'
 import { Label } from '@patternfly/react-core'
-import { State, type Vm, VmSchema, VmService, type WatchResponse } from '../../gen/proto/capabilities/vm/vm_pb.js'
+import { State, type Vm, VmService, type WatchResponse } from '../../gen/proto/capabilities/vm/vm_pb.js'
 import { clientOf } from '../client.panel.tsx'
 import { live } from '../live.panel.tsx'
 import { stateWord } from './words.panel.tsx'
@@ -14,8 +13,7 @@ export function onTouched(listener: (uuid: string) => void): () => void {
     return () => touched.delete(listener)
 }
 
-const onlyLoad = (before: Vm | undefined, now: Vm): boolean =>
-    before !== undefined && before.cpu !== now.cpu && equals(VmSchema, { ...before, cpu: now.cpu }, now)
+const onlyLoad = (before: Vm | undefined, now: Vm): boolean => before?.changes === now.changes
 
 /** Every VM the person may see, by UUID, as libvirt has it now. */
 export const vms = live<WatchResponse, Vm>({

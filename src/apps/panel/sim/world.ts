@@ -168,6 +168,7 @@ export function createWorld(options: WorldOptions) {
     function touch(one: SimVm): void {
         one.revision++
         one.detail.revision = String(one.revision)
+        one.detail.vm!.changes = one.revision
         say({ kind: 'vm', key: one.detail.vm!.uuid })
     }
 

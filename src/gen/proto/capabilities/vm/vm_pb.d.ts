@@ -126,6 +126,13 @@ export declare type Vm = Message<"debvisor.vm.v1.Vm"> & {
    * @generated from field: string owner = 19;
    */
   owner: string;
+
+  /**
+   * Another number than before whenever more has changed than the load, be it seen in this line or not.
+   *
+   * @generated from field: uint32 changes = 20;
+   */
+  changes: number;
 };
 
 /**
