@@ -19,18 +19,21 @@ export interface Change {
 /** With --dry-run and --check shows the plan; else asks what has to be asked, begins, follows, and says what is done. */
 export async function carryOut(context: VerbContext, change: Change): Promise<View> {
     if (context.dryRun) return planView(context, await change.call(true))
+    let isShown = false
     if (change.consent !== undefined) {
         const preview = await change.call(true)
         const lost = lostBy(preview)
         if (lost.length > 0) {
             context.show(planView(context, preview))
+            isShown = true
             await context.confirm(`This destroys ${lost.join(', ')}.`, change.consent)
             await checkStill(change, lost)
         } else if (change.question) await context.confirm(change.question)
     } else if (change.question) await context.confirm(change.question)
     const begun = await change.call(false)
     const ended = begun.task === '' || (await context.follow(begun.task))
-    if (!ended || !change.done) return planView(context, begun)
+    // What was read before the consent is not said again.
+    if (!ended || !change.done) return { ...planView(context, begun), ...(isShown ? { findings: [] } : {}) }
     return { kind: 'text', text: `${change.done(begun)}\n`, json: context.json(BegunSchema, begun) }
 }
 

@@ -159,8 +159,11 @@ function report(fault: Fault, io: Io, look: Look, thrown: unknown, verbose: bool
         return
     }
     const where = fault.at && fault.at !== CONSENT ? `${fault.at}: ` : ''
-    io.stderr.write(`${harmless(`${where}${fault.summary}${fault.detail ? `: ${fault.detail}` : ''}`)}\n`)
-    if (fault.findings.length > 1) for (const f of fault.findings) io.stderr.write(`${finding(f, look)}\n`)
+    // Several findings say all that the detail strings together.
+    if (fault.findings.length > 1) {
+        io.stderr.write(`${harmless(fault.summary)}:\n`)
+        for (const f of fault.findings) io.stderr.write(`${finding(f, look)}\n`)
+    } else io.stderr.write(`${harmless(`${where}${fault.summary}${fault.detail ? `: ${fault.detail}` : ''}`)}\n`)
     if (fault.fix) io.stderr.write(`${harmless(fault.fix)}\n`)
     if (verbose && thrown instanceof Error) io.stderr.write(`${thrown.stack}\n`)
 }

@@ -28,10 +28,14 @@ export const STATES: Record<State, string> = {
     [State.SLEEPING]: 'sleeping',
 }
 
-const cpuWords = (cpu: Cpu | undefined) =>
-    [cpu?.model, cpu?.sockets ? `${cpu.sockets} sockets of ${cpu.cores} cores with ${cpu.threads} threads each` : '']
-        .filter(Boolean)
-        .join(', ')
+const counted = (count: number, one: string) => `${count} ${one}${count === 1 ? '' : 's'}`
+
+function cpuWords(cpu: Cpu | undefined): string {
+    const { model = '', sockets = 0, cores = 0, threads = 0 } = cpu ?? {}
+    const threaded = threads > 1 ? ` with ${threads} threads each` : ''
+    const topology = sockets > 0 ? `${counted(sockets, 'socket')} of ${counted(cores, 'core')}${threaded}` : ''
+    return [model, topology].filter(Boolean).join(', ')
+}
 
 const limitWords = (limits: IoLimits | undefined) =>
     limits === undefined
