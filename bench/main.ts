@@ -7,6 +7,7 @@ const benches: Record<string, () => Promise<Result>> = {
     create: async () => (await import('./create.ts')).create(),
     latency: async () => (await import('./latency.ts')).latency(),
     idle: async () => (await import('./idle.ts')).idle(),
+    plan: async () => (await import('./plan.ts')).plan(),
 }
 
 const asked = process.argv.slice(2)
