@@ -79,20 +79,23 @@ export function createConfigure(deps: ConfigureDeps): Capability {
         task.signal.addEventListener('abort', onAbort)
         let after = 0
         let awayTicks: number | undefined
+        let end: ApplyEvent | undefined
         try {
-            while (!quit.signal.aborted) {
+            while (!quit.signal.aborted && !end) {
                 try {
                     for await (const { event } of root.watchApply({ apply, after }, { signal: quit.signal })) {
                         if (!event) continue
                         awayTicks = undefined
                         after = Math.max(after, event.number)
-                        if (event.kind === 'end') return ended(event, task)
-                        tell(event, task)
+                        if (event.kind === 'end') end = event
+                        else tell(event, task)
                     }
                 } catch (thrown) {
+                    // The connection broke: the apply does not care, and is found again.
                     const sent = sentFault(thrown)
                     if (sent) throw sent
                 }
+                if (end) return ended(end, task)
                 awayTicks ??= clock.ticks()
                 if (clock.ticks() - awayTicks > AWAY_MS) throw lost()
                 await new Promise<void>(resolve => clock.after(RETRY_MS, resolve))
@@ -153,6 +156,7 @@ function ended({ state, problem }: ApplyEvent, task: RunningTask): void {
     task.say(`It ended: ${state}`)
     if (state === 'done') return
     if (problem) throw faultOfProblem(problem)
+    if (state === 'cancelled') throw new Fault('cancelled', { summary: 'The apply was cancelled' })
     if (state === 'interrupted') {
         throw new Fault('unknown', {
             summary: 'The root service ended while it changed the node',
