@@ -20,7 +20,7 @@ import { ApplyDialog } from './apply-dialog.panel.tsx'
 import { words } from './configuration-words.panel.tsx'
 import { DocumentPlanView, FindingNotes } from './document-plan.panel.tsx'
 import type { EditorHandle } from './editor.panel.tsx'
-import type { Schema } from './yaml.panel.tsx'
+import type { Schema } from './yaml-place.ts'
 
 const api = clientOf(ProvisionService)
 const DocumentEditor = lazy(() => import('./editor.panel.tsx'))

@@ -11,7 +11,7 @@ import { tags } from '@lezer/highlight'
 import { useEffect, useRef } from 'react'
 import type { LineFinding } from '../../gen/proto/capabilities/node/provision_pb.js'
 import { words } from './configuration-words.panel.tsx'
-import { choicesAt, placeAt, type Schema } from './yaml.panel.tsx'
+import { choicesAt, placeAt, type Schema } from './yaml-place.ts'
 
 const colour = (name: string) => `var(--pf-t--global--${name})`
 

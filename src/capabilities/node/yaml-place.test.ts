@@ -1,6 +1,6 @@
 // What completion offers at a cursor, also where the text is only half there.
 import { describe, expect, it } from 'vitest'
-import { choicesAt, placeAt, type Schema } from './yaml.panel.tsx'
+import { choicesAt, placeAt, type Schema } from './yaml-place.ts'
 
 const schema: Schema = {
     properties: {
