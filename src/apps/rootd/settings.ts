@@ -14,7 +14,7 @@ export interface Settings {
 }
 
 const OPTIONS = {
-    socket: { type: 'string', default: '/run/debvisor/rootd.sock' },
+    socket: { type: 'string', default: '/run/debvisor-rootd.sock' },
     group: { type: 'string', default: 'debvisor-rpc' },
     state: { type: 'string', default: '/var/lib/debvisor' },
     root: { type: 'string', default: '' },

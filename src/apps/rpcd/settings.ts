@@ -30,7 +30,7 @@ const OPTIONS = {
     listen: { type: 'string', default: '127.0.0.1:8443' },
     socket: { type: 'string', default: '/run/debvisor/rpcd.sock' },
     libvirt: { type: 'string', default: '/run/libvirt/libvirt-sock' },
-    rootd: { type: 'string', default: '/run/debvisor/rootd.sock' },
+    rootd: { type: 'string', default: '/run/debvisor-rootd.sock' },
     etcd: { type: 'string', multiple: true, default: ['https://127.0.0.1:12379'] as string[] },
     'etcd-ca': { type: 'string' },
     'etcd-cert': { type: 'string' },
