@@ -363,6 +363,7 @@ describe('manners', () => {
         '/images',
         '/networks',
         '/node',
+        '/node/configuration',
         '/tasks',
         '/audit',
         '/users',
