@@ -64,12 +64,12 @@ describe('the editor', () => {
         onPage(async page => {
             await add(page, '  upd')
             await page.keyboard.press('Control+Space')
-            await page.locator('.cm-tooltip-autocomplete').getByText('updates').waitFor()
+            await page.locator('.cm-tooltip-autocomplete li[aria-selected]').getByText('updates').waitFor()
             await page.locator('.cm-completionInfo').getByText('What is installed by itself.').waitFor()
-            await page.keyboard.press('Enter')
+            await page.locator('.cm-tooltip-autocomplete').getByText('updates').click()
+            await eventually(() => editor(page).textContent()).toContain('  updates: ')
             await page.keyboard.press('Control+Space')
-            await page.locator('.cm-tooltip-autocomplete').getByText('security').waitFor()
-            await page.keyboard.press('Enter')
+            await page.locator('.cm-tooltip-autocomplete').getByText('security').click()
             await eventually(() => editor(page).textContent()).toContain('  updates: security')
         }))
 
@@ -161,7 +161,7 @@ test('a plan that is another one by now is not done', () =>
         await onPage(applyFirst)
         await submit(page).click()
         await page.getByText('The plan is another one by now').waitFor()
-        await eventually(() => page.locator('[data-events]').count()).toBe(0)
+        await eventually(() => page.locator('[data-apply]').count()).toBe(1)
     }))
 
 test('it is stopped, and taken back', () =>
@@ -178,7 +178,10 @@ test('it is stopped, and taken back', () =>
         await page.locator('[data-action=rollback]').click()
         // The password is still good.
         await page.getByText(/You have confirmed with your password until/).waitFor()
-        await page.keyboard.press('Escape')
+        await page.getByText('Write /etc/hostname (as it was before)').waitFor()
+        await submit(page).click()
+        await isDone(page)
+        await eventually(() => page.locator('[data-apply]').count()).toBe(2)
     }))
 
 test('drift is shown, and looked at again', () =>
@@ -218,13 +221,15 @@ test.each(['light', 'dark'] as const)('axe finds nothing serious in any state of
         async page => {
             const found: string[] = []
             const check = async (state: string) => {
+                // What fades in has other colours until it is there.
+                await page.evaluate(() => Promise.allSettled(document.getAnimations().map(one => one.finished)))
                 await page.evaluate(axe.source)
                 const { violations } = await page.evaluate(() =>
                     (window as unknown as { axe: typeof axe }).axe.run({ resultTypes: ['violations'] }),
                 )
                 for (const { id, impact, nodes } of violations)
                     if (impact === 'serious' || impact === 'critical')
-                        found.push(`${state}: ${id}: ${nodes[0]?.html.slice(0, 200)}`)
+                        found.push(`${state}: ${id}: ${nodes[0]?.html.slice(0, 200)}: ${nodes[0]?.any[0]?.message}`)
             }
             await page.getByText('No mistakes found.').waitFor()
             await check('as it stands')
@@ -241,8 +246,7 @@ test.each(['light', 'dark'] as const)('axe finds nothing serious in any state of
             await page.locator('[data-action=discard]').click()
             await add(page, `${DISK}`)
             await plan(page)
-            for (const fold of await page.getByRole('button', { name: 'Show the change of the file' }).all())
-                await fold.click()
+            await page.getByRole('button', { name: 'Show the change of the file' }).first().click()
             await check('plan')
             await page.locator('[data-action=apply]').click()
             await page.locator('[data-field=password]').fill(PASSWORD)

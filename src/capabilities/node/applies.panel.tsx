@@ -149,7 +149,7 @@ export function Applies(props: { applies: readonly AppliedRecord[]; begun: (appl
                                 variant="link"
                                 isInline
                                 className="dv-left"
-                                aria-label={`${words.details}: ${exactMoment(one.started)}`}
+                                aria-label={`${words.details}: ${moment(one.started)}`}
                                 onClick={() => openDialog(close => <ApplyDialog record={one} close={close} />)}
                             >
                                 {moment(one.started)}

@@ -85,6 +85,8 @@ function Inside() {
                 moved={() => void showPlan()}
                 begun={(apply, task) => {
                     setPlan(undefined)
+                    // It is the node's document from here on; asked for again, it says the same.
+                    queries.setQueryData(['node', 'document'], { ...standing.data, exists: true, text: of.of })
                     setText(undefined)
                     setRunning({ apply, task })
                     again()

@@ -5,7 +5,7 @@ import { defaultKeymap, history, historyKeymap } from '@codemirror/commands'
 import { yaml } from '@codemirror/lang-yaml'
 import { HighlightStyle, indentUnit, syntaxHighlighting } from '@codemirror/language'
 import { type Diagnostic, lintGutter, lintKeymap, setDiagnostics } from '@codemirror/lint'
-import { EditorState } from '@codemirror/state'
+import { EditorState, Transaction } from '@codemirror/state'
 import { EditorView, highlightActiveLine, keymap, lineNumbers } from '@codemirror/view'
 import { tags } from '@lezer/highlight'
 import { useEffect, useRef } from 'react'
@@ -50,7 +50,7 @@ const look = EditorView.theme({
         color: colour('text--color--on-brand--default'),
         backgroundColor: colour('color--brand--default'),
     },
-    '.cm-completionDetail': { fontStyle: 'normal', opacity: '0.75', marginInlineStart: '1em' },
+    '.cm-completionDetail': { fontStyle: 'normal', marginInlineStart: '1em' },
     '.cm-tooltip.cm-completionInfo': {
         padding: '6px 10px',
         maxWidth: '32em',
@@ -109,8 +109,12 @@ export default function DocumentEditor(props: {
                     // Tab goes on to the next field, as everywhere.
                     keymap.of([...completionKeymap, ...historyKeymap, ...lintKeymap, ...defaultKeymap]),
                     EditorView.contentAttributes.of({ 'aria-label': words.editor, spellcheck: 'false' }),
+                    EditorView.domEventHandlers({ beforeinput: replaceSelection }),
                     EditorView.updateListener.of(update => {
-                        if (update.docChanged) now.current.change(update.state.doc.toString())
+                        const typed = update.transactions.some(
+                            one => one.docChanged && !one.annotation(Transaction.remote),
+                        )
+                        if (typed) now.current.change(update.state.doc.toString())
                     }),
                 ],
             }),
@@ -138,7 +142,10 @@ export default function DocumentEditor(props: {
     useEffect(() => {
         const made = view.current
         if (!made || made.state.doc.toString() === text) return
-        made.dispatch({ changes: { from: 0, to: made.state.doc.length, insert: text } })
+        made.dispatch({
+            changes: { from: 0, to: made.state.doc.length, insert: text },
+            annotations: Transaction.remote.of(true),
+        })
     }, [text])
 
     useEffect(() => {
@@ -147,6 +154,18 @@ export default function DocumentEditor(props: {
     }, [findings])
 
     return <div ref={host} data-editor="document" />
+}
+
+/**
+ * What is typed over a selection is put in here: Chromium would keep the look of what goes by an inline style, which the
+ * content security policy blocks, with a complaint.
+ */
+function replaceSelection(event: InputEvent, view: EditorView): boolean {
+    const { state } = view
+    if (event.inputType !== 'insertText' || !event.data || state.selection.main.empty || view.composing) return false
+    event.preventDefault()
+    view.dispatch(state.replaceSelection(event.data), { userEvent: 'input.type', scrollIntoView: true })
+    return true
 }
 
 function diagnosticsOf(state: EditorState, findings: readonly LineFinding[]): Diagnostic[] {

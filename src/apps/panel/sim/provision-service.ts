@@ -190,6 +190,14 @@ export function provisionService(world: World, router: ConnectRouter): void {
         return { task: task.id, object: id }
     }
 
+    /** What comes back: at least the file that every first apply replaces. */
+    const rollbackOf = (id: string) => {
+        const before = applies[applies.indexOf(find(id)) + 1]?.document ?? ''
+        const step = { kind: 'write', say: 'Write /etc/hostname (as it was before)', diff: '-node1\n+debian' }
+        const groups = [create(PlanGroupSchema, { resource: 'rollback', title: 'rollback', steps: [step] } as never)]
+        return { before, plan: create(DocumentPlanSchema, { hash: `back to ${id}`, groups, summary: '1 step.' }) }
+    }
+
     const needToken = (token: string) => {
         if (tokens.has(token)) return
         refuse(Code.PermissionDenied, {
@@ -257,15 +265,13 @@ export function provisionService(world: World, router: ConnectRouter): void {
         listApplies: () => ({ applies: applies.map(one => one.record) }),
         getApply: ({ apply }) => find(apply),
         planRollback({ apply }) {
-            const found = find(apply)
-            const before = applies[applies.indexOf(found) + 1]?.document ?? ''
-            return { apply, document: before, plan: planOf(before, []) }
+            const { before, plan } = rollbackOf(apply)
+            return { apply, document: before, plan }
         },
         rollback(request, context) {
             needToken(request.confirmationToken)
-            const found = find(request.apply)
-            const before = applies[applies.indexOf(found) + 1]?.document ?? ''
-            return begin(userOf(context), before, planOf(before, []))
+            const { before, plan } = rollbackOf(request.apply)
+            return begin(userOf(context), before, plan)
         },
     })
 }
