@@ -67,7 +67,7 @@ export const words = catalogue('configuration', {
     driftUnknown: 'Could not be seen',
     driftOld: 'not looked at since the last change',
     lookAgain: 'Look again',
-    lookedAt: 'Looked at {when}',
+    lookedAt: 'Looked {when}',
     driftTitle: 'What differs',
     driftFix: 'Show the plan and apply it to mend this; or change the document, if the machine is right.',
     history: 'History',

@@ -54,6 +54,16 @@ function Inside() {
     const written = standing.data?.text ?? ''
     const shown = text ?? written
 
+    // What was asked for may stand below the editor, or above it.
+    const shownPlan = useRef<HTMLDivElement>(null)
+    const shownApply = useRef<HTMLDivElement>(null)
+    useEffect(() => {
+        if (plan) shownPlan.current?.scrollIntoView({ block: 'start' })
+    }, [plan])
+    useEffect(() => {
+        if (running.apply) shownApply.current?.scrollIntoView({ block: 'start' })
+    }, [running.apply])
+
     // An apply that somebody else began, or this window before it was loaded anew.
     const last = status.data?.last
     useEffect(() => {
@@ -115,6 +125,7 @@ function Inside() {
             </PageHead>
             <PageBody>
                 <Differs verified={status.data?.verified} />
+                <div ref={shownApply} />
                 {running.apply !== '' && (
                     <Section
                         title={over ? words.applied : words.applying}
@@ -175,6 +186,7 @@ function Inside() {
                         <Edit text={shown} change={setText} />
                     </Section>
                 )}
+                <div ref={shownPlan} />
                 {failure && <TroubleNote trouble={failure} />}
                 {current && (
                     <Section

@@ -29,8 +29,8 @@ const look = EditorView.theme({
         fontFamily: colour('font--family--mono'),
         lineHeight: '1.5',
         maxHeight: '60vh',
-        minHeight: '260px',
     },
+    '.cm-content, .cm-gutter': { minHeight: '260px' },
     '.cm-content': { caretColor: colour('text--color--regular') },
     '.cm-gutters': {
         color: colour('text--color--subtle'),
