@@ -7,7 +7,7 @@ import { build } from 'esbuild'
 import { etcd3Inside } from './build-etcd3.ts'
 import { root } from './stages.ts'
 
-const programs = { rpcd: 'src/apps/rpcd/main.ts', debvisor: 'src/apps/cli/main.ts' }
+const programs = { rpcd: 'src/apps/rpcd/main.ts', rootd: 'src/apps/rootd/main.ts', debvisor: 'src/apps/cli/main.ts' }
 
 // Some dependencies are CommonJS and ask for `require` and `__dirname`; a bundle that is a module has neither by itself.
 const banner = [

@@ -6,6 +6,7 @@ import { IdentityService } from '../gen/proto/capabilities/identity/identity_pb.
 import { ImageService } from '../gen/proto/capabilities/image/image_pb.js'
 import { NetworkService } from '../gen/proto/capabilities/network/network_pb.js'
 import { NodeService } from '../gen/proto/capabilities/node/node_pb.js'
+import { ProvisionService } from '../gen/proto/capabilities/node/provision_pb.js'
 import { TaskService } from '../gen/proto/capabilities/task/task_pb.js'
 import { VmService } from '../gen/proto/capabilities/vm/vm_pb.js'
 
@@ -15,6 +16,7 @@ export const services: readonly DescService[] = [
     ImageService,
     NetworkService,
     NodeService,
+    ProvisionService,
     TaskService,
     AuditService,
     IdentityService,

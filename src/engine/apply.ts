@@ -34,10 +34,16 @@ export interface ApplyWish {
     /** Try guards again that came back before. */
     retry?: boolean
     signal: AbortSignal
+    /** Called once nothing refuses it any more, before anything is touched. */
+    accepted?(): Promise<void>
     onEvent?(event: ApplyEvent): void
 }
 
 export type ApplyEvent =
+    /** Its record is there. */
+    | { kind: 'begin'; id: string }
+    /** Words of a tool, as the journal keeps them. */
+    | { kind: 'said'; tool: string; exitCode: number; stdout: string; stderr: string }
     | { kind: 'pass'; pass: number; plan: Plan }
     | { kind: 'step'; resource: string; step: Step; at: number; of: number }
     | { kind: 'done'; resource: string; step: Step; tookMs: number }
@@ -79,6 +85,7 @@ async function applyLocked(deps: ApplyDeps, wish: ApplyWish): Promise<Applied> {
         let plan = wish.consents?.length ? await planNow() : first
         refuseErrors(plan)
         if (!wish.leaveWithheld) refuseWithheld(plan)
+        await wish.accepted?.()
         if (isEmpty(plan)) return { id: '', steps: 0, failed: [], left: plan }
         const record = await openRecord(touch.root, clock, { by: wish.by, document: wish.text })
         const rejected = await openRejected(touch.root)
@@ -86,11 +93,15 @@ async function applyLocked(deps: ApplyDeps, wish: ApplyWish): Promise<Applied> {
             ...{ touch, kit, clock, signal: wish.signal },
             keep: record.keep,
             units: { stale: true },
-            hear: words => record.note({ op: 'said', ...words }),
+            hear: async words => {
+                await record.note({ op: 'said', ...words })
+                wish.onEvent?.({ kind: 'said', ...words })
+            },
             rejected: wish.retry ? { has: () => false, add: rejected.add } : rejected,
         }
         const failed: Applied['failed'] = []
         let steps = 0
+        wish.onEvent?.({ kind: 'begin', id: record.id })
         try {
             for (let pass = 1; pass <= PASSES && !isEmpty(plan); pass++) {
                 wish.onEvent?.({ kind: 'pass', pass, plan })

@@ -12,6 +12,7 @@ export interface Carrying {
     touch: Touch
     kit: Kit
     clock: Clock
+    /** Ends what only waits. A tool that has begun is let finish: a cancelled apply stops between two steps. */
     signal: AbortSignal
     /** Keeps what stands at a path before it is replaced or removed; durable when it returns. */
     keep(path: string, secret: boolean): Promise<void>
@@ -64,7 +65,7 @@ async function runTool(step: RunStep, how: Carrying): Promise<void> {
     const told = typeof step.stdin === 'object' ? await secretOf(step.stdin, how) : step.stdin
     const stdin = told === undefined ? undefined : `${step.stdinBefore ?? ''}${told}`
     const argv = [tool.program, ...step.args] as [string, ...string[]]
-    const run = { argv, stdin, deadlineMs: step.deadlineMs, signal: how.signal }
+    const run = { argv, stdin, deadlineMs: step.deadlineMs }
     const result = await halfOf(how, tool.half).run(run)
     const keeps = step.stdoutTo !== undefined
     await how.hear({ tool: tool.name, ...result, stdout: keeps ? '' : result.stdout.slice(-TOLD_LENGTH) })
@@ -152,18 +153,14 @@ async function unitAction(step: UnitStep, how: Carrying): Promise<void> {
     }
     // One that failed too often in a row is not started again before that is forgotten. An unknown one has nothing to forget.
     if (step.action === 'start' || step.action === 'restart')
-        await system.run({
-            argv: ['systemctl', 'reset-failed', '--', step.unit],
-            deadlineMs: UNIT_MS,
-            signal: how.signal,
-        })
+        await system.run({ argv: ['systemctl', 'reset-failed', '--', step.unit], deadlineMs: UNIT_MS })
     const argv: [string, ...string[]] = ['systemctl', step.action, '--', step.unit]
     await told(system, argv, how, step.deadlineMs ?? UNIT_MS)
     if (step.settles) await settle(how.touch.root, step.unit, step.settles)
 }
 
 async function told(system: System, argv: [string, ...string[]], how: Carrying, deadlineMs = UNIT_MS): Promise<void> {
-    const result = await system.run({ argv, deadlineMs, signal: how.signal })
+    const result = await system.run({ argv, deadlineMs })
     await how.hear({ tool: argv[0], ...result })
     if (result.exitCode === 0) return
     const unit = argv.at(-1)!
@@ -178,8 +175,7 @@ async function told(system: System, argv: [string, ...string[]], how: Carrying, 
 async function install({ packages }: InstallStep, how: Carrying): Promise<void> {
     const { root } = how.touch
     const env = { DEBIAN_FRONTEND: 'noninteractive' }
-    const apt = (...rest: string[]) =>
-        root.run({ argv: ['apt-get', '--quiet', ...rest], env, deadlineMs: INSTALL_MS, signal: how.signal })
+    const apt = (...rest: string[]) => root.run({ argv: ['apt-get', '--quiet', ...rest], env, deadlineMs: INSTALL_MS })
     const options = ['-o', 'Dpkg::Options::=--force-confold', '-o', 'DPkg::Lock::Timeout=300']
     const all = ['install', '--yes', '--no-install-recommends', ...options, '--', ...packages]
     const configured = await root.run({

@@ -1,6 +1,7 @@
 // Who said yes to which destruction: one-shot records, and the intents that make a half-made thing ours to finish.
 import { Fault } from '../base/fault.ts'
 import type { System } from '../ports/ports.ts'
+import { STATE } from './history.ts'
 import type { Agreed } from './plan.ts'
 
 /** A yes to one destruction, for what was seen on the target when it was given. */
@@ -23,7 +24,7 @@ interface Kept {
     intents: Intent[]
 }
 
-export const CONSENT_FILE = '/var/lib/debvisor/consent.json'
+export const CONSENT_FILE = `${STATE}/consent.json`
 
 export interface Consents {
     /** Given and not spent, and what was begun and is not whole. */
@@ -40,7 +41,11 @@ export interface Consents {
 /** The records of a node. @throws Fault `precondition` when the file cannot be understood: then nothing is destroyed */
 export async function openConsents(root: System): Promise<Consents> {
     const kept = await read(root)
-    const save = () => root.writeFile(CONSENT_FILE, `${JSON.stringify(kept)}\n`, 0o600)
+    const save = async () => {
+        // The first thing that is ever kept may be a consent.
+        await root.makeDirectory(STATE, 0o711)
+        await root.writeFile(CONSENT_FILE, `${JSON.stringify(kept)}\n`, 0o600)
+    }
     return {
         agreed: () =>
             new Map([

@@ -14,8 +14,8 @@ export interface ApplyRecord {
     startedMs: number
     endedMs?: number
     by: string
-    /** `running` also for one that was cut off; `lockApply` tells which it is. */
-    state: 'running' | 'done' | 'failed' | 'cancelled'
+    /** `running` also for one that was cut off, until somebody who knows the lock says `interrupted`. */
+    state: 'running' | 'done' | 'failed' | 'cancelled' | 'interrupted'
     steps: number
     failed: number
     summary?: string

@@ -5,7 +5,7 @@ import { type Applied, type ApplyDeps, type ApplyWish, apply } from './apply.ts'
 import type { Basics, UnitWant } from './basics.ts'
 import { type Consent, openConsents } from './consent.ts'
 import { type Check, type Read, readDocument } from './document.ts'
-import { type ApplyRecord, keptBy, listApplies } from './history.ts'
+import { type ApplyRecord, entriesOf, keptBy, listApplies, type Noted } from './history.ts'
 import { holderOf } from './lock.ts'
 import { makePlan, type Plan } from './plan.ts'
 import { type Resource, resource } from './resource.ts'
@@ -19,7 +19,11 @@ export interface ProvisionDeps<T> extends ApplyDeps {
     checks: readonly Check<T>[]
 }
 
-export type Wish = Omit<ApplyWish, 'document' | 'text'>
+export type Wish = Omit<ApplyWish, 'document' | 'text' | 'accepted'>
+
+/** Of all that a plan would do and what it rests on: who approves a plan says this. */
+export const planHash = ({ basis, groups, errors, fingerprints }: Plan): string =>
+    hashOf([basis, groups, errors, fingerprints])
 
 export interface Provision<T> {
     /** The text of the document. @throws Fault `not-found` where there is none */
@@ -29,7 +33,10 @@ export interface Provision<T> {
     plan(text: string, consents?: readonly Consent[]): Promise<Plan>
     /** Applies the text, and keeps it as the node's document. */
     apply(text: string, wish: Wish): Promise<Applied>
+    /** Newest first; one that nobody carries out any more, and that has no end, is `interrupted`. */
     history(): Promise<ApplyRecord[]>
+    /** One apply with its document and its journal. @throws Fault `not-found` */
+    past(id: string): Promise<{ record: ApplyRecord; document: string; entries: Noted[] }>
     /** What a rollback of an apply would do; the last one unless told. */
     planRollback(id?: string): Promise<{ plan: Plan; id: string; document?: string }>
     /** Brings back the files that the apply replaced, and the document before it; never packages or pools. */
@@ -69,9 +76,10 @@ export function createProvision<T>(deps: ProvisionDeps<T>): Provision<T> {
         const at = id ? applies.findIndex(one => one.id === id) : 0
         const chosen = applies[at]
         if (!chosen) {
+            if (id) throw noSuchApply(id)
             throw new Fault('not-found', {
-                summary: id ? 'There is no such apply' : 'There is nothing to take back',
-                detail: id ?? 'no document was applied here',
+                summary: 'There is nothing to take back',
+                detail: 'no document was applied here',
                 fix: 'See: debvisor node history',
             })
         }
@@ -80,6 +88,16 @@ export function createProvision<T>(deps: ProvisionDeps<T>): Provision<T> {
         const before = applies[at + 1]
         const document = before ? (await keptBy(root, before.id)).document : undefined
         return { id: chosen.id, document, one: await rollbackResource(root, chosen.id, units) }
+    }
+
+    async function history(): Promise<ApplyRecord[]> {
+        // Asked before and after: one that ends, or begins, meanwhile is not taken for one that was cut off.
+        const before = await holderOf(touch.machine)
+        const applies = await listApplies(root)
+        const held = before ?? (await holderOf(touch.machine))
+        return applies.map((one, at) =>
+            one.state === 'running' && !(held && at === 0) ? { ...one, state: 'interrupted' } : one,
+        )
     }
 
     return {
@@ -100,13 +118,19 @@ export function createProvision<T>(deps: ProvisionDeps<T>): Provision<T> {
         },
         async apply(text, wish) {
             const document = checked(text)
-            if ((await root.readText(DOCUMENT)) !== text) {
+            const accepted = async () => {
+                if ((await root.readText(DOCUMENT)) === text) return
                 await root.makeDirectory('/etc/debvisor', 0o755)
                 await root.writeFile(DOCUMENT, text, 0o644)
             }
-            return apply(deps, { ...wish, document, text })
+            return apply(deps, { ...wish, document, text, accepted })
         },
-        history: () => listApplies(root),
+        history,
+        async past(id) {
+            const record = (await history()).find(one => one.id === id)
+            if (!record) throw noSuchApply(id)
+            return { record, document: (await keptBy(root, id)).document, entries: await entriesOf(root, id) }
+        },
         async planRollback(id) {
             const { one, ...rest } = await rollbackOf(id)
             return { plan: makePlan([one], await survey([one], {}, look), new Map()), ...rest }
@@ -120,13 +144,16 @@ export function createProvision<T>(deps: ProvisionDeps<T>): Provision<T> {
         async status() {
             const [holder, [last], document] = await Promise.all([
                 holderOf(touch.machine),
-                listApplies(root),
+                history(),
                 root.readText(DOCUMENT),
             ])
             return { holder, last, document: document === undefined ? undefined : hashOf(document).slice(0, 12) }
         },
     }
 }
+
+const noSuchApply = (id: string) =>
+    new Fault('not-found', { summary: 'There is no such apply', detail: id, fix: 'See: debvisor node history' })
 
 const unitsOf = (resources: readonly Resource[], document: unknown): UnitWant[] =>
     resources.flatMap(one => {

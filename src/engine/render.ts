@@ -48,7 +48,8 @@ export function renderPlan(plan: Plan, options: RenderOptions = {}): string {
     return `${lines.join('\n')}\n`
 }
 
-const titleOf = (resource: string, { titles }: RenderOptions) => {
+/** What a group of that resource stands under. */
+export const titleOf = (resource: string, { titles }: RenderOptions) => {
     const capability = resource
         .split('.')
         .slice(0, resource.startsWith('storage.') ? 2 : 1)
@@ -87,13 +88,18 @@ const markOf = (step: Step) => {
     return step.do === 'install' || step.do === 'folder' || step.do === 'link' ? '+' : '>'
 }
 
-function diffLines(step: Step & { do: 'write' }, indent: string, { verbose }: RenderOptions): string[] {
-    if (step.secret || typeof step.content !== 'string') return [`${indent}(its contents are secret and are not shown)`]
-    const patch = createTwoFilesPatch('', '', step.was ?? '', step.content, '', '', { context: 2 })
-    const lines = patch
+/** The lines of a unified diff without its head; undefined for what may not be shown. */
+export function patchOf(step: Step & { do: 'write' }): string[] | undefined {
+    if (step.secret || typeof step.content !== 'string') return undefined
+    return createTwoFilesPatch('', '', step.was ?? '', step.content, '', '', { context: 2 })
         .split('\n')
         .slice(4)
         .filter(line => line !== '' && !line.startsWith('\\'))
+}
+
+function diffLines(step: Step & { do: 'write' }, indent: string, { verbose }: RenderOptions): string[] {
+    const lines = patchOf(step)
+    if (!lines) return [`${indent}(its contents are secret and are not shown)`]
     // Of a long one, what comes says more than what goes.
     const added = lines.length > DIFF_LINES ? lines.filter(line => line.startsWith('+')) : lines
     const shown = verbose ? lines : added.slice(0, DIFF_LINES)

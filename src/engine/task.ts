@@ -74,6 +74,9 @@ export interface RunningTask {
     anchor(anchor: Anchor): Promise<void>
 }
 
+/** Summary of why a task's signal aborts when the daemon ends: with an anchor, its work goes on elsewhere. */
+export const DAEMON_STOPS = 'DebVisor is stopping'
+
 export type TaskEvent = { task: TaskRecord; existing: boolean }
 
 export interface Tasks {

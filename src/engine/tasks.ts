@@ -7,7 +7,17 @@ import { createFeed } from './feed.ts'
 import { handleOf, hold, type Live } from './handle.ts'
 import { openJournal } from './journal.ts'
 import { createShelf, type LogLine, tooOld } from './shelf.ts'
-import type { Anchor, RunningTask, TaskEvent, TaskProblem, TaskRecord, TaskSpec, TaskState, Tasks } from './task.ts'
+import {
+    type Anchor,
+    DAEMON_STOPS,
+    type RunningTask,
+    type TaskEvent,
+    type TaskProblem,
+    type TaskRecord,
+    type TaskSpec,
+    type TaskState,
+    type Tasks,
+} from './task.ts'
 import { takeBack, type Undoers, withLeft } from './undo.ts'
 
 /** So long `close` waits for what is being taken back; the rest is taken back at the next start. */
@@ -237,7 +247,7 @@ export async function createTasks(deps: { system: System; clock: Clock; log: Log
         closing = true
         unretry?.()
         const running = [...live.values()]
-        for (const held of running) held.abort.abort(new Fault('cancelled', { summary: 'DebVisor is stopping' }))
+        for (const held of running) held.abort.abort(new Fault('cancelled', { summary: DAEMON_STOPS }))
         let untimer = () => {}
         const late = new Promise<void>(resolve => {
             untimer = clock.after(TASKS_END_MS, resolve)

@@ -386,6 +386,7 @@ describe('manners', () => {
         '/images',
         '/networks',
         '/node',
+        '/node/configuration',
         '/tasks',
         '/audit',
         '/users',

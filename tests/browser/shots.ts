@@ -3,8 +3,9 @@ import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Page } from 'playwright-core'
 import { FIRST_SECRET } from '../../src/apps/panel/sim/identity-service.ts'
+import { HELD_DISK } from '../../src/apps/panel/sim/provision-service.ts'
 import { startSim } from '../../src/apps/panel/sim/server.ts'
-import { launch, login, visit } from './browser.ts'
+import { launch, login, PASSWORD, visit } from './browser.ts'
 
 const folder = process.argv[2] ?? 'test-output/shots'
 const only = process.argv.slice(3)
@@ -139,6 +140,67 @@ const scenes: Scene[] = [
         before: page => page.locator('[data-action=create-network]').click(),
     },
     { name: 'node', path: '/node', ready: '[data-chart] canvas' },
+    { name: 'configuration', path: '/node/configuration', ready: '[data-editor] .cm-content' },
+    {
+        name: 'configuration-complete',
+        path: '/node/configuration',
+        async before(page) {
+            await page.locator('.cm-content').click()
+            await page.keyboard.press('Control+End')
+            await page.keyboard.type('  upd')
+            await page.locator('.cm-tooltip-autocomplete').waitFor()
+        },
+    },
+    {
+        name: 'configuration-mistake',
+        path: '/node/configuration',
+        async before(page) {
+            await page.locator('.cm-content').click()
+            await page.keyboard.press('Control+End')
+            await page.keyboard.type('stroage:\n')
+            await page.locator('[data-finding=unknown-key]').waitFor()
+        },
+    },
+    {
+        name: 'configuration-plan',
+        path: '/node/configuration',
+        async before(page) {
+            await page.locator('.cm-content').click()
+            await page.keyboard.press('Control+End')
+            await page.keyboard.insertText(`storage:\n  zfs:\n    disks:\n      - ${HELD_DISK}\n`)
+            await page.locator('[data-action=show-plan]').click()
+            await page.locator('[data-dies]').waitFor()
+            const change = page.getByRole('button', { name: 'Show the change of the file' })
+            if (await change.count()) await change.first().click()
+        },
+    },
+    {
+        name: 'configuration-apply',
+        path: '/node/configuration',
+        async before(page) {
+            await page.locator('.cm-content').click()
+            await page.keyboard.press('Control+End')
+            await page.keyboard.insertText(`storage:\n  zfs:\n    disks:\n      - ${HELD_DISK}\n`)
+            await page.locator('[data-action=show-plan]').click()
+            await page.locator('[data-action=apply]').click()
+            await page.locator('[data-field=password]').waitFor()
+        },
+    },
+    {
+        name: 'configuration-done',
+        path: '/node/configuration',
+        async before(page) {
+            await page.locator('[data-action=show-plan]').click()
+            const apply = page.locator('[data-action=apply]')
+            await apply.or(page.getByText('the node is what the document says')).first().waitFor()
+            if (await apply.count()) {
+                await apply.click()
+                await page.locator('[data-field=password]').fill(PASSWORD)
+                await page.locator('[data-action=submit]').click()
+                await page.locator('[data-ended]').waitFor()
+            }
+        },
+    },
     { name: 'tasks', path: '/tasks', ready: '[data-task]' },
     {
         name: 'task-log',

@@ -21,11 +21,12 @@ export interface NodeVm {
     /** The same, when it must end with 0; answers what it printed. */
     must(line: string, deadlineMs?: number): Promise<string>
     put(path: string, text: string): Promise<void>
-    boot(): Promise<void>
+    /** Until all that the boot starts is started. */
+    boot(deadlineMs?: number): Promise<void>
     /** At once, whatever it is doing. Disks keep what was flushed: QEMU honours flushes here. */
     cut(): Promise<void>
     /** By its own reboot. */
-    reboot(): Promise<void>
+    reboot(deadlineMs?: number): Promise<void>
     stop(): Promise<void>
     console(): Promise<string>
 }
@@ -39,7 +40,7 @@ export async function startNode({ disks, memoryMib = 2048 }: { disks: number; me
     const path = (name: string) => join(folder, name)
     await buildAll()
     await mkdir(path('program'))
-    await tool(['cp', '--', 'dist/debvisor.mjs', path('program')])
+    await tool(['cp', '--', 'dist/debvisor.mjs', 'dist/rootd.mjs', path('program')])
     const label = ['-volid', 'DEBVISOR', '-r', '-J', '-quiet', '-o', path('program.iso'), path('program')]
     await tool(['xorriso', '-as', 'mkisofs', ...label])
     await tool(['qemu-img', 'create', '-q', '-f', 'qcow2', '-b', image.disk, '-F', 'qcow2', path('os.qcow2')])
@@ -84,9 +85,9 @@ export async function startNode({ disks, memoryMib = 2048 }: { disks: number; me
     const console = () => readFile(path('console'), 'utf8').catch(() => '')
     const alive = () => qemu?.exitCode === null && qemu.signalCode === null
 
-    async function boot() {
+    async function boot(deadlineMs = BOOT_MS) {
         begin()
-        const end = Date.now() + BOOT_MS
+        const end = Date.now() + deadlineMs
         for (;;) {
             if (!alive()) throw new Error(`QEMU ended: ${trouble}\n${(await console()).slice(-2000)}`)
             const ran = await ask(path('agent'), 'systemctl is-system-running --wait', 60_000).catch(() => undefined)
@@ -110,10 +111,10 @@ export async function startNode({ disks, memoryMib = 2048 }: { disks: number; me
         async put(at, text) {
             await vm.must(`mkdir -p "$(dirname '${at}')" && printf %s '${text.replaceAll("'", "'\\''")}' > '${at}'`)
         },
-        async reboot() {
+        async reboot(deadlineMs) {
             await sh('systemctl reboot', 5000).catch(() => undefined)
             await over
-            await boot()
+            await boot(deadlineMs)
         },
         async stop() {
             await cut()

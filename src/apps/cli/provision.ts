@@ -1,20 +1,26 @@
-// The verbs that make a node by its document: they work as root on the node itself, also where no daemon runs yet.
-import { writeFileSync } from 'node:fs'
-import type { JsonValue } from '@bufbuild/protobuf'
+// The verbs that make a node by its document: as root on the node itself by its own engine, else over the API.
 import { Fault } from '../../base/fault.ts'
 import { diskWords } from '../../capabilities/disks/disk.ts'
 import { seeDisks } from '../../capabilities/disks/observe.ts'
-import { checks, documentSchema, kit, resources, sample, titles } from '../../capabilities/table.provision.ts'
+import { documentSchema, sample } from '../../capabilities/table.provision.ts'
 import type { Option, Verb, VerbContext, View } from '../../capabilities/verb.ts'
-import type { Applied, ApplyEvent } from '../../engine/apply.ts'
-import { CONSENT_AT } from '../../engine/apply.ts'
-import { entriesOf } from '../../engine/history.ts'
-import { isEmpty, type Plan, withheldBy } from '../../engine/plan.ts'
-import { createProvision, DOCUMENT, type Provision } from '../../engine/provision.ts'
-import { findingLines, renderPlan, summaryOf } from '../../engine/render.ts'
+import { DOCUMENT } from '../../engine/provision.ts'
 import { jsonSchemaOf } from '../../engine/sample.ts'
-import { realClock, realSystem, rootedSystem } from '../../ports/real.ts'
+import { realSystem } from '../../ports/real.ts'
+import { readLogin } from './connect.ts'
+import { firstBootHere } from './firstboot.ts'
 import type { Io } from './io.ts'
+import { applyHere, historyHere, needRoot, planHere, rollbackHere, statusHere, verifyHere } from './provision-here.ts'
+import {
+    applyThere,
+    draftThere,
+    historyThere,
+    planThere,
+    rollbackThere,
+    statusThere,
+    verifyThere,
+} from './provision-there.ts'
+import { asJson } from './provision-views.ts'
 
 const FILE: Option = {
     name: 'file',
@@ -29,28 +35,22 @@ const ROOT: Option = {
     summary: 'a system below a folder instead of the running one (installer)',
 }
 
-function provisionAt(folder: string | undefined): Provision<unknown> {
-    const machine = realSystem()
-    const touch = folder
-        ? { phase: 'image' as const, root: rootedSystem(folder), machine }
-        : { phase: 'boot' as const, root: machine, machine }
-    return createProvision({
-        schema: documentSchema,
-        checks,
-        resources,
-        kit,
-        touch,
-        clock: realClock(),
-        pid: process.pid,
-    })
+/** True where it is asked of the node's API: an address is given, or somebody who is not root is logged in. */
+function isThere({ options }: VerbContext, io: Io): boolean {
+    if (options.root !== undefined) return false
+    if (options.server !== undefined || options.socket !== undefined || options['token-file'] !== undefined) return true
+    return process.getuid?.() !== 0 && readLogin(io.env) !== undefined
 }
 
-function needRoot(): void {
-    if (process.getuid?.() === 0) return
-    throw new Fault('denied', { summary: 'Only root can look at and change a node', fix: 'Run it with sudo.' })
-}
+type Run = (context: VerbContext, io: Io) => Promise<View>
 
-const asJson = (value: unknown) => JSON.parse(JSON.stringify(value)) as JsonValue
+const byWay =
+    (io: Io, here: Run, there: Run): Verb['run'] =>
+    async context => {
+        if (isThere(context, io)) return there(context, io)
+        needRoot()
+        return here(context, io)
+    }
 
 export const provisionVerbs = (io: Io): Verb[] => [
     {
@@ -71,7 +71,9 @@ export const provisionVerbs = (io: Io): Verb[] => [
         examples: [
             { line: 'debvisor node init --profile zfs --write', note: 'Then read it: editor /etc/debvisor/node.yaml' },
         ],
-        async run({ options }) {
+        async run(context) {
+            const { options } = context
+            if (isThere(context, io) && !options.write) return draftThere(context)
             const text = await sample(realSystem(), options.profile ?? 'zfs')
             if (!options.write) return { kind: 'text', text, json: text }
             needRoot()
@@ -140,14 +142,7 @@ export const provisionVerbs = (io: Io): Verb[] => [
             },
         ],
         verifies: false,
-        async run({ options, file }) {
-            needRoot()
-            const provision = provisionAt(options.root)
-            const text = options.file ? await file(options.file) : await provision.load()
-            const plan = await provision.plan(text)
-            if (options.out) writeFileSync(options.out, `${JSON.stringify({ text, plan }, null, 2)}\n`, { mode: 0o600 })
-            return planView(plan, warningsOf(provision, text), options.verbose !== undefined)
-        },
+        run: byWay(io, planHere, planThere),
     },
     {
         words: ['node', 'apply'],
@@ -174,7 +169,7 @@ export const provisionVerbs = (io: Io): Verb[] => [
             { line: 'debvisor node apply --check', note: 'Does nothing; ends with 2 when there is something to do.' },
         ],
         changes: true,
-        run: context => applyVerb(context, io),
+        run: byWay(io, applyHere, applyThere),
     },
     {
         words: ['node', 'verify'],
@@ -182,46 +177,14 @@ export const provisionVerbs = (io: Io): Verb[] => [
         options: [FILE, ROOT],
         examples: [{ line: 'debvisor node verify', note: 'Touches nothing.' }],
         verifies: true,
-        async run({ options, file }) {
-            needRoot()
-            const provision = provisionAt(options.root)
-            const text = options.file ? await file(options.file) : await provision.load()
-            const plan = await provision.plan(text)
-            const pending = !isEmpty(plan)
-            const drift = plan.groups.flatMap(group => group.steps.map(step => `  ${group.resource}: ${step.say}`))
-            const head = pending
-                ? 'The machine is not what its document says. To mend it, apply would:'
-                : 'The machine is what its document says.'
-            const said = [head, ...drift, ...plan.findings.flatMap(findingLines)]
-            return { kind: 'text', text: `${said.join('\n')}\n`, json: asJson({ converged: !pending, plan }), pending }
-        },
+        run: byWay(io, verifyHere, verifyThere),
     },
     {
         words: ['node', 'status'],
         summary: 'what is going on with the document of this machine',
         options: [ROOT],
         examples: [{ line: 'debvisor node status', note: 'Who applies now, and how the last apply ended.' }],
-        async run({ options }) {
-            needRoot()
-            const { holder, last, document } = await provisionAt(options.root).status()
-            const fields = [
-                {
-                    label: 'Document',
-                    value: document ? `${DOCUMENT} (${document})` : 'there is none: debvisor node init',
-                },
-                {
-                    label: 'Now',
-                    value: holder
-                        ? `${holder.what}, process ${holder.pid}, since ${new Date(holder.sinceMs).toLocaleString()}`
-                        : 'nothing is being changed',
-                },
-                {
-                    label: 'Last apply',
-                    value: last ? `${last.id}: ${last.state}, ${last.steps} done, ${last.failed} failed` : 'none yet',
-                },
-            ]
-            return { kind: 'record', fields, json: asJson({ holder, last, document }) }
-        },
+        run: byWay(io, statusHere, statusThere),
     },
     {
         words: ['node', 'history'],
@@ -229,29 +192,7 @@ export const provisionVerbs = (io: Io): Verb[] => [
         arguments: [{ name: 'apply', summary: 'id of one apply', optional: true }],
         options: [ROOT],
         examples: [{ line: 'debvisor node history', note: 'Newest first.' }],
-        async run({ args, options }) {
-            needRoot()
-            const provision = provisionAt(options.root)
-            const applies = await provision.history()
-            if (args.apply) return oneApply(args.apply, options)
-            const rows = applies.map(({ id, startedMs, by, state, steps, failed }) => ({
-                id,
-                at: new Date(startedMs).toLocaleString(),
-                by,
-                state,
-                steps,
-                failed,
-            }))
-            const columns = [
-                { key: 'id', label: 'APPLY' },
-                { key: 'at', label: 'STARTED' },
-                { key: 'by', label: 'BY' },
-                { key: 'state', label: 'STATE' },
-                { key: 'steps', label: 'STEPS', align: 'right' as const },
-                { key: 'failed', label: 'FAILED', align: 'right' as const },
-            ]
-            return { kind: 'table', columns, rows, empty: 'Nothing was applied here yet.', json: asJson(applies) }
-        },
+        run: byWay(io, historyHere, historyThere),
     },
     {
         words: ['node', 'rollback'],
@@ -261,173 +202,20 @@ export const provisionVerbs = (io: Io): Verb[] => [
         options: [ROOT],
         examples: [{ line: 'debvisor node rollback --dry-run', note: 'Shows what would come back.' }],
         changes: true,
+        run: byWay(io, rollbackHere, rollbackThere),
+    },
+    {
+        words: ['node', 'firstboot'],
+        summary: 'make this machine what its document says at its first boot',
+        description:
+            'For debvisor-firstboot.service. Without a document it writes one by the profile in /etc/debvisor-profile. ' +
+            'It leaves alone what somebody would have to agree to, tells on the consoles how it goes, and takes itself ' +
+            'out of the boot once all is done.',
+        hidden: true,
+        options: [{ name: 'dry-run', summary: 'only show the whole plan' }],
         async run(context) {
             needRoot()
-            const provision = provisionAt(context.options.root)
-            const { id, plan } = await provision.planRollback(context.args.apply)
-            if (context.dryRun || isEmpty(plan)) return planView(plan, [], context.options.verbose !== undefined)
-            io.stderr.write(renderPlan(plan, { titles }))
-            await context.confirm(`Take the apply ${id} back?`)
-            return appliedView(
-                await cancellable(signal => provision.rollback(id, { by: whoami(io), signal, onEvent: teller(io) })),
-            )
+            return firstBootHere(context.options['dry-run'] !== undefined, io)
         },
     },
 ]
-
-async function applyVerb(context: VerbContext, io: Io): Promise<View> {
-    needRoot()
-    const { options, lists, args, dryRun } = context
-    const provision = provisionAt(options.root)
-    const text = args.file ? await context.file(args.file) : await provision.load()
-    const destroy = lists.destroy ?? []
-    const known = (await provision.plan(text)).fingerprints
-    for (const target of destroy) if (!(target in known)) throw noTarget(target, Object.keys(known))
-    const consents = destroy.map(target => ({ target, fingerprint: known[target]! }))
-    const plan = await provision.plan(text, consents)
-    const verbose = options.verbose !== undefined
-    const warnings = warningsOf(provision, text)
-    if (dryRun || isEmpty(plan)) return planView(plan, warnings, verbose)
-    const basis = options.plan ? savedBasis(await context.file(options.plan)) : undefined
-    io.stderr.write(`${warnings.join('')}${renderPlan(plan, { titles, verbose })}\n`)
-    const open = withheldBy(plan)
-    if (open.length > 0 && options['leave-withheld'] === undefined) throw unconsented(open)
-    await context.confirm(`Do this? ${summaryOf(plan)}`)
-    const applied = await cancellable(signal =>
-        provision.apply(text, {
-            ...{ by: whoami(io), consents, basis: basis ?? plan.basis, signal, onEvent: teller(io) },
-            ...{ leaveWithheld: options['leave-withheld'] !== undefined, retry: options.retry !== undefined },
-        }),
-    )
-    return appliedView(applied)
-}
-
-/** Ctrl-C stops between two steps. */
-async function cancellable<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    const abort = new AbortController()
-    const stop = () => abort.abort()
-    process.once('SIGINT', stop).once('SIGTERM', stop)
-    try {
-        return await work(abort.signal)
-    } finally {
-        process.off('SIGINT', stop).off('SIGTERM', stop)
-    }
-}
-
-const unconsented = (targets: readonly string[]) =>
-    new Fault('denied', {
-        summary: 'Data would be destroyed, and nobody has agreed to that',
-        detail: targets.join(', '),
-        fix: `To agree: ${targets.map(target => `--destroy ${target}`).join(' ')}. To do the rest without it: --leave-withheld`,
-        at: CONSENT_AT,
-    })
-
-const noTarget = (target: string, known: readonly string[]) =>
-    new Fault('invalid', {
-        summary: 'There is nothing of that name that could be destroyed',
-        detail: target,
-        fix: known.length > 0 ? `There are: ${known.join(', ')}.` : 'The plan can do without any consent.',
-        at: 'destroy',
-    })
-
-function savedBasis(text: string): string {
-    try {
-        const { plan } = JSON.parse(text) as { plan: Plan }
-        if (typeof plan.basis === 'string') return plan.basis
-    } catch {
-        // Said below.
-    }
-    throw new Fault('invalid', {
-        summary: 'That is no saved plan',
-        fix: 'Make one: debvisor node plan --out FILE',
-        at: 'plan',
-    })
-}
-
-const whoami = (io: Io) => io.env.SUDO_USER || 'root'
-
-const warningsOf = (provision: Provision<unknown>, text: string) =>
-    provision.read(text).findings.map(finding => `line ${finding.line}: ${findingLines(finding).join('\n')}\n`)
-
-const planView = (plan: Plan, warnings: readonly string[], verbose: boolean): View => ({
-    kind: 'text',
-    text: `${warnings.join('')}${renderPlan(plan, { titles, verbose })}`,
-    json: asJson(plan),
-    pending: !isEmpty(plan),
-})
-
-/** One line a step, as it is done. */
-function teller(io: Io): (event: ApplyEvent) => void {
-    return event => {
-        if (event.kind === 'pass' && event.pass > 1) io.stderr.write(`\nPass ${event.pass}: ${summaryOf(event.plan)}\n`)
-        if (event.kind === 'step') io.stderr.write(`[${event.at}/${event.of}] ${event.step.say} …`)
-        if (event.kind === 'done')
-            io.stderr.write(` done${event.tookMs > 1000 ? ` (${Math.round(event.tookMs / 1000)} s)` : ''}\n`)
-        if (event.kind === 'failed') {
-            const { summary, detail, fix } = event.problem
-            io.stderr.write(` FAILED\n    ${summary}${detail ? `: ${detail}` : ''}\n${fix ? `    ${fix}\n` : ''}`)
-        }
-        if (event.kind === 'skipped') io.stderr.write(`Left out: ${event.resource}, for ${event.why}\n`)
-    }
-}
-
-function appliedView(applied: Applied): View {
-    const { id, steps, failed, left } = applied
-    const json = asJson({
-        id,
-        steps,
-        failed: failed.map(({ resource, step, problem }) => ({ resource, say: step.say, problem })),
-        left,
-    })
-    if (failed.length === 0 && isEmpty(left))
-        return { kind: 'text', text: `Done: ${steps} steps. The machine is what its document says.\n`, json }
-    if (failed.length === 0)
-        return {
-            kind: 'text',
-            text: `Done: ${steps} steps. Left:\n${renderPlan(left, { titles })}`,
-            json,
-            pending: true,
-        }
-    throw new Fault('precondition', {
-        summary: failed.length === 1 ? 'One step failed' : `${failed.length} steps failed`,
-        detail: failed
-            .map(
-                ({ step, problem }) => `${step.say}: ${problem.summary}${problem.detail ? ` (${problem.detail})` : ''}`,
-            )
-            .join('; '),
-        fix: `What was done stays. Mend the cause, then apply again. The whole story: debvisor node history ${id} --verbose`,
-    })
-}
-
-async function oneApply(id: string, options: VerbContext['options']): Promise<View> {
-    const root = options.root ? rootedSystem(options.root) : realSystem()
-    const entries = await entriesOf(root, id)
-    if (entries.length === 0)
-        throw new Fault('not-found', {
-            summary: 'There is no such apply',
-            detail: id,
-            fix: 'See: debvisor node history',
-        })
-    const verbose = options.verbose !== undefined
-    const lines = entries.flatMap(entry => {
-        const at = new Date(entry.atMs).toLocaleTimeString()
-        if (entry.op === 'done')
-            return [
-                `${at}  done    ${entry.say}${Number(entry.tookMs) > 1000 ? ` (${Math.round(Number(entry.tookMs) / 1000)} s)` : ''}`,
-            ]
-        if (entry.op === 'failed') {
-            const { summary, detail } = entry.problem as { summary: string; detail: string }
-            return [`${at}  FAILED  ${entry.say}: ${summary}${detail ? ` (${detail})` : ''}`]
-        }
-        if (entry.op === 'end') return [`${at}  ended: ${entry.state}`]
-        if (entry.op === 'said' && verbose) {
-            const words = `${entry.stdout}${entry.stderr}`.trimEnd()
-            return [
-                `          ${entry.tool} ended with ${entry.exitCode}`,
-                ...words.split('\n').map(line => `          | ${line}`),
-            ]
-        }
-        return []
-    })
-    return { kind: 'text', text: `${lines.join('\n')}\n`, json: asJson(entries) }
-}

@@ -10,6 +10,8 @@ export interface Settings {
     listen: string
     socketPath: string
     libvirtSocket: string
+    /** Of debvisor-rootd; it may come later, or not at all. */
+    rootSocket: string
     etcd: { endpoints: string[]; ca?: string; cert?: string; key?: string }
     accelerator: 'kvm' | 'tcg'
     importFolders: string[]
@@ -28,6 +30,7 @@ const OPTIONS = {
     listen: { type: 'string', default: '127.0.0.1:8443' },
     socket: { type: 'string', default: '/run/debvisor/rpcd.sock' },
     libvirt: { type: 'string', default: '/run/libvirt/libvirt-sock' },
+    rootd: { type: 'string', default: '/run/debvisor-rootd.sock' },
     etcd: { type: 'string', multiple: true, default: ['https://127.0.0.1:12379'] as string[] },
     'etcd-ca': { type: 'string' },
     'etcd-cert': { type: 'string' },
@@ -58,6 +61,7 @@ export function settingsOf(argv: readonly string[]): Settings {
         listen: values.listen,
         socketPath: values.socket,
         libvirtSocket: values.libvirt,
+        rootSocket: values.rootd,
         etcd: { endpoints: values.etcd, ca: values['etcd-ca'], cert: values['etcd-cert'], key: values['etcd-key'] },
         accelerator: values.accel,
         importFolders: values['import-folder'],

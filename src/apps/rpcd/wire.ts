@@ -9,6 +9,7 @@ import { createConsole } from '../../capabilities/console/console.ts'
 import { createIdentity } from '../../capabilities/identity/identity.ts'
 import { createImage } from '../../capabilities/image/image.ts'
 import { createNetwork } from '../../capabilities/network/network.ts'
+import { createConfigure } from '../../capabilities/node/configure.ts'
 import { createNode } from '../../capabilities/node/node.ts'
 import { services } from '../../capabilities/table.node.ts'
 import { createTask } from '../../capabilities/task/task.ts'
@@ -21,6 +22,7 @@ import { accessInterceptor, accessOf } from './access.ts'
 import { makeFolders } from './folders.ts'
 import { watchOutside } from './outside.ts'
 import { reflection } from './reflection.ts'
+import { rootClient } from './root.ts'
 import type { Settings } from './settings.ts'
 
 export const VERSION = '0.1.0'
@@ -163,8 +165,16 @@ export async function wire({ settings, system, clock, log }: Deps): Promise<Daem
             },
         ],
     })
+    const configure = createConfigure({
+        root: rootClient(settings.rootSocket),
+        rootPath: settings.rootSocket,
+        tasks,
+        clock,
+        log: log.child({ part: 'configure' }),
+        hostname: system.hostname(),
+    })
     const task = createTask({ tasks, tagsOf: uuid => vm.inventory.byUuid(uuid)?.tags ?? [] })
-    const capabilities: Capability[] = [audit, identity, task, image, vm, consoles, network, node]
+    const capabilities: Capability[] = [audit, identity, task, image, vm, consoles, network, node, configure]
 
     /** A node without any pool gets one, as soon as libvirt is there. */
     function ensurePool(path: string): void {

@@ -1,6 +1,7 @@
 // This machine: what it is, what runs on it, how busy it is, and what needs attention.
 import {
     Alert,
+    Button,
     DescriptionList,
     DescriptionListDescription,
     DescriptionListGroup,
@@ -13,8 +14,10 @@ import { type Load, NodeService } from '../../gen/proto/capabilities/node/node_p
 import { clientOf, troubleOf } from '../client.panel.tsx'
 import { Chart, FiguresLost, useHistory } from '../figures.panel.tsx'
 import { bytes, moment, percent, rate } from '../format.panel.tsx'
-import { Loading, PageBody, PageHead, Quiet, Section, TroubleNote } from '../parts.panel.tsx'
+import { useMay } from '../me.panel.tsx'
+import { Anchor, Loading, PageBody, PageHead, Quiet, Section, TroubleNote } from '../parts.panel.tsx'
 import { fill } from '../words.panel.tsx'
+import { words as configuration } from './configuration-words.panel.tsx'
 import { words } from './words.panel.tsx'
 
 const api = clientOf(NodeService)
@@ -24,6 +27,7 @@ async function* loads(signal: AbortSignal): AsyncIterable<Load | undefined> {
 }
 
 export default function NodePage() {
+    const may = useMay()
     const figures = useHistory('node', {
         past: async signal => (await api.getLoad({}, { signal })).history,
         next: loads,
@@ -50,7 +54,13 @@ export default function NodePage() {
     if (!facts) return <Loading />
     return (
         <>
-            <PageHead title={facts.hostname} />
+            <PageHead title={facts.hostname}>
+                {may('node.configure') && (
+                    <Button variant="secondary" component={Anchor} href="/node/configuration" data-action="configure">
+                        {configuration.open}
+                    </Button>
+                )}
+            </PageHead>
             <PageBody>
                 <Section title={words.attention}>
                     {facts.findings.length === 0 && <Quiet>{words.allWell}</Quiet>}

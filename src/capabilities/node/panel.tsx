@@ -1,11 +1,19 @@
-// The page of the node, and its place in the panel.
+// The pages of the node, and its place in the panel.
 import ServerIcon from '@patternfly/react-icons/dist/esm/icons/server-icon'
 import { lazy } from 'react'
 import type { PanelEntry } from '../pages.panel.tsx'
+import { words as configuration } from './configuration-words.panel.tsx'
 import { words } from './words.panel.tsx'
 
 export const panel: PanelEntry = {
     name: 'node',
     nav: [{ to: '/node', label: words.node, icon: ServerIcon, permission: 'node.view', order: 40 }],
-    pages: [{ path: '/node', component: lazy(() => import('./node.panel.tsx')), title: words.node }],
+    pages: [
+        { path: '/node', component: lazy(() => import('./node.panel.tsx')), title: words.node },
+        {
+            path: '/node/configuration',
+            component: lazy(() => import('./configuration.panel.tsx')),
+            title: configuration.title,
+        },
+    ],
 }

@@ -10,6 +10,7 @@ import { WebSocketServer } from 'ws'
 import { main } from '../main.ts'
 import { fakeIdentity } from './fake-identity.ts'
 import { fakeImages } from './fake-images.ts'
+import { fakeProvision } from './fake-provision.ts'
 import { fakeVms } from './fake-vms.ts'
 
 export type Calls = [string, object][]
@@ -60,6 +61,7 @@ export async function fakeNode(errorOf: (thrown: unknown) => ConnectError): Prom
             fakeVms(router, calls)
             fakeImages(router, calls)
             fakeIdentity(router, calls)
+            fakeProvision(router, calls)
         },
     })
     const server = createServer((request, response) =>

@@ -15,6 +15,7 @@ import { identityService } from './identity-service.ts'
 import { imageService, type SimUpload } from './image-service.ts'
 import { networkService } from './network-service.ts'
 import { nodeService } from './node-service.ts'
+import { provisionService } from './provision-service.ts'
 import { display, serial } from './screens.ts'
 import { taskService } from './task-service.ts'
 import { vmService } from './vm-service.ts'
@@ -50,6 +51,7 @@ function backend(world: World) {
                 imageService(world, router, uploads)
                 networkService(world, router)
                 nodeService(world, router)
+                provisionService(world, router)
                 taskService(world, router)
                 auditService(world, router)
                 identityService(world, router)

@@ -1,0 +1,145 @@
+// The first boot: the document is carried out once, told on the consoles; what went well takes itself out of the boot.
+import { closeSync, constants, openSync, writeSync } from 'node:fs'
+import { asFault, Fault } from '../../base/fault.ts'
+import { sample, titles } from '../../capabilities/table.provision.ts'
+import type { View } from '../../capabilities/verb.ts'
+import { isEmpty, withheldBy } from '../../engine/plan.ts'
+import { DOCUMENT, type Provision } from '../../engine/provision.ts'
+import { findingLines, renderPlan, summaryOf } from '../../engine/render.ts'
+import type { Probe, System } from '../../ports/ports.ts'
+import { realSystem } from '../../ports/real.ts'
+import type { Io } from './io.ts'
+import { cancellable, provisionAt } from './provision-here.ts'
+import { asJson, teller } from './provision-views.ts'
+
+export const PROFILE_FILE = '/etc/debvisor-profile'
+export const UNIT = 'debvisor-firstboot.service'
+const PROFILES = ['ceph', 'zfs', 'mixed']
+const ACTIVE_CONSOLES = '/sys/class/tty/console/active'
+
+interface FirstBoot {
+    provision: Provision<unknown>
+    system: System
+    draft(profile: string): Promise<string>
+    /** For whoever looks at the machine now. */
+    say(text: string): void
+    signal: AbortSignal
+    dryRun: boolean
+}
+
+/** @throws Fault with how to go on; the service then stays enabled, and the next boot tries again */
+export async function firstBoot(how: FirstBoot): Promise<View> {
+    const { provision, system, say, dryRun } = how
+    const { text, isNew } = await documentOf(how)
+    if (isNew && !dryRun) {
+        await system.makeDirectory('/etc/debvisor', 0o755)
+        await system.writeFile(DOCUMENT, text, 0o644)
+        say(`${DOCUMENT} is written from ${PROFILE_FILE}.\n`)
+    }
+    const plan = await provision.plan(text)
+    if (dryRun)
+        return {
+            kind: 'text',
+            text: renderPlan(plan, { titles, verbose: true }),
+            json: asJson(plan),
+            pending: !isEmpty(plan),
+        }
+    say(`DebVisor makes this machine what ${DOCUMENT} says: ${summaryOf(plan)}\n`)
+    for (const finding of plan.findings) say(`${findingLines(finding).join('\n')}\n`)
+    const { id, failed, left, steps } = await provision.apply(text, {
+        ...{ by: 'first boot', leaveWithheld: true, signal: how.signal, onEvent: teller(say) },
+    })
+    if (failed.length > 0 || !isEmpty(left)) throw unfinished(id, failed.length, withheldBy(left))
+    const off = await system.run({ argv: ['systemctl', 'disable', '--', UNIT], deadlineMs: 30_000 })
+    if (off.exitCode !== 0) say(`${UNIT} could not be disabled; it finds nothing to do at the next boot.\n`)
+    const words = `Done: ${steps} steps. This machine is what its document says.\n`
+    say(words)
+    return { kind: 'text', text: '', json: { steps } }
+}
+
+async function documentOf({ provision, system, draft }: FirstBoot): Promise<{ text: string; isNew: boolean }> {
+    const text = await system.readText(DOCUMENT)
+    // Mistakes are told with their lines by whoever plans it.
+    if (text !== undefined) return { text, isNew: false }
+    const profile = /^\s*PROFILE=["']?([a-z]+)["']?\s*$/m.exec((await system.readText(PROFILE_FILE)) ?? '')?.[1]
+    if (!profile || !PROFILES.includes(profile)) {
+        throw new Fault('not-found', {
+            summary: 'Nothing says what this machine should be',
+            detail: `there is no ${DOCUMENT}, and no profile in ${PROFILE_FILE}`,
+            fix: `Log in as root and write one: debvisor node init --profile zfs --write; then: systemctl start ${UNIT}`,
+        })
+    }
+    const made = await draft(profile)
+    const wrong = provision.read(made).findings.find(finding => finding.severity === 'error')
+    if (!wrong) return { text: made, isNew: true }
+    throw new Fault('invalid', {
+        summary: 'A document could not be made from what this machine is',
+        detail: `${wrong.at}: ${wrong.summary} (${wrong.detail})`,
+        fix: `Log in as root and write it by hand: debvisor node init > ${DOCUMENT}; then: systemctl start ${UNIT}`,
+    })
+}
+
+const unfinished = (id: string, failed: number, withheld: readonly string[]) =>
+    new Fault('precondition', {
+        summary: 'This machine is not yet what its document says',
+        detail:
+            failed > 0
+                ? `${failed} ${failed === 1 ? 'step' : 'steps'} failed, see above`
+                : withheld.length > 0
+                  ? `somebody has to agree to the loss of what is on ${withheld.join(', ')}`
+                  : 'something is left to do',
+        fix:
+            failed > 0 || withheld.length === 0
+                ? `Log in as root. What happened: debvisor node history ${id} --verbose. Mend the cause (network, package archive, disk), then go on: systemctl start ${UNIT}, or boot again.`
+                : `Log in as root. To agree: debvisor node apply ${withheld.map(target => `--destroy ${target}`).join(' ')}. Or take it out of ${DOCUMENT}.`,
+    })
+
+/** On this machine: to standard output, and to the consoles where systemd keeps standard output in the journal. */
+export async function firstBootHere(dryRun: boolean, io: Io): Promise<View> {
+    const system = realSystem()
+    const consoles = io.env.JOURNAL_STREAM && !dryRun ? await openConsoles(system) : []
+    const say = (text: string) => {
+        io.stdout.write(text)
+        for (const console of consoles) console.write(text)
+    }
+    try {
+        return await cancellable(signal =>
+            firstBoot({
+                ...{ provision: provisionAt(undefined), system, say, signal, dryRun },
+                draft: profile => sample(system, profile),
+            }),
+        )
+    } catch (thrown) {
+        const { summary, detail, fix } = asFault(thrown)
+        for (const console of consoles) console.write(`${summary}: ${detail}\n${fix}\n`)
+        throw thrown
+    } finally {
+        for (const console of consoles) console.close()
+    }
+}
+
+/** The screen, and what the kernel was told to use as its console besides it, such as a serial port. */
+export async function consolesOf(probe: Probe): Promise<string[]> {
+    const active = ((await probe.readText(ACTIVE_CONSOLES)) ?? '').trim().split(/\s+/)
+    const names = ['tty1', ...active.filter(name => /^[a-zA-Z]+\d+$/.test(name) && !/^tty\d+$/.test(name))]
+    return [...new Set(names)].map(name => `/dev/${name}`)
+}
+
+async function openConsoles(probe: Probe): Promise<{ write(text: string): void; close(): void }[]> {
+    return (await consolesOf(probe)).flatMap(path => {
+        try {
+            // It must neither become the terminal of this process, nor wait for somebody to plug a cable in.
+            const file = openSync(path, constants.O_WRONLY | constants.O_NOCTTY | constants.O_NONBLOCK)
+            const write = (text: string) => {
+                try {
+                    writeSync(file, text)
+                } catch {
+                    // A console that takes nothing more is no reason to stop.
+                }
+            }
+            return [{ write, close: () => closeSync(file) }]
+        } catch {
+            return []
+        }
+    })
+}

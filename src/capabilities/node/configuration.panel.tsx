@@ -1,0 +1,360 @@
+// The page of the node's document: edit it, read what it would do, apply it, see what was done and what differs by now.
+import { Button, Label, Skeleton } from '@patternfly/react-core'
+import { useQuery, useQueryClient } from '@tanstack/react-query'
+import { lazy, Suspense, useEffect, useRef, useState } from 'react'
+import {
+    type DocumentPlan,
+    type LineFinding,
+    ProvisionService,
+    type Verified,
+} from '../../gen/proto/capabilities/node/provision_pb.js'
+import { TaskService } from '../../gen/proto/capabilities/task/task_pb.js'
+import { act, openDialog } from '../act.panel.tsx'
+import { clientOf, type Trouble, troubleOf } from '../client.panel.tsx'
+import { ago, exactMoment } from '../format.panel.tsx'
+import { useMay } from '../me.panel.tsx'
+import { EmptyHint, Forbidden, Loading, PageBody, PageHead, Quiet, Section, TroubleNote } from '../parts.panel.tsx'
+import { fill, plural } from '../words.panel.tsx'
+import { Applies, Events, useApply } from './applies.panel.tsx'
+import { ApplyDialog } from './apply-dialog.panel.tsx'
+import { words } from './configuration-words.panel.tsx'
+import { DocumentPlanView, FindingNotes } from './document-plan.panel.tsx'
+import type { EditorHandle } from './editor.panel.tsx'
+import type { Schema } from './yaml-place.ts'
+
+const api = clientOf(ProvisionService)
+const DocumentEditor = lazy(() => import('./editor.panel.tsx'))
+const PROFILES = ['zfs', 'ceph', 'mixed']
+const CHECK_AFTER_MS = 400
+
+export default function Configuration() {
+    const may = useMay()
+    if (!may('node.configure')) return <Forbidden />
+    return <Inside />
+}
+
+function Inside() {
+    const queries = useQueryClient()
+    const again = (): void => void queries.invalidateQueries({ queryKey: ['node'] })
+    const standing = useQuery({
+        queryKey: ['node', 'document'],
+        queryFn: ({ signal }) => api.getDocument({}, { signal }),
+    })
+    const status = useQuery({ queryKey: ['node', 'status'], queryFn: ({ signal }) => api.getStatus({}, { signal }) })
+    const applies = useQuery({
+        queryKey: ['node', 'applies'],
+        queryFn: ({ signal }) => api.listApplies({}, { signal }),
+    })
+    const [text, setText] = useState<string>()
+    const [plan, setPlan] = useState<{ of: string; plan: DocumentPlan }>()
+    const [failure, setFailure] = useState<Trouble>()
+    const [planning, setPlanning] = useState(false)
+    const [running, setRunning] = useState({ apply: '', task: '' })
+    const events = useApply(running.apply, again)
+    const written = standing.data?.text ?? ''
+    const shown = text ?? written
+
+    // What was asked for may stand below the editor, or above it.
+    const shownPlan = useRef<HTMLDivElement>(null)
+    const shownApply = useRef<HTMLDivElement>(null)
+    useEffect(() => {
+        if (plan) shownPlan.current?.scrollIntoView({ block: 'start' })
+    }, [plan])
+    useEffect(() => {
+        if (running.apply) shownApply.current?.scrollIntoView({ block: 'start' })
+    }, [running.apply])
+
+    // An apply that somebody else began, or this window before it was loaded anew.
+    const last = status.data?.last
+    useEffect(() => {
+        if (last?.state === 'running') setRunning(now => (now.apply ? now : { apply: last.id, task: '' }))
+    }, [last])
+
+    async function showPlan(): Promise<void> {
+        setPlanning(true)
+        setFailure(undefined)
+        setPlan(undefined)
+        try {
+            const answer = await api.plan({ text: shown })
+            if (answer.plan) setPlan({ of: shown, plan: answer.plan })
+        } catch (thrown) {
+            setFailure(troubleOf(thrown))
+        }
+        setPlanning(false)
+    }
+    const draft = (profile: string) =>
+        act(async () => {
+            setText((await api.draftDocument({ profile })).text)
+        })
+    function apply(of: { of: string; plan: DocumentPlan }): void {
+        openDialog(close => (
+            <ApplyDialog
+                text={of.of}
+                plan={of.plan}
+                close={close}
+                moved={() => void showPlan()}
+                begun={(apply, task) => {
+                    setPlan(undefined)
+                    // It is the node's document from here on; asked for again, it says the same.
+                    queries.setQueryData(['node', 'document'], { ...standing.data, exists: true, text: of.of })
+                    setText(undefined)
+                    setRunning({ apply, task })
+                    again()
+                }}
+            />
+        ))
+    }
+
+    if (standing.isError && !standing.data)
+        return (
+            <>
+                <PageHead title={words.title} />
+                <PageBody>
+                    <TroubleNote trouble={troubleOf(standing.error)} retry={() => void standing.refetch()} />
+                </PageBody>
+            </>
+        )
+    if (!standing.data) return <Loading />
+    const isThere = standing.data.exists || text !== undefined
+    const current = plan?.of === shown ? plan : undefined
+    const over = events.some(event => event.kind === 'end')
+    return (
+        <>
+            <PageHead title={words.title} below={<Quiet>{words.about}</Quiet>}>
+                <Drift verified={status.data?.verified} isThere={standing.data.exists} done={again} />
+            </PageHead>
+            <PageBody>
+                <Differs verified={status.data?.verified} />
+                <div ref={shownApply} />
+                {running.apply !== '' && (
+                    <Section
+                        title={over ? words.applied : words.applying}
+                        actions={
+                            !over &&
+                            running.task !== '' && (
+                                <Button
+                                    variant="secondary"
+                                    data-action="stop-apply"
+                                    onClick={() => void act(() => clientOf(TaskService).cancel({ id: running.task }))}
+                                >
+                                    {words.stopIt}
+                                </Button>
+                            )
+                        }
+                    >
+                        <Events events={events} />
+                    </Section>
+                )}
+                {!isThere && (
+                    <EmptyHint title={words.noDocument} body={words.noDocumentText}>
+                        {PROFILES.map(profile => (
+                            <Button
+                                key={profile}
+                                variant={profile === 'zfs' ? 'primary' : 'secondary'}
+                                data-action={`draft-${profile}`}
+                                onClick={() => void draft(profile)}
+                            >
+                                {fill(words.draft, { profile })}
+                            </Button>
+                        ))}
+                    </EmptyHint>
+                )}
+                {isThere && (
+                    <Section
+                        title={words.document}
+                        actions={
+                            <>
+                                <span className="dv-quiet" data-changed={shown !== written}>
+                                    {shown === written ? words.asApplied : words.changed}
+                                </span>
+                                {text !== undefined && shown !== written && (
+                                    <Button variant="link" data-action="discard" onClick={() => setText(undefined)}>
+                                        {words.discard}
+                                    </Button>
+                                )}
+                                <Button
+                                    data-action="show-plan"
+                                    isLoading={planning}
+                                    isDisabled={planning}
+                                    onClick={() => void showPlan()}
+                                >
+                                    {words.showPlan}
+                                </Button>
+                            </>
+                        }
+                    >
+                        <Edit text={shown} change={setText} />
+                    </Section>
+                )}
+                <div ref={shownPlan} />
+                {failure && <TroubleNote trouble={failure} />}
+                {current && (
+                    <Section
+                        title={words.plan}
+                        actions={
+                            current.plan.groups.length > 0 && (
+                                <Button
+                                    variant={current.plan.destroys.length > 0 ? 'danger' : 'primary'}
+                                    data-action="apply"
+                                    isDisabled={current.plan.errors.length > 0 || (running.apply !== '' && !over)}
+                                    onClick={() => apply(current)}
+                                >
+                                    {words.apply}
+                                </Button>
+                            )
+                        }
+                    >
+                        <DocumentPlanView plan={current.plan} />
+                    </Section>
+                )}
+                <Section title={words.history}>
+                    {applies.isError && <TroubleNote trouble={troubleOf(applies.error)} />}
+                    {applies.data && (
+                        <Applies
+                            applies={applies.data.applies}
+                            begun={apply => {
+                                setRunning({ apply, task: '' })
+                                setText(undefined)
+                                again()
+                            }}
+                        />
+                    )}
+                </Section>
+            </PageBody>
+        </>
+    )
+}
+
+/** The editor, and below it what was found wrong, for those who do not see colours in a margin. */
+function Edit(props: { text: string; change: (text: string) => void }) {
+    const { text } = props
+    const handle = useRef<EditorHandle>(undefined)
+    const [findings, setFindings] = useState<readonly LineFinding[]>()
+    const [trouble, setTrouble] = useState<Trouble>()
+    const schema = useQuery({
+        queryKey: ['schema'],
+        queryFn: async ({ signal }) => JSON.parse((await api.getSchema({}, { signal })).json) as Schema,
+        staleTime: Number.POSITIVE_INFINITY,
+    })
+    useEffect(() => {
+        const stop = new AbortController()
+        const timer = setTimeout(() => {
+            api.checkDocument({ text }, { signal: stop.signal }).then(
+                answer => {
+                    setTrouble(undefined)
+                    setFindings(answer.findings)
+                },
+                thrown => !stop.signal.aborted && setTrouble(troubleOf(thrown)),
+            )
+        }, CHECK_AFTER_MS)
+        return () => {
+            clearTimeout(timer)
+            stop.abort()
+        }
+    }, [text])
+    return (
+        <>
+            <Suspense fallback={<Skeleton height="260px" screenreaderText={words.editor} />}>
+                <DocumentEditor
+                    text={text}
+                    change={props.change}
+                    findings={findings ?? []}
+                    schema={schema.data}
+                    handle={handle}
+                />
+            </Suspense>
+            <div aria-live="polite" className="dv-findings">
+                {trouble && (
+                    <TroubleNote trouble={{ ...trouble, summary: `${words.checkFailed}: ${trouble.summary}` }} />
+                )}
+                {findings?.length === 0 && <Quiet>{words.noFindings}</Quiet>}
+                {findings && findings.length > 0 && (
+                    <>
+                        <Quiet>{plural(words.findings, findings.length)}</Quiet>
+                        <ul>
+                            {findings.map(({ finding, line }) => (
+                                <li
+                                    key={`${line}${finding?.at}${finding?.code}${finding?.detail}`}
+                                    data-finding={finding?.code}
+                                    className="dv-anywhere"
+                                >
+                                    <Button variant="link" isInline onClick={() => handle.current?.goTo(line)}>
+                                        {fill(words.line, { line })}
+                                    </Button>
+                                    : {[finding?.at, finding?.summary, finding?.detail].filter(Boolean).join(': ')}.{' '}
+                                    {finding?.fix}
+                                </li>
+                            ))}
+                        </ul>
+                    </>
+                )}
+            </div>
+        </>
+    )
+}
+
+const DRIFT = {
+    yes: { colour: 'orange', text: words.driftYes },
+    no: { colour: 'green', text: words.driftNo },
+    unknown: { colour: 'red', text: words.driftUnknown },
+    never: { colour: 'grey', text: words.driftNever },
+} as const
+
+const driftOf = (verified: Verified | undefined): keyof typeof DRIFT =>
+    !verified ? 'never' : verified.problem ? 'unknown' : verified.converged ? 'no' : 'yes'
+
+/** Whether the machine is what its document says, as of the last look; and a look right now. */
+function Drift(props: { verified: Verified | undefined; isThere: boolean; done: () => void }) {
+    const [busy, setBusy] = useState(false)
+    const [problem, setProblem] = useState<Verified>()
+    if (!props.isThere) return null
+    const verified = problem ?? props.verified
+    const drift = driftOf(verified)
+    return (
+        <>
+            <Label color={DRIFT[drift].colour} data-drift={drift}>
+                {DRIFT[drift].text}
+            </Label>
+            {verified?.at && (
+                <span className="dv-quiet" title={exactMoment(verified.at)}>
+                    {fill(words.lookedAt, { when: ago(verified.at) })}
+                </span>
+            )}
+            <Button
+                variant="secondary"
+                data-action="verify"
+                isLoading={busy}
+                isDisabled={busy}
+                onClick={() => {
+                    setBusy(true)
+                    void act(async () => {
+                        const { verified } = await api.verify({})
+                        setProblem(verified?.problem ? verified : undefined)
+                    }).finally(() => {
+                        setBusy(false)
+                        props.done()
+                    })
+                }}
+            >
+                {words.lookAgain}
+            </Button>
+        </>
+    )
+}
+
+function Differs({ verified }: { verified: Verified | undefined }) {
+    if (!verified || verified.converged || verified.problem) return null
+    return (
+        <Section title={words.driftTitle}>
+            <FindingNotes findings={verified.findings} />
+            <ul className="dv-findings" data-differs>
+                {verified.drift.map(one => (
+                    <li key={one} className="dv-anywhere">
+                        {one}
+                    </li>
+                ))}
+            </ul>
+            <Quiet>{words.driftFix}</Quiet>
+        </Section>
+    )
+}
