@@ -14,7 +14,7 @@ import { createProvision, DOCUMENT, type Provision } from '../../engine/provisio
 import { findingLines, renderPlan, summaryOf } from '../../engine/render.ts'
 import { jsonSchemaOf } from '../../engine/sample.ts'
 import { realClock, realSystem, rootedSystem } from '../../ports/real.ts'
-import type { Io } from './io.ts'
+import { answeredYes, type Io } from './io.ts'
 
 const FILE: Option = {
     name: 'file',
@@ -297,19 +297,29 @@ async function applyVerb(context: VerbContext, io: Io): Promise<View> {
         provision.apply(text, {
             ...{ by: whoami(io), consents, basis: basis ?? plan.basis, signal, onEvent: teller(io) },
             ...{ leaveWithheld: options['leave-withheld'] !== undefined, retry: options.retry !== undefined },
+            ...(options.yes === undefined && io.stdin.isTTY && io.stderr.isTTY ? { ask: asker(io) } : {}),
         }),
     )
     return appliedView(applied)
+}
+
+/** About a change that comes back by itself; `--yes` answers it as well. */
+const asker = (io: Io) => (question: string, deadlineMs: number) => {
+    io.stderr.write('\n')
+    return answeredYes(io, question, deadlineMs)
 }
 
 /** Ctrl-C stops between two steps. */
 async function cancellable<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
     const abort = new AbortController()
     const stop = () => abort.abort()
+    // What waits for a condition has no timer that keeps a process alive.
+    const alive = setInterval(() => {}, 60_000)
     process.once('SIGINT', stop).once('SIGTERM', stop)
     try {
         return await work(abort.signal)
     } finally {
+        clearInterval(alive)
         process.off('SIGINT', stop).off('SIGTERM', stop)
     }
 }
