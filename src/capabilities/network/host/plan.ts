@@ -54,10 +54,10 @@ const waits: Finding = {
 }
 
 function guarded(profiles: readonly Profile[], steps: readonly Step[], check: readonly Condition[]): Step {
-    const reapplies = steps.every(step => step.do !== 'run' || step.args[0] !== 'connection' || step.args[1] === 'load')
-    const disrupts = reapplies
-        ? 'Connections to addresses that this machine gives up'
-        : 'The network of this machine, for some seconds; of VMs on its bridges, too'
+    const letsGo = steps.some(step => step.do === 'run' && (step.args.includes('up') || step.args.includes('down')))
+    const disrupts = letsGo
+        ? 'The network of this machine, for some seconds; of VMs on its bridges, too'
+        : 'Connections to addresses that this machine gives up'
     return {
         ...{ do: 'guard', guard: 'networkmanager', rollbackAfterMs: GUARD_MS, steps, check },
         say: `Change the network; it comes back after ${GUARD_MS / 1000} s unless ${keptWords(check)}`,
@@ -84,8 +84,9 @@ function bootSteps(profiles: readonly Profile[], seen: HostSeen): Step[] {
     const steps: Step[] = []
     for (const one of profiles) {
         if (isAtBoot(one, seen)) continue
-        const was = seen.etc[one.file]?.content
-        const say = `${was === undefined ? 'Write' : 'Change'} ${etcPath(one)} (${one.name} from the next boot on)`
+        // What was shown when it was tried need not be shown again.
+        const was = needs(one, seen) && !seen.offline ? one.content : seen.etc[one.file]?.content
+        const say = `${seen.etc[one.file] === undefined ? 'Write' : 'Change'} ${etcPath(one)} (${one.name} from the next boot on)`
         steps.push({
             ...{ do: 'write', say, path: etcPath(one), content: one.content, mode: 0o600 },
             ...(was === undefined ? {} : { was }),
