@@ -22,7 +22,7 @@ import { monitoringSpec } from './monitoring/spec.ts'
 import { contains, formatAddress, overlaps, parseAddress, parseCidr } from './network/cidr.ts'
 import { checkNetworkSpec } from './network/host/check.ts'
 import { networkGuard } from './network/host/checkpoint.ts'
-import { hostBridges, hostNetworkResources, hostNetworkTools } from './network/host/resources.ts'
+import { hostBridges, hostNetworkResources, hostNetworkTools, hostSubnets } from './network/host/resources.ts'
 import { networkSample } from './network/host/sample.ts'
 import { networkSpec } from './network/host/spec.ts'
 import { nodeResources, nodeSample, nodeTools } from './node/resources.ts'
@@ -79,7 +79,7 @@ type OneResource = Resource<NodeDocument>
 const kernelNeeds = ({ firewall }: NodeDocument) => [firewallKernel(firewall)]
 
 const docker = dockerResources<NodeDocument>({
-    taken: ({ firewall }) => firewall.cluster,
+    taken: document => [...document.firewall.cluster, ...hostSubnets(document)],
     addresses: {
         overlap: (one, other) => overlaps(parseCidr(one)!, parseCidr(other)!),
         first: network => {

@@ -12,10 +12,14 @@ import type { Resource } from '../../../engine/resource.ts'
 import { survey } from '../../../engine/survey.ts'
 import type { NodeOptions } from '../../../engine/testing/node.ts'
 import { fakeClock } from '../../../ports/fake.ts'
+import { parseLinks } from '../links.ts'
 import { checkNetworkSpec } from './check.ts'
 import { networkGuard } from './checkpoint.ts'
+import { planNames } from './names.ts'
 import { parseDevices, parseProfiles } from './nmcli.ts'
-import { ETC_FOLDER, RUN_FOLDER } from './observe.ts'
+import { ETC_FOLDER, type HostSeen, RUN_FOLDER } from './observe.ts'
+import { profilesOf } from './profiles.ts'
+import { primaryOf, troubles } from './resolve.ts'
 import { hostNetworkResources, hostNetworkTools } from './resources.ts'
 import { networkSample } from './sample.ts'
 import { networkSpec } from './spec.ts'
@@ -230,6 +234,100 @@ describe('a change of the network', () => {
         const one = world()
         await networkGuard.open(one.node.system, 1000)
         await expect(networkGuard.open(one.node.system, 1000)).rejects.toMatchObject({ code: 'conflict' })
+    })
+})
+
+describe('the primary NIC', () => {
+    const spec = networkSpec.parse({})
+    const link = (name: string, more: object = {}) =>
+        parseLinks(JSON.stringify([{ ifname: name, flags: ['LOWER_UP'], ...more }]))[0]!
+    const seen = (more: Partial<HostSeen>): HostSeen => ({
+        ...{ offline: false, openChange: false, etc: {}, run: {}, pins: {}, paths: {}, ifupdown: [], routes: [] },
+        ...{ cards: ['ens3', 'ens4'], links: [link('ens3'), link('ens4', { master: 'br9' }), link('br9')] },
+        ...more,
+    })
+    const written = { 'debvisor-ens4.nmconnection': { content: 'controller=br0\n', closed: true } }
+
+    it.each([
+        ['the first with a cable', {}, 'ens3'],
+        ['that of the default route', { routes: [{ device: 'ens4' }] }, 'ens4'],
+        ['the port of the bridge of the default route', { routes: [{ device: 'br9' }] }, 'ens4'],
+        ['the one that it was before', { routes: [{ device: 'ens3' }], etc: written }, 'ens4'],
+        ['none without a card', { cards: [] }, undefined],
+    ])('is %s', (_, more, expected) => {
+        expect(primaryOf(spec, seen(more))).toBe(expected)
+    })
+
+    it('is none that the document puts elsewhere', () => {
+        const bond = networkSpec.parse({ bonds: [{ name: 'bond0', members: ['ens3'] }] })
+        expect(primaryOf(bond, seen({ routes: [{ device: 'ens3' }] }))).toBe('ens4')
+    })
+
+    it('cannot be used where others look after it, or it has its name only after the next boot', () => {
+        const problems = (text: string, more: Partial<HostSeen>) => {
+            const { document } = readDocument(`network: ${text}`, schema, checks)
+            const network = document!.network!
+            const all = seen(more)
+            const primary = primaryOf(network, all)
+            const profiles = profilesOf(network, {
+                primary,
+                macOf: () => undefined,
+                uuidOf: name => name,
+                hashOf: () => '',
+            })
+            return troubles(network, primary, all, profiles).map(({ code, at, detail }) => `${code} ${at}: ${detail}`)
+        }
+        const manager = (devices: Record<string, string>) => ({
+            manager: { profiles: [], devices: Object.entries(devices).map(([name, state]) => ({ name, state })) },
+        })
+        expect(problems('{}', { ...manager({ ens3: 'unmanaged' }), ifupdown: ['ens3'] })).toEqual([
+            'not-managed network.bridges[0].ports: ens3 stands in /etc/network/interfaces',
+        ])
+        expect(problems('{ bridges: [{ name: br9, ports: [] }] }', manager({ br9: 'connected (externally)' }))).toEqual(
+            ['name-in-use network.bridges[0]: br9 is a card'],
+        )
+        const bridge = link('lab', { linkinfo: { info_kind: 'bridge' } })
+        expect(
+            problems('{ bridges: [{ name: lab, ports: [] }] }', {
+                links: [bridge],
+                ...manager({ lab: 'connected (externally)' }),
+            }),
+        ).toEqual([expect.stringMatching(/^made-by-others network\.bridges\[0\]: lab /)])
+        const cards = { links: [link('ens3', { address: '52:54:00:00:00:01', max_mtu: 1500 }), link('ens4')] }
+        expect(
+            problems(
+                '{ bridges: [{ name: br0, ports: [lan0] }], nics: [{ name: lan0, mac: "52:54:00:00:00:01" }] }',
+                cards,
+            ),
+        ).toEqual(['nic-renamed network.bridges[0].ports[0]: lan0 is called ens3 now'])
+        expect(problems('{ bridges: [{ name: br0, mtu: 9000 }] }', cards)).toEqual([
+            'mtu-card network.bridges[0].ports: ens3 takes 1500, and 9000 is asked for',
+        ])
+        expect(problems('{}', { cards: [] })).toEqual([
+            expect.stringMatching(/^no-primary network\.bridges\[0\]\.ports: /),
+        ])
+    })
+})
+
+describe('names of cards', () => {
+    it('stay with the card that had them, also where another is in its place now', () => {
+        const text = '[Match]\nType=ether\nPermanentMACAddress=52:54:00:00:00:01\n\n[Link]\nName=ens3\n'
+        const one = parseLinks('[{"ifname":"ens3","flags":[],"address":"52:54:00:00:00:02"}]')
+        const plan = (more: object, spec: object = {}) =>
+            planNames(networkSpec.parse(spec), ['ens3'], {
+                ...{ links: one, cards: ['ens3'], pins: {} },
+                ...more,
+            } as unknown as HostSeen).steps
+        expect(plan({})).toMatchObject([{ do: 'write', path: '/etc/systemd/network/10-debvisor-ens3.link' }])
+        const [step] = plan({ pins: { ens3: text } })
+        expect(step).toMatchObject({ content: expect.stringContaining('PermanentMACAddress=52:54:00:00:00:01') })
+        // A card that gets another name loses the old one.
+        const moved = plan({ pins: { ens9: text } }, { nics: [{ name: 'lan0', mac: '52:54:00:00:00:01' }] })
+        expect(moved.map(({ do: kind, say }) => `${kind} ${say}`)).toEqual([
+            'remove Remove /etc/systemd/network/10-debvisor-ens9.link (the card is lan0 from now on)',
+            expect.stringMatching(/^write .*lan0/),
+            expect.stringMatching(/^write .*ens3/),
+        ])
     })
 })
 

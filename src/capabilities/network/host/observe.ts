@@ -38,15 +38,20 @@ export interface HostSeen {
     ifupdown: readonly string[]
 }
 
+/** Without what NetworkManager does now: enough to know which cards are meant. */
+export const seeCards = (look: Look): Promise<HostSeen> => see(look, true)
+
 /** All but who answers: that takes its time, and is asked only before a change. */
-export async function seeHost({ phase, root, machine }: Look): Promise<HostSeen> {
+export const seeHost = (look: Look): Promise<HostSeen> => see(look, look.phase === 'image')
+
+async function see({ phase, root, machine }: Look, quiet: boolean): Promise<HostSeen> {
     const offline = phase === 'image'
     const [links, names, routes, manager, openChange, etc, run, pins, ifupdown] = await Promise.all([
         readLinks(machine),
         machine.list('/sys/class/net'),
         seeRoutes(machine),
-        offline ? undefined : seeManager(machine),
-        offline ? false : seeOpenChange(machine),
+        quiet ? undefined : seeManager(machine),
+        quiet ? false : seeOpenChange(machine),
         seeFiles(root, ETC_FOLDER),
         offline ? {} : seeFiles(machine, RUN_FOLDER),
         seePins(root),

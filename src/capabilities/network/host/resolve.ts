@@ -81,7 +81,7 @@ export function troubles(
     for (const one of profiles) {
         const link = seen.links.find(({ name }) => name === one.name)
         if (!link) continue
-        const at = atOf(spec, one.name)
+        const at = atOf(spec, one.name, primary)
         const device = seen.manager?.devices.find(({ name }) => name === one.name)
         const foreign = /^unmanaged|externally/.test(device?.state ?? '')
         const below = one.kind === 'ethernet'
@@ -115,11 +115,11 @@ export function troubles(
     return findings
 }
 
-function atOf(spec: NetworkSpec, name: string): string {
+function atOf(spec: NetworkSpec, name: string, primary: string | undefined): string {
     for (const key of ['bridges', 'bonds', 'nics'] as const) {
         const i = spec[key].findIndex(one => one.name === name)
         if (i >= 0) return `network.${key}[${i}]`
     }
     const i = spec.vlans.findIndex(one => vlanName(one) === name)
-    return i >= 0 ? `network.vlans[${i}]` : 'network'
+    return i >= 0 ? `network.vlans[${i}]` : (cardsOf(spec, primary).find(one => one.name === name)?.at ?? 'network')
 }

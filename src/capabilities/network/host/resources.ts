@@ -4,7 +4,7 @@ import type { Tool } from '../../../engine/kit.ts'
 import { type Resource, resource } from '../../../engine/resource.ts'
 import { planNames } from './names.ts'
 import { nmcliTool } from './nmcli.ts'
-import { type HostSeen, PING, seeAnswers, seeHost, seeOperators } from './observe.ts'
+import { type HostSeen, PING, seeAnswers, seeCards, seeHost, seeOperators } from './observe.ts'
 import { type Answers, changesNetwork, type HostWant, planHost } from './plan.ts'
 import { type Profile, profilesOf } from './profiles.ts'
 import { cardsOf, primaryOf, troubles } from './resolve.ts'
@@ -37,6 +37,14 @@ function wantOf(spec: NetworkSpec, seen: HostSeen): HostWant & { profiles: Profi
 /** Bridges of the host by the document; without a section, the name that such a bridge has by custom. */
 export const hostBridges = ({ network }: Doc): string[] => network?.bridges.map(({ name }) => name) ?? ['br0']
 
+/** Networks that the document gives this machine addresses in. */
+export const hostSubnets = ({ network }: Doc): string[] =>
+    network
+        ? [network.bridges, network.bonds, network.vlans, network.nics]
+              .flat()
+              .flatMap(({ ipv4 }) => (typeof ipv4 === 'object' ? ipv4.addresses : []))
+        : []
+
 export const hostNetworkResources = [
     resource<Doc, { ours: boolean }, undefined>({
         ...{ name: 'network.manager', phases: ['image', 'boot'] },
@@ -56,7 +64,7 @@ export const hostNetworkResources = [
     resource<Doc, NetworkSpec, HostSeen>({
         ...{ name: 'network.names', phases: ['image', 'boot'] },
         want: ({ network }) => network,
-        observe: seeHost,
+        observe: seeCards,
         plan: (spec, seen) =>
             planNames(
                 spec,

@@ -1,10 +1,10 @@
 // The network section that `init` writes: what the machine has now, with br0 over its primary NIC.
 import type { Probe } from '../../../ports/ports.ts'
-import { type HostSeen, seeHost } from './observe.ts'
+import { type HostSeen, seeCards } from './observe.ts'
 
 /** Undefined where it cannot be told: then the network is left as it is. */
 export async function networkSample(probe: Probe): Promise<Record<string, unknown> | undefined> {
-    const seen = await seeHost({ phase: 'boot', root: probe, machine: probe }).catch(() => undefined)
+    const seen = await seeCards({ phase: 'boot', root: probe, machine: probe }).catch(() => undefined)
     if (!seen) return undefined
     return sampleOf(seen, (await probe.readText('/etc/resolv.conf').catch(() => '')) ?? '')
 }
