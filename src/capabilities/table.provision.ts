@@ -22,6 +22,11 @@ import { checkFirewall, firewallSpec } from './firewall/spec.ts'
 import { monitoringResources } from './monitoring/resources.ts'
 import { monitoringSpec } from './monitoring/spec.ts'
 import { contains, formatAddress, overlaps, parseAddress, parseCidr } from './network/cidr.ts'
+import { checkNetworkSpec } from './network/host/check.ts'
+import { networkGuard } from './network/host/checkpoint.ts'
+import { hostBridges, hostNetworkResources, hostNetworkTools, hostSubnets } from './network/host/resources.ts'
+import { networkSample } from './network/host/sample.ts'
+import { networkSpec } from './network/host/spec.ts'
 import { nodeHealth } from './node/health.ts'
 import { nodeResources, nodeSample, nodeTools } from './node/resources.ts'
 import { checkNode, nodeSpec } from './node/spec.ts'
@@ -44,6 +49,7 @@ export const documentSchema = z
         profile: z.enum(['ceph', 'zfs', 'mixed']).describe('What VMs and containers are stored on.'),
         node: nodeSpec.prefault({}),
         users: usersSpec.prefault({}),
+        network: networkSpec.optional(),
         storage: storageSpec.prefault({}),
         vm: vmHostSpec.prefault({}),
         docker: dockerSpec.prefault({}),
@@ -58,7 +64,7 @@ export const documentSchema = z
 export type NodeDocument = z.infer<typeof documentSchema>
 
 export const checks: readonly Check<NodeDocument>[] = [
-    ...[checkNode, checkUsers, checkStorage],
+    ...[checkNode, checkUsers, checkNetworkSpec, checkStorage],
     ...[checkDocker, checkFirewall, checkNotify],
 ]
 
@@ -77,7 +83,7 @@ type OneResource = Resource<NodeDocument>
 const kernelNeeds = ({ firewall }: NodeDocument) => [firewallKernel(firewall)]
 
 const docker = dockerResources<NodeDocument>({
-    taken: ({ firewall }) => firewall.cluster,
+    taken: document => [...document.firewall.cluster, ...hostSubnets(document)],
     addresses: {
         overlap: (one, other) => overlaps(parseCidr(one)!, parseCidr(other)!),
         first: network => {
@@ -94,6 +100,7 @@ const docker = dockerResources<NodeDocument>({
 const behindFirewall = [
     ...nodeResources(document => kernelNeeds(document as NodeDocument)),
     ...usersResources,
+    ...hostNetworkResources,
     ...zfsResources({ disks: freeDisks }),
     ...vmResources<NodeDocument>({ pathOf: imagesPath }),
     ...docker,
@@ -109,7 +116,7 @@ const firewall = firewallResources<NodeDocument>({
             const want = one.want(document)
             return want === undefined ? [] : (one.openings?.(want) ?? [])
         }),
-    bridges: () => ['br0'],
+    bridges: hostBridges,
     admits: (networks, address) => {
         const value = parseAddress(address)
         return value !== undefined && networks.some(text => contains(parseCidr(text)!, value))
@@ -119,8 +126,8 @@ const firewall = firewallResources<NodeDocument>({
 export const resources = [...behindFirewall, ...firewall] as readonly unknown[] as readonly Resource[]
 
 export const kit = kitOf(
-    [...nodeTools, ...usersTools, ...zfsTools, virshTool, ...firewallTools, ...notifyTools],
-    [firewallGuard],
+    [...nodeTools, ...usersTools, ...zfsTools, virshTool, ...firewallTools, ...notifyTools, ...hostNetworkTools],
+    [firewallGuard, networkGuard],
 )
 
 /** What may be wrong on a node and no plan can mend. */
@@ -128,13 +135,15 @@ export const healthChecks: readonly HealthCheck[] = [nodeHealth, disksHealth, zf
 
 /** A document for the machine that is looked at, with a comment above each key. */
 export async function sample(probe: Probe, profile: string): Promise<string> {
-    return sampleOf(documentSchema, { profile, node: await nodeSample(probe) })
+    const [node, network] = await Promise.all([nodeSample(probe), networkSample(probe)])
+    return sampleOf(documentSchema, { profile, node, ...(network ? { network } : {}) })
 }
 
 /** Headings of a plan. */
 export const titles: Readonly<Record<string, string>> = {
     node: 'This machine',
     users: 'Who can log in',
+    network: 'Network',
     'storage.zfs': 'Storage on ZFS',
     vm: 'Virtual machines',
     firewall: 'What others may reach',

@@ -33,6 +33,8 @@ export interface ApplyWish {
     basis?: string
     /** Try guards again that came back before. */
     retry?: boolean
+    /** Asks the operator about a change that comes back by itself; absent where nobody sits there. */
+    ask?(question: string, deadlineMs: number): Promise<boolean>
     signal: AbortSignal
     /** Called once nothing refuses it any more, before anything is touched. */
     accepted?(): Promise<void>
@@ -97,7 +99,8 @@ async function applyLocked(deps: ApplyDeps, wish: ApplyWish): Promise<Applied> {
                 await record.note({ op: 'said', ...words })
                 wish.onEvent?.({ kind: 'said', ...words })
             },
-            rejected: wish.retry ? { has: () => false, add: rejected.add } : rejected,
+            rejected: wish.retry ? { ...rejected, has: () => false } : rejected,
+            ...(wish.ask ? { ask: wish.ask } : {}),
         }
         const failed: Applied['failed'] = []
         let steps = 0

@@ -21,7 +21,9 @@ export interface Carrying {
     /** systemd has not read the unit files that are there; true until the first unit action has made it so. */
     units: { stale: boolean }
     /** Guards that came back before: their change is not tried again unasked. */
-    rejected: { has(hash: string): boolean; add(hash: string): Promise<void> }
+    rejected: { has(hash: string): boolean; add(hash: string): Promise<void>; drop(hash: string): Promise<void> }
+    /** Asks the operator, who has that long to answer; absent where there is none. */
+    ask?(question: string, deadlineMs: number): Promise<boolean>
 }
 
 const UNIT_MS = 120_000
@@ -238,9 +240,11 @@ const conditionWords = (condition: Condition) =>
           ? `${condition.unit} is ${condition.active ? 'active' : 'not active'}`
           : `${condition.tool} ${condition.args.join(' ')}${condition.says ? ` says ${condition.says}` : ''}`
 
-/** The checks have four fifths of the time, so that a commit never races with the rollback. */
+/** The checks have four fifths of the time, and the operator what is left of nine tenths: no commit races a rollback. */
 async function guarded(step: GuardStep, how: Carrying): Promise<void> {
-    const hash = createHash('sha256').update(JSON.stringify(step.steps)).digest('hex')
+    const hash = createHash('sha256')
+        .update(step.revision ?? JSON.stringify(step.steps))
+        .digest('hex')
     if (how.rejected.has(hash)) {
         throw new Fault('precondition', {
             summary: 'This change was tried before and came back by itself',
@@ -249,11 +253,20 @@ async function guarded(step: GuardStep, how: Carrying): Promise<void> {
         })
     }
     const guard = guardOf(how.kit, step.guard)
+    const beganMs = how.clock.ticks()
+    const leftMs = (share: number) => Math.max(1000, beganMs + step.rollbackAfterMs * share - how.clock.ticks())
     const token = await guard.open(how.touch.machine, step.rollbackAfterMs)
     try {
-        const end = how.clock.ticks() + step.rollbackAfterMs * 0.8
+        if (guard.remembersTries) await how.rejected.add(hash)
         for (const inner of step.steps) await carryOut(inner, how)
-        for (const check of step.check) await waitFor(check, Math.max(1000, end - how.clock.ticks()), how)
+        for (const check of step.check) await waitFor(check, leftMs(0.8), how)
+        if (step.asks && how.ask && !(await how.ask(step.asks, leftMs(0.9)))) {
+            throw new Fault('cancelled', {
+                summary: 'The change was not confirmed, and comes back',
+                detail: step.say,
+                fix: 'Apply again with --retry, and answer within the time.',
+            })
+        }
         await guard.commit(how.touch.machine, token)
     } catch (thrown) {
         await how.rejected.add(hash)
@@ -261,4 +274,5 @@ async function guarded(step: GuardStep, how: Carrying): Promise<void> {
         await guard.rollback(how.touch.machine, token).catch(() => undefined)
         throw thrown
     }
+    await how.rejected.drop(hash)
 }

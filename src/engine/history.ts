@@ -134,11 +134,15 @@ export async function openRejected(root: System) {
     } catch {
         hashes = []
     }
+    const write = (next: string[]) => {
+        hashes = next
+        return root.writeFile(REJECTED, JSON.stringify(hashes), 0o600)
+    }
     return {
         has: (hash: string) => hashes.includes(hash),
-        add: async (hash: string) => {
-            hashes = [...hashes.filter(one => one !== hash), hash].slice(-50)
-            await root.writeFile(REJECTED, JSON.stringify(hashes), 0o600)
+        add: (hash: string) => write([...hashes.filter(one => one !== hash), hash].slice(-50)),
+        drop: async (hash: string) => {
+            if (hashes.includes(hash)) await write(hashes.filter(one => one !== hash))
         },
     }
 }

@@ -15,6 +15,8 @@ export interface Tool {
 /** What holds a change open until it is committed, in something that outlives this process. */
 export interface Guard {
     name: string
+    /** A try that was cut off (killed, or the power gone) counts as one that came back: nobody saw it to be good. */
+    remembersTries?: boolean
     /** Takes the checkpoint; the change comes back by itself after that time. Answers the token to commit it with. */
     open(machine: System, rollbackAfterMs: number): Promise<string>
     commit(machine: System, token: string): Promise<void>

@@ -105,6 +105,10 @@ export interface GuardStep extends Said {
     steps: readonly Step[]
     /** All must hold within the time. */
     check: readonly Condition[]
+    /** What is remembered when it comes back; the steps themselves unless told. */
+    revision?: string
+    /** Asked of an operator who sits at a terminal, when the checks hold; anything but a yes brings the change back. */
+    asks?: string
 }
 
 export type Step =

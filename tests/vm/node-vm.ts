@@ -33,8 +33,19 @@ export interface NodeVm {
 
 const BOOT_MS = 480_000
 
+export interface NodeOptions {
+    disks: number
+    memoryMib?: number
+    /** What each NIC is connected to, as `-netdev` takes it without an id; one without a way out unless told. */
+    nics?: readonly string[]
+}
+
 /** A booted node with blank disks named DATA1, DATA2, … */
-export async function startNode({ disks, memoryMib = 2048 }: { disks: number; memoryMib?: number }): Promise<NodeVm> {
+export async function startNode({
+    disks,
+    memoryMib = 2048,
+    nics = ['user,restrict=on'],
+}: NodeOptions): Promise<NodeVm> {
     const image = await nodeImage()
     const folder = await mkdtemp(join(tmpdir(), 'debvisor-node-'))
     const path = (name: string) => join(folder, name)
@@ -62,14 +73,11 @@ export async function startNode({ disks, memoryMib = 2048 }: { disks: number; me
             ...drive(path('os.qcow2'), 'OS'),
             ...drive(path('program.iso'), 'PROGRAM', ',format=raw,readonly=on'),
             ...Array.from({ length: disks }, (_, i) => drive(path(`d${i + 1}.qcow2`), `DATA${i + 1}`)).flat(),
-            ...[
-                '-netdev',
-                'user,id=n0,restrict=on',
-                '-device',
-                'virtio-net-pci,netdev=n0',
-                '-device',
-                'virtio-rng-pci',
-            ],
+            ...nics.flatMap((to, i) => [
+                ...['-netdev', to.replace(/^[^,]+/, kind => `${kind},id=n${i}`)],
+                ...['-device', `virtio-net-pci,netdev=n${i},mac=52:54:00:12:34:${56 + i}`],
+            ]),
+            ...['-device', 'virtio-rng-pci'],
             ...['-device', 'virtio-serial-pci', '-chardev', `socket,path=${path('agent')},server=on,wait=off,id=agent`],
             ...['-device', 'virtserialport,chardev=agent,name=org.qemu.guest_agent.0'],
             ...['-chardev', `file,id=console,path=${path('console')},append=on`, '-serial', 'chardev:console'],

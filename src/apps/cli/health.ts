@@ -14,7 +14,7 @@ import { findingLines } from '../../engine/render.ts'
 import type { System } from '../../ports/ports.ts'
 import { realSystem } from '../../ports/real.ts'
 import type { Io } from './io.ts'
-import { needRoot } from './root.ts'
+import { needRoot } from './provision-here.ts'
 
 /** Whom the document names; nobody where there is no document, or none that can be read. */
 async function targets(system: System): Promise<Target[]> {

@@ -46,6 +46,29 @@ export async function confirm(io: Io, question: string, typed?: string): Promise
     }
 }
 
+/** Asks for y/N and waits that long; false for any other answer, and for none. Only where there is a terminal. */
+export async function answeredYes(io: Io, question: string, deadlineMs: number): Promise<boolean> {
+    const lines = createInterface({ input: io.stdin, output: io.stderr })
+    let late: NodeJS.Timeout | undefined
+    try {
+        const answer = await new Promise<string>(resolve => {
+            const left = () => {
+                io.stderr.write('\n')
+                resolve('')
+            }
+            late = setTimeout(left, deadlineMs)
+            lines.once('SIGINT', left)
+            lines.once('close', left)
+            lines.question(`${question} (${Math.floor(deadlineMs / 1000)} s) [y/N] `, resolve)
+        })
+        return /^y(es)?$/i.test(answer.trim())
+    } finally {
+        clearTimeout(late)
+        lines.removeAllListeners('close')
+        lines.close()
+    }
+}
+
 /** A secret without echo; from a pipe, its next line. @throws Fault `cancelled` for Ctrl-C, `invalid` at the pipe's end */
 export async function secret(io: Io, prompt: string): Promise<string> {
     if (!io.stdin.isTTY) {

@@ -7,7 +7,7 @@ import { isEmpty, type Plan, withheldBy } from '../../engine/plan.ts'
 import { createProvision, DOCUMENT, type Provision } from '../../engine/provision.ts'
 import { findingLines, renderPlan, summaryOf } from '../../engine/render.ts'
 import { realClock, realSystem, rootedSystem } from '../../ports/real.ts'
-import type { Io } from './io.ts'
+import { answeredYes, type Io } from './io.ts'
 import {
     appliedView,
     driftOf,
@@ -78,9 +78,16 @@ export async function applyHere(context: VerbContext, io: Io): Promise<View> {
         provision.apply(text, {
             ...{ by: whoami(io), consents, basis: basis ?? plan.basis, signal, onEvent: tell(io) },
             ...{ leaveWithheld: options['leave-withheld'] !== undefined, retry: options.retry !== undefined },
+            ...(options.yes === undefined && io.stdin.isTTY && io.stderr.isTTY ? { ask: asker(io) } : {}),
         }),
     )
     return appliedView(applied)
+}
+
+/** About a change that comes back by itself; `--yes` answers it as well. */
+const asker = (io: Io) => (question: string, deadlineMs: number) => {
+    io.stderr.write('\n')
+    return answeredYes(io, question, deadlineMs)
 }
 
 export async function verifyHere(context: VerbContext): Promise<View> {
@@ -121,10 +128,13 @@ export async function rollbackHere(context: VerbContext, io: Io): Promise<View> 
 export async function cancellable<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
     const abort = new AbortController()
     const stop = () => abort.abort()
+    // What waits for a condition has no timer that keeps a process alive.
+    const alive = setInterval(() => {}, 60_000)
     process.once('SIGINT', stop).once('SIGTERM', stop)
     try {
         return await work(abort.signal)
     } finally {
+        clearInterval(alive)
         process.off('SIGINT', stop).off('SIGTERM', stop)
     }
 }

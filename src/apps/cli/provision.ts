@@ -150,7 +150,8 @@ export const provisionVerbs = (io: Io): Verb[] => [
         description:
             'Shows the plan, asks, and does it step by step. What would destroy data is done only where you name it with ' +
             '--destroy; without that nothing at all is done, unless --leave-withheld asks for the rest. Ctrl-C stops ' +
-            'between two steps; apply again to go on.',
+            'between two steps; apply again to go on. A change of the network is asked about once more when it is in force: ' +
+            'without a yes in time it comes back. --yes says that beforehand.',
         arguments: [{ name: 'file', summary: `the document; ${DOCUMENT} otherwise`, optional: true, complete: 'file' }],
         options: [
             {

@@ -5,14 +5,25 @@ import { parseAddress, type Subnet, subnetOf } from './cidr.ts'
 
 export interface HostLink {
     name: string
+    /** `bridge`, `bond`, `vlan`, `tun`, …; empty for a card. */
+    kind: string
     isBridge: boolean
     up: boolean
+    /** A cable with something at its other end. */
+    carrier: boolean
     mtu: number
     mac: string
+    /** The address that a card came with, whatever it has now. */
+    cardMac: string
+    /** The largest that it can have; 0 where it does not say. */
+    maxMtu: number
+    index: number
     /** The bridge (or bond) that it is a port of. */
     master: string
     vlanAware: boolean
     subnets: Subnet[]
+    /** Those that others reach it by; `leased` ones came from DHCP or a router. */
+    global: { address: string; leased: boolean }[]
 }
 
 /** All interfaces of the host. @throws Fault `unavailable` when they cannot be read */
@@ -40,8 +51,11 @@ interface IpLink {
     address?: string
     master?: string
     operstate?: string
+    ifindex?: number
+    permaddr?: string
+    max_mtu?: number
     linkinfo?: { info_kind?: string; info_data?: { vlan_filtering?: number } }
-    addr_info?: { local?: string; prefixlen?: number }[]
+    addr_info?: { local?: string; prefixlen?: number; scope?: string; dynamic?: boolean }[]
 }
 
 /** What `ip -json -details addr show` prints. */
@@ -51,10 +65,15 @@ export function parseLinks(json: string): HostLink[] {
         .filter(link => link.ifname)
         .map(link => ({
             name: link.ifname!,
+            kind: link.linkinfo?.info_kind ?? '',
             isBridge: link.linkinfo?.info_kind === 'bridge',
             up: link.flags?.includes('UP') ?? false,
+            carrier: link.flags?.includes('LOWER_UP') ?? false,
             mtu: link.mtu ?? 0,
             mac: link.address ?? '',
+            cardMac: link.permaddr ?? link.address ?? '',
+            maxMtu: link.max_mtu ?? 0,
+            index: link.ifindex ?? 0,
             master: link.master ?? '',
             vlanAware: link.linkinfo?.info_data?.vlan_filtering === 1,
             subnets: (link.addr_info ?? []).flatMap(({ local = '', prefixlen = -1 }) => {
@@ -62,5 +81,8 @@ export function parseLinks(json: string): HostLink[] {
                 const subnet = address && prefixlen >= 0 ? subnetOf(address, prefixlen) : undefined
                 return subnet ? [subnet] : []
             }),
+            global: (link.addr_info ?? [])
+                .filter(({ scope }) => scope === 'global')
+                .map(one => ({ address: `${one.local}/${one.prefixlen}`, leased: one.dynamic === true })),
         }))
 }
