@@ -1,4 +1,5 @@
 // What a document can say, and what becomes of it: the sections of node.yaml, the resources, and the tools of their steps.
+import { randomUUID } from 'node:crypto'
 import { z } from 'zod'
 import type { Check } from '../engine/document.ts'
 import { kitOf } from '../engine/kit.ts'
@@ -24,6 +25,8 @@ import { nodeResources, nodeSample, nodeTools } from './node/resources.ts'
 import { checkNode, nodeSpec } from './node/spec.ts'
 import { notifyResources, notifyTools } from './notify/resources.ts'
 import { checkNotify, notifySpec } from './notify/spec.ts'
+import { cephTools } from './storage/ceph/ceph.ts'
+import { cephResources } from './storage/ceph/resources.ts'
 import { checkStorage, storageSpec } from './storage/spec.ts'
 import { zfsResources } from './storage/zfs/resources.ts'
 import { zfsTools } from './storage/zfs/zpool.ts'
@@ -91,6 +94,7 @@ const behindFirewall = [
     ...nodeResources(document => kernelNeeds(document as NodeDocument)),
     ...usersResources,
     ...zfsResources({ disks: freeDisks }),
+    ...cephResources({ disks: freeDisks }),
     ...vmResources<NodeDocument>({ pathOf: imagesPath }),
     ...docker,
     ...cockpitResources,
@@ -115,13 +119,15 @@ const firewall = firewallResources<NodeDocument>({
 export const resources = [...behindFirewall, ...firewall] as readonly unknown[] as readonly Resource[]
 
 export const kit = kitOf(
-    [...nodeTools, ...usersTools, ...zfsTools, virshTool, ...firewallTools, ...notifyTools],
+    [...nodeTools, ...usersTools, ...zfsTools, ...cephTools, virshTool, ...firewallTools, ...notifyTools],
     [firewallGuard],
 )
 
 /** A document for the machine that is looked at, with a comment above each key. */
 export async function sample(probe: Probe, profile: string): Promise<string> {
-    return sampleOf(documentSchema, { profile, node: await nodeSample(probe) })
+    // Chosen here, so that it is the document's; a document without it gets one from the machine.
+    const storage = profile === 'zfs' ? {} : { storage: { ceph: { fsid: randomUUID() } } }
+    return sampleOf(documentSchema, { profile, node: await nodeSample(probe), ...storage })
 }
 
 /** Headings of a plan. */
@@ -129,6 +135,7 @@ export const titles: Readonly<Record<string, string>> = {
     node: 'This machine',
     users: 'Who can log in',
     'storage.zfs': 'Storage on ZFS',
+    'storage.ceph': 'Storage on Ceph',
     vm: 'Virtual machines',
     firewall: 'What others may reach',
     docker: 'Docker',
