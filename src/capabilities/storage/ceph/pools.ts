@@ -16,6 +16,8 @@ const TOOL_MS = 120_000
 const MOUNT_MS = 700_000
 const MIB = 1024 ** 2
 const AT = 'storage.ceph'
+/** The manager makes it by itself, with as many copies as was usual at that moment. */
+const MANAGERS = '.mgr'
 
 export interface PoolsSeen extends Ground {
     status?: Status
@@ -74,9 +76,8 @@ export function planPools(want: CephWant, seen: PoolsSeen, agreed: Agreed): OwnP
         ...moduleSteps(status),
         ...(seen.rules.has(rule) ? [] : [ruleStep(want, rule)]),
         ...pools.flatMap(pool => poolSteps(pool, rule, copies, { want, seen })),
-        // The manager's own pool, once it has made it.
         ...map.pools
-            .filter(({ name }) => name === '.mgr')
+            .filter(({ name }) => name === MANAGERS)
             .flatMap(pool => fitSteps(pool.name, pool, rule, { copies, want, seen })),
         ...fileSystemSteps(want, seen, record.name, map),
     ]
@@ -176,7 +177,7 @@ function fitSteps(
     const set = (say: string, key: string, value: string, ...more: string[]) =>
         steps.push(run(say, 'osd', 'pool', 'set', name, key, value, ...more))
     const differs = (now: number | undefined, wanted: number) =>
-        now === undefined || (want.size === 'auto' ? now < wanted : now !== wanted)
+        now === undefined || (want.size === 'auto' && name !== MANAGERS ? now < wanted : now !== wanted)
     if (pool && pool.rule !== seen.rules.get(rule)) set(`Let ${name} follow the rule ${rule}`, 'crush_rule', rule)
     if (differs(pool?.size, copies.size)) {
         const sure = copies.size === 1 ? ['--yes-i-really-mean-it'] : []
