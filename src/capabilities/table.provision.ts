@@ -27,6 +27,8 @@ import { notifyResources, notifyTools } from './notify/resources.ts'
 import { checkNotify, notifySpec } from './notify/spec.ts'
 import { cephTools } from './storage/ceph/ceph.ts'
 import { cephResources } from './storage/ceph/resources.ts'
+import { lvmTools } from './storage/lvm/lvm.ts'
+import { lvmResources } from './storage/lvm/resources.ts'
 import { checkStorage, storageSpec } from './storage/spec.ts'
 import { zfsResources } from './storage/zfs/resources.ts'
 import { zfsTools } from './storage/zfs/zpool.ts'
@@ -66,8 +68,9 @@ const freeDisks = async (machine: Probe) =>
     (await seeDisks(machine)).map(disk => ({ ...disk, fingerprint: fingerprintOf(disk), words: diskWords(disk) }))
 
 /** Where disks of VMs belong, unless the document says. */
-function imagesPath({ profile, storage: { zfs } }: NodeDocument): string {
-    return profile !== 'ceph' && zfs.datasets.includes('vm') ? `${zfs.mountAt}/vm` : '/var/lib/libvirt/images'
+function imagesPath({ profile, storage: { zfs, lvm } }: NodeDocument): string {
+    if (profile !== 'ceph' && zfs.datasets.includes('vm')) return `${zfs.mountAt}/vm`
+    return lvm ? `${lvm.mountAt}/images` : '/var/lib/libvirt/images'
 }
 
 type OneResource = Resource<NodeDocument>
@@ -95,6 +98,7 @@ const behindFirewall = [
     ...usersResources,
     ...zfsResources({ disks: freeDisks }),
     ...cephResources({ disks: freeDisks }),
+    ...lvmResources({ disks: freeDisks }),
     ...vmResources<NodeDocument>({ pathOf: imagesPath }),
     ...docker,
     ...cockpitResources,
@@ -119,7 +123,7 @@ const firewall = firewallResources<NodeDocument>({
 export const resources = [...behindFirewall, ...firewall] as readonly unknown[] as readonly Resource[]
 
 export const kit = kitOf(
-    [...nodeTools, ...usersTools, ...zfsTools, ...cephTools, virshTool, ...firewallTools, ...notifyTools],
+    [...nodeTools, ...usersTools, ...zfsTools, ...cephTools, ...lvmTools, virshTool, ...firewallTools, ...notifyTools],
     [firewallGuard],
 )
 
@@ -136,6 +140,7 @@ export const titles: Readonly<Record<string, string>> = {
     users: 'Who can log in',
     'storage.zfs': 'Storage on ZFS',
     'storage.ceph': 'Storage on Ceph',
+    'storage.lvm': 'Storage on LVM',
     vm: 'Virtual machines',
     firewall: 'What others may reach',
     docker: 'Docker',

@@ -102,13 +102,39 @@ const cephSpec = z
     })
     .describe('The Ceph cluster of the profiles ceph and mixed.')
 
+const lvmName = z.string().regex(/^[A-Za-z][A-Za-z0-9_.+]{0,60}$/, 'Use letters, digits, dots, underscores')
+
+const lvmSpec = z
+    .strictObject({
+        group: lvmName.describe('The volume group: one that is there, or the name of one that is made of the disks.'),
+        disks: z
+            .array(diskId)
+            .min(1)
+            .optional()
+            .describe('What the group is made of, when it is not there. Left out: it is there already.'),
+        thinPool: lvmName.default('thin').describe('Name of the thin pool in the group.'),
+        size: z
+            .string()
+            .regex(/^([1-9][0-9]?%FREE|[1-9][0-9]*[GT])$/, 'Use a size such as 100G, or a share such as 90%FREE')
+            .default('95%FREE')
+            .describe('How much of the group the pool takes; something stays free for its own bookkeeping.'),
+        volume: lvmName.default('vm').describe('Name of the volume in the pool, with a file system for disks of VMs.'),
+        mountAt: z
+            .string()
+            .regex(/^(\/[A-Za-z0-9_.-]+)+$/, 'Use an absolute path')
+            .default('/srv/lvm')
+            .describe('Where it is mounted.'),
+    })
+    .describe('A thin pool of LVM; only where the document asks for it.')
+
 export const storageSpec = z
-    .strictObject({ zfs: zfsSpec.prefault({}), ceph: cephSpec.prefault({}) })
+    .strictObject({ zfs: zfsSpec.prefault({}), ceph: cephSpec.prefault({}), lvm: lvmSpec.optional() })
     .describe('Where VMs and containers are stored.')
 
 export type StorageSpec = z.infer<typeof storageSpec>
 export type ZfsSpec = z.infer<typeof zfsSpec>
 export type CephSpec = z.infer<typeof cephSpec>
+export type LvmSpec = z.infer<typeof lvmSpec>
 
 interface Doc {
     profile: 'ceph' | 'zfs' | 'mixed'
@@ -128,15 +154,22 @@ export function checkStorage({ profile, storage }: Doc): Finding[] {
             fix: 'List the disks of the ZFS pool, or those of Ceph; the other one gets the rest.',
         })
     }
-    const both = profile === 'mixed' ? named(zfs.disks).find(disk => named(ceph.disks).includes(disk)) : undefined
-    if (both) {
+    const uses: [string, readonly string[]][] = [
+        ['storage.zfs.disks', profile === 'ceph' ? [] : named(zfs.disks)],
+        ['storage.ceph.disks', profile === 'zfs' ? [] : named(ceph.disks)],
+        ['storage.lvm.disks', storage.lvm?.disks ?? []],
+    ]
+    for (const [index, [at, disks]] of uses.entries()) {
+        const both = disks.find(disk => uses.slice(0, index).some(([, others]) => others.includes(disk)))
+        if (!both) continue
         findings.push({
-            ...{ severity: 'error', code: 'disk-for-two', at: 'storage.ceph.disks', detail: both },
-            summary: 'A disk is named for ZFS and for Ceph',
+            ...{ severity: 'error', code: 'disk-for-two', at, detail: both },
+            summary: 'A disk is named for two kinds of storage',
             fix: 'Name it for one of them.',
         })
     }
     findings.push(...twice('storage.zfs.disks', zfs.disks), ...twice('storage.ceph.disks', ceph.disks))
+    findings.push(...twice('storage.lvm.disks', storage.lvm?.disks ?? []))
     const least = LEAST[zfs.layout] ?? 1
     if (Array.isArray(zfs.disks) && zfs.disks.length < least) {
         findings.push({

@@ -1,17 +1,11 @@
 // CephFS at its folder: a mount that comes after a unit which waits for the metadata server, also at every boot.
 import type { FileWant } from '../../../engine/basics.ts'
+import { mountUnit } from '../mount-unit.ts'
 import { HEALTH } from './keys.ts'
 
 export const READY_UNIT = 'debvisor-cephfs-ready.service'
 const READY = '/usr/local/lib/debvisor/cephfs-ready'
 const MARK = '# Written by DebVisor from /etc/debvisor/node.yaml: a change made here is overwritten.'
-
-/** As systemd-escape(1) --path --suffix=mount names it. */
-export const mountUnit = (path: string): string =>
-    `${path
-        .slice(1)
-        .replace(/[^A-Za-z0-9:_./]|^\./g, char => `\\x${char.charCodeAt(0).toString(16)}`)
-        .replaceAll('/', '-')}.mount`
 
 export function mountFiles(mountAt: string): FileWant[] {
     const text = (...lines: string[]) => `${[MARK, ...lines].join('\n')}\n`

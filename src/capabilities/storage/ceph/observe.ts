@@ -1,6 +1,7 @@
 // Looks at what there is of Ceph on the running machine, and asks the cluster where it answers.
 import type { Look } from '../../../engine/resource.ts'
 import type { Probe } from '../../../ports/ports.ts'
+import { mountUnit } from '../mount-unit.ts'
 import * as ceph from './ceph.ts'
 import {
     type Address,
@@ -17,7 +18,7 @@ import {
 import { LIBVIRT_KEYRING } from './keys.ts'
 import * as libvirt from './libvirt.ts'
 import { CONF, MGR_UTIL, type MonSeen, mgrUnit, monKeyrings, monUnit, STAND_IN } from './mon.ts'
-import { mountUnit, READY_UNIT } from './mount.ts'
+import { READY_UNIT } from './mount.ts'
 import type { OsdSeen } from './osd.ts'
 import { mdsUnit, type PoolsSeen, poolKeyrings } from './pools.ts'
 import type { UnitNow } from './units.ts'

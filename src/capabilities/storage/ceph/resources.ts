@@ -20,10 +20,10 @@ interface Doc {
 const PACKAGES = ['ceph-mon', 'ceph-mgr', 'ceph-osd', 'ceph-mds', 'ceph-volume', 'ceph-common', 'lvm2']
 const LIBVIRT_PACKAGES = ['libvirt-daemon-driver-storage-rbd', 'qemu-block-extra']
 
-export function cephWant({ profile, storage: { ceph, zfs }, node, vm }: Doc): CephWant | undefined {
+export function cephWant({ profile, storage: { ceph, zfs, lvm }, node, vm }: Doc): CephWant | undefined {
     if (profile === 'zfs') return undefined
-    // With both, a disk that is named for ZFS is none of the others.
-    const except = profile === 'mixed' ? named(zfs.disks) : []
+    // A disk that is named for something else is none of the others.
+    const except = [...(profile === 'mixed' ? named(zfs.disks) : []), ...(lvm?.disks ?? [])]
     return { ...ceph, hostname: node.hostname, except, vms: vm.enabled }
 }
 

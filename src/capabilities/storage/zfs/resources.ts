@@ -18,10 +18,10 @@ export interface ZfsDeps {
     disks(machine: Probe): Promise<Disk[]>
 }
 
-const want = ({ profile, storage: { zfs, ceph } }: Doc): plan.ZfsWant | undefined => {
+const want = ({ profile, storage: { zfs, ceph, lvm } }: Doc): plan.ZfsWant | undefined => {
     if (profile === 'ceph') return undefined
-    // With both, a disk that is named for Ceph is none of the others.
-    return profile === 'mixed' ? { ...zfs, except: named(ceph.disks) } : zfs
+    // A disk that is named for something else is none of the others.
+    return { ...zfs, except: [...(profile === 'mixed' ? named(ceph.disks) : []), ...(lvm?.disks ?? [])] }
 }
 const boot = ['boot'] as const
 
