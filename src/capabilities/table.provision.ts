@@ -30,6 +30,7 @@ import { cephResources } from './storage/ceph/resources.ts'
 import { lvmTools } from './storage/lvm/lvm.ts'
 import { lvmResources } from './storage/lvm/resources.ts'
 import { checkStorage, storageSpec } from './storage/spec.ts'
+import { together } from './storage/together.ts'
 import { zfsResources } from './storage/zfs/resources.ts'
 import { zfsTools } from './storage/zfs/zpool.ts'
 import { usersResources, usersTools } from './users/resources.ts'
@@ -64,8 +65,9 @@ export const checks: readonly Check<NodeDocument>[] = [
 ]
 
 /** The disks as the storage family needs to know them. */
-const freeDisks = async (machine: Probe) =>
-    (await seeDisks(machine)).map(disk => ({ ...disk, fingerprint: fingerprintOf(disk), words: diskWords(disk) }))
+const freeDisks = together(async (machine: Probe) =>
+    (await seeDisks(machine)).map(disk => ({ ...disk, fingerprint: fingerprintOf(disk), words: diskWords(disk) })),
+)
 
 /** Where disks of VMs belong, unless the document says. */
 function imagesPath({ profile, storage: { zfs, lvm } }: NodeDocument): string {

@@ -18,12 +18,25 @@ export const cephTools: Tool[] = [
 const PATIENCE = ['--connect-timeout', '10']
 
 type Argv = [string, ...string[]]
-const json = (...words: string[]): Argv => ['/usr/bin/ceph', ...PATIENCE, '--format', 'json', ...words]
 
-export const askStatus = json('status')
-export const askOsds = json('osd', 'dump')
-export const askConfig = json('config', 'dump')
-export const askRules = json('osd', 'crush', 'rule', 'dump')
+/** Several questions of one process, a line each: starting it costs more than all answers. */
+export const askAll: Argv = ['/usr/bin/ceph', ...PATIENCE, '--format', 'json']
+export const QUESTIONS = 'status\nosd dump\nconfig dump\nosd crush rule dump\n'
+
+export interface Answers {
+    status: Status
+    map: OsdMap
+    settings: Setting[]
+    rules: Map<string, number>
+}
+
+/** A line of JSON for each question, in their order. Undefined when one is missing: the monitors have no quorum. */
+export function parseAll(stdout: string): Answers | undefined {
+    const [first, second, third, fourth] = stdout.split('\n').filter(line => /^[{[]/.test(line))
+    const [status, map] = [parseStatus(first ?? ''), parseOsds(second ?? '')]
+    if (!status || !map || third === undefined || fourth === undefined) return undefined
+    return { status, map, settings: parseConfig(third), rules: parseRules(fourth) }
+}
 
 export interface Check {
     /** OSD_DOWN, PG_DEGRADED, … */

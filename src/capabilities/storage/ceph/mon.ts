@@ -93,7 +93,8 @@ const ADMIN: Keyring = {
 const BOOTSTRAP: Keyring = {
     ...{ entity: 'client.bootstrap-osd', path: '/var/lib/ceph/bootstrap-osd/ceph.keyring', mode: 0o600 },
     ...{ owner: 'ceph:ceph', for: 'making OSDs' },
-    caps: { mon: 'profile bootstrap-osd', mgr: 'allow r' },
+    // Monitors make it by themselves, with these rights: with others it would be refused.
+    caps: { mon: 'allow profile bootstrap-osd' },
 }
 const mgrKeyring = (name: string): Keyring => ({
     ...{ entity: `mgr.${name}`, path: `/var/lib/ceph/mgr/ceph-${name}/keyring`, mode: 0o600, owner: 'ceph:ceph' },

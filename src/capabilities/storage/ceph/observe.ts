@@ -2,6 +2,7 @@
 import type { Look } from '../../../engine/resource.ts'
 import type { Probe } from '../../../ports/ports.ts'
 import { mountUnit } from '../mount-unit.ts'
+import { together } from '../together.ts'
 import * as ceph from './ceph.ts'
 import {
     type Address,
@@ -25,10 +26,20 @@ import type { UnitNow } from './units.ts'
 import * as volume from './volume.ts'
 
 const LOOK_MS = 60_000
+const CLUSTER_MS = 180_000
 
 export interface Eyes {
     disks(machine: Probe): Promise<OsdDisk[]>
+    /** What the cluster says of itself; undefined when it does not answer. */
+    cluster(machine: Probe): Promise<ceph.Answers | undefined>
 }
+
+export const askCluster = together(async machine => {
+    if (!(await machine.look(ceph.askAll[0]))) return undefined
+    const run = { argv: ceph.askAll, stdin: ceph.QUESTIONS, deadlineMs: CLUSTER_MS }
+    const { stdout } = await machine.query(run)
+    return ceph.parseAll(stdout)
+})
 
 type Argv = readonly [string, ...string[]]
 
@@ -39,7 +50,7 @@ async function ask(machine: Probe, argv: Argv): Promise<string> {
     return exitCode === 0 ? stdout : ''
 }
 
-export async function seeGround({ root, machine }: Look, { disks }: Eyes): Promise<Ground> {
+export async function seeGround({ root, machine }: Look, { disks }: Pick<Eyes, 'disks'>): Promise<Ground> {
     const [record, made, machineId, addresses] = await Promise.all([
         root.readText(RECORD),
         root.look(MADE),
@@ -135,7 +146,7 @@ export async function seeOsds(look: Look, eyes: Eyes): Promise<OsdSeen> {
         seeRecords(root),
     ])
     const found = volume.parseVolumes(volumes)
-    const map = ground.made ? ceph.parseOsds(await ask(machine, ceph.askOsds)) : undefined
+    const map = ground.made ? (await eyes.cluster(machine))?.map : undefined
     return {
         ...{ ...ground, disks, volumes: found, groups: volume.parseGroups(groups), recorded, map },
         units: await seeOsdUnits(machine, found),
@@ -169,7 +180,7 @@ export async function seePools(look: Look, want: CephWant, eyes: Eyes): Promise<
     const name = ground.record?.name ?? want.hostname
     const nothing = { settings: [], rules: new Map(), keyrings: new Set<string>(), units: new Map() }
     if (!ground.made) return { ...ground, ...nothing, memoryBytes: 0, osdsHere: 0 }
-    const [units, keyrings, memory, records, status] = await Promise.all([
+    const [units, keyrings, memory, records, answers] = await Promise.all([
         seeUnits(machine, [monUnit(name), mdsUnit(name), READY_UNIT, mountUnit(want.mountAt)]),
         present(
             machine,
@@ -177,21 +188,10 @@ export async function seePools(look: Look, want: CephWant, eyes: Eyes): Promise<
         ),
         machine.readText('/proc/meminfo'),
         seeRecords(root),
-        ask(machine, ceph.askStatus),
+        eyes.cluster(machine),
     ])
     const memoryBytes = Number(/^MemTotal:\s+(\d+) kB/m.exec(memory ?? '')?.[1] ?? 0) * 1024
-    const seen = { ...ground, ...nothing, keyrings, units, memoryBytes, osdsHere: records.length }
-    const answer = ceph.parseStatus(status)
-    if (!answer) return seen
-    const [map, config, rules] = await Promise.all([
-        ask(machine, ceph.askOsds),
-        ask(machine, ceph.askConfig),
-        ask(machine, ceph.askRules),
-    ])
-    return {
-        ...{ ...seen, status: answer, map: ceph.parseOsds(map) },
-        ...{ settings: ceph.parseConfig(config), rules: ceph.parseRules(rules) },
-    }
+    return { ...ground, ...nothing, keyrings, units, memoryBytes, osdsHere: records.length, ...answers }
 }
 
 export async function seeLibvirt(look: Look, { pool }: CephWant, eyes: Eyes): Promise<libvirt.LibvirtSeen> {

@@ -6,7 +6,7 @@ import type { CephWant } from './identity.ts'
 import { type LibvirtSeen, planLibvirt } from './libvirt.ts'
 import { type MonSeen, planMon } from './mon.ts'
 import { mountFiles } from './mount.ts'
-import { type Eyes, seeLibvirt, seeMon, seeOsds, seePools } from './observe.ts'
+import { askCluster, type Eyes, seeLibvirt, seeMon, seeOsds, seePools } from './observe.ts'
 import { type OsdSeen, planOsds } from './osd.ts'
 import { type PoolsSeen, planPools } from './pools.ts'
 
@@ -37,7 +37,8 @@ export const cephOpenings = (): Opening[] => [
 const phases = ['boot'] as const
 const want = (document: Doc) => cephWant(document)
 
-export const cephResources = (eyes: Eyes) => [
+/** `disks` are those of the machine, as capability `disks` tells them. */
+export const cephResources = ({ disks }: Pick<Eyes, 'disks'>, eyes: Eyes = { disks, cluster: askCluster }) => [
     resource<Doc, CephWant, undefined>({
         ...{ name: 'storage.ceph.tools', phases, want, basics: () => ({ packages: PACKAGES }) },
     }),

@@ -56,7 +56,9 @@ export function fakeCluster(node: () => SimulatedNode, holds: Record<string, str
     const run = (unit: string) => node().units.set(unit, { enabled: true, active: true })
 
     const it: FakeCluster = {
-        ...{ auth: new Map(), osds: [], pools: [], settings: [], modules: ['iostat'], rules: ['replicated_rule'] },
+        // Monitors make this one by themselves.
+        auth: new Map([['client.bootstrap-osd', 'mon allow profile bootstrap-osd']]),
+        ...{ osds: [], pools: [], settings: [], modules: ['iostat'], rules: ['replicated_rule'] },
         ...{ volumes: new Map(), holds: new Map(Object.entries(holds)), checks: {}, tools: [] },
         disks: () =>
             [...it.holds].map(([id, held]) => ({
@@ -154,10 +156,19 @@ export function fakeCluster(node: () => SimulatedNode, holds: Record<string, str
             },
         ],
     ]
-    const ceph = ({ argv }: ToolRun): Answer => {
+    const ceph = ({ argv, stdin }: ToolRun): Answer => {
         const words = [...argv.slice(1)]
         while (words[0]?.startsWith('--')) words.splice(0, 2)
         const line = words.join(' ')
+        // A line for each question, as of a person at its prompt.
+        if (line === '') {
+            const asked = String(stdin).trim().split('\n')
+            return {
+                stdout: running('ceph-mon@node1.service')
+                    ? asked.map(one => `\n${JSON.stringify(looks[one]!())}\n`).join('')
+                    : '',
+            }
+        }
         if (!running('ceph-mon@node1.service')) return { exitCode: 1 }
         const look = looks[line]
         if (look) return { stdout: JSON.stringify(look()) }
