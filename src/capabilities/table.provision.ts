@@ -1,4 +1,5 @@
 // What a document can say, and what becomes of it: the sections of node.yaml, the resources, and the tools of their steps.
+import { randomUUID } from 'node:crypto'
 import { z } from 'zod'
 import type { Check } from '../engine/document.ts'
 import type { HealthCheck } from '../engine/health.ts'
@@ -32,7 +33,12 @@ import { nodeResources, nodeSample, nodeTools } from './node/resources.ts'
 import { checkNode, nodeSpec } from './node/spec.ts'
 import { notifyResources, notifyTools } from './notify/resources.ts'
 import { checkNotify, notifySpec } from './notify/spec.ts'
+import { cephTools } from './storage/ceph/ceph.ts'
+import { cephResources } from './storage/ceph/resources.ts'
+import { lvmTools } from './storage/lvm/lvm.ts'
+import { lvmResources } from './storage/lvm/resources.ts'
 import { checkStorage, storageSpec } from './storage/spec.ts'
+import { together } from './storage/together.ts'
 import { zfsHealth } from './storage/zfs/health.ts'
 import { zfsResources } from './storage/zfs/resources.ts'
 import { zfsTools } from './storage/zfs/zpool.ts'
@@ -69,12 +75,14 @@ export const checks: readonly Check<NodeDocument>[] = [
 ]
 
 /** The disks as the storage family needs to know them. */
-const freeDisks = async (machine: Probe) =>
-    (await seeDisks(machine)).map(disk => ({ ...disk, fingerprint: fingerprintOf(disk), words: diskWords(disk) }))
+const freeDisks = together(async (machine: Probe) =>
+    (await seeDisks(machine)).map(disk => ({ ...disk, fingerprint: fingerprintOf(disk), words: diskWords(disk) })),
+)
 
 /** Where disks of VMs belong, unless the document says. */
-function imagesPath({ profile, storage: { zfs } }: NodeDocument): string {
-    return profile !== 'ceph' && zfs.datasets.includes('vm') ? `${zfs.mountAt}/vm` : '/var/lib/libvirt/images'
+function imagesPath({ profile, storage: { zfs, lvm } }: NodeDocument): string {
+    if (profile !== 'ceph' && zfs.datasets.includes('vm')) return `${zfs.mountAt}/vm`
+    return lvm ? `${lvm.mountAt}/images` : '/var/lib/libvirt/images'
 }
 
 type OneResource = Resource<NodeDocument>
@@ -102,6 +110,8 @@ const behindFirewall = [
     ...usersResources,
     ...hostNetworkResources,
     ...zfsResources({ disks: freeDisks }),
+    ...cephResources({ disks: freeDisks }),
+    ...lvmResources({ disks: freeDisks }),
     ...vmResources<NodeDocument>({ pathOf: imagesPath }),
     ...docker,
     ...cockpitResources,
@@ -126,7 +136,10 @@ const firewall = firewallResources<NodeDocument>({
 export const resources = [...behindFirewall, ...firewall] as readonly unknown[] as readonly Resource[]
 
 export const kit = kitOf(
-    [...nodeTools, ...usersTools, ...zfsTools, virshTool, ...firewallTools, ...notifyTools, ...hostNetworkTools],
+    [
+        ...[...nodeTools, ...usersTools, ...hostNetworkTools, ...zfsTools, ...cephTools, ...lvmTools, virshTool],
+        ...[...firewallTools, ...notifyTools],
+    ],
     [firewallGuard, networkGuard],
 )
 
@@ -136,7 +149,9 @@ export const healthChecks: readonly HealthCheck[] = [nodeHealth, disksHealth, zf
 /** A document for the machine that is looked at, with a comment above each key. */
 export async function sample(probe: Probe, profile: string): Promise<string> {
     const [node, network] = await Promise.all([nodeSample(probe), networkSample(probe)])
-    return sampleOf(documentSchema, { profile, node, ...(network ? { network } : {}) })
+    // Chosen here, so that it is the document's; a document without it gets one from the machine.
+    const storage = profile === 'zfs' ? {} : { storage: { ceph: { fsid: randomUUID() } } }
+    return sampleOf(documentSchema, { profile, node, ...(network ? { network } : {}), ...storage })
 }
 
 /** Headings of a plan. */
@@ -145,6 +160,8 @@ export const titles: Readonly<Record<string, string>> = {
     users: 'Who can log in',
     network: 'Network',
     'storage.zfs': 'Storage on ZFS',
+    'storage.ceph': 'Storage on Ceph',
+    'storage.lvm': 'Storage on LVM',
     vm: 'Virtual machines',
     firewall: 'What others may reach',
     docker: 'Docker',

@@ -103,23 +103,28 @@ function markWaiting(sorted: readonly Resource[], groups: readonly Group[]): voi
 }
 
 function clashes(openings: Plan['openings']): Finding[] {
-    const taken = new Map<string, string>()
-    return openings.flatMap((opening): Finding[] => {
-        const key = `${opening.port}/${opening.protocol}`
-        const other = taken.get(key)
-        taken.set(key, opening.resource)
-        if (!other || other === opening.resource) return []
+    return openings.flatMap((opening, at): Finding[] => {
+        const other = openings
+            .slice(0, at)
+            .find(before => before.resource !== opening.resource && meet(before, opening))
+        if (!other) return []
         return [
             {
                 severity: 'error',
                 code: 'port-taken',
                 at: opening.resource,
                 summary: 'Two parts of the node want the same port',
-                detail: `${key}: ${other} and ${opening.resource}`,
+                detail: `${opening.port}/${opening.protocol}: ${other.resource} and ${opening.resource}`,
                 fix: 'Give one of them another port in the document.',
             },
         ]
     })
+}
+
+function meet(one: Opening, other: Opening): boolean {
+    const [a, b] = [one, other].map(({ port }) => String(port).split('-').map(Number))
+    const [first, second] = [a!, b!]
+    return one.protocol === other.protocol && first[0]! <= second.at(-1)! && second[0]! <= first.at(-1)!
 }
 
 /** True when there is nothing to do and nothing waits. */

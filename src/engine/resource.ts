@@ -30,9 +30,9 @@ export interface Deferred {
     destroys?: readonly string[]
 }
 
-/** A port that others may reach. */
+/** A port that others may reach, or a range of them. */
 export interface Opening {
-    port: number
+    port: number | `${number}-${number}`
     protocol: 'tcp' | 'udp'
     /** `any`, `cluster`, or networks in CIDR. */
     from: 'any' | 'cluster' | readonly string[]

@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { buildAll } from '../../scripts/build.ts'
 import { tool } from '../real/world-cache.ts'
-import { nodeImage } from './node-image.ts'
+import { type NodeImage, nodeImage } from './node-image.ts'
 
 export interface Ran {
     code: number
@@ -33,20 +33,20 @@ export interface NodeVm {
 
 const BOOT_MS = 480_000
 
-export interface NodeOptions {
+export interface NodeVmOptions {
     disks: number
+    /** Of each; only what is written takes room. */
+    diskSize?: string
     memoryMib?: number
+    image?: NodeImage
     /** What each NIC is connected to, as `-netdev` takes it without an id; one without a way out unless told. */
     nics?: readonly string[]
 }
 
 /** A booted node with blank disks named DATA1, DATA2, … */
-export async function startNode({
-    disks,
-    memoryMib = 2048,
-    nics = ['user,restrict=on'],
-}: NodeOptions): Promise<NodeVm> {
-    const image = await nodeImage()
+export async function startNode(options: NodeVmOptions): Promise<NodeVm> {
+    const { disks, diskSize = '2G', memoryMib = 2048, nics = ['user,restrict=on'] } = options
+    const image = options.image ?? (await nodeImage())
     const folder = await mkdtemp(join(tmpdir(), 'debvisor-node-'))
     const path = (name: string) => join(folder, name)
     await buildAll()
@@ -55,7 +55,8 @@ export async function startNode({
     const label = ['-volid', 'DEBVISOR', '-r', '-J', '-quiet', '-o', path('program.iso'), path('program')]
     await tool(['xorriso', '-as', 'mkisofs', ...label])
     await tool(['qemu-img', 'create', '-q', '-f', 'qcow2', '-b', image.disk, '-F', 'qcow2', path('os.qcow2')])
-    for (let i = 1; i <= disks; i++) await tool(['qemu-img', 'create', '-q', '-f', 'qcow2', path(`d${i}.qcow2`), '2G'])
+    for (let i = 1; i <= disks; i++)
+        await tool(['qemu-img', 'create', '-q', '-f', 'qcow2', path(`d${i}.qcow2`), diskSize])
 
     let qemu: ChildProcess | undefined
     let over: Promise<void> = Promise.resolve()

@@ -4,22 +4,10 @@ import type { Basics } from '../../../engine/basics.ts'
 import type { Agreed } from '../../../engine/plan.ts'
 import type { OwnPlan } from '../../../engine/resource.ts'
 import type { Step } from '../../../engine/step.ts'
+import { choose, type Disk, isBegun, target } from '../choose.ts'
 import type { ZfsSpec } from '../spec.ts'
 import { poolFindings } from './health.ts'
 import { createArgs, type Dataset, type Importable, type Pool } from './zpool.ts'
-
-/** A disk as this family needs to know it; capability `disks` tells. */
-export interface Disk {
-    id: string
-    system: boolean
-    removable: boolean
-    readOnly: boolean
-    blank: boolean
-    mountpoints: readonly string[]
-    fingerprint: string
-    /** For people: size, model, what it holds. */
-    words: string
-}
 
 export interface PoolSeen {
     disks: readonly Disk[]
@@ -37,7 +25,6 @@ export interface PoolSeen {
 const CREATE_MS = 300_000
 
 export const recordOf = (pool: string): string => `/var/lib/debvisor/storage/zfs-${pool}.json`
-const target = (id: string) => `disk:${id}`
 
 export function toolBasics(): Basics {
     return {
@@ -95,7 +82,10 @@ export function planMemory(spec: ZfsSpec, seen: MemorySeen): OwnPlan {
     return { steps }
 }
 
-export function planPool(spec: ZfsSpec, seen: PoolSeen, agreed: Agreed): OwnPlan {
+/** What the document says of ZFS, and the disks that it gives to something else. */
+export type ZfsWant = ZfsSpec & { except?: readonly string[] }
+
+export function planPool(spec: ZfsWant, seen: PoolSeen, agreed: Agreed): OwnPlan {
     const pool = seen.pools.find(one => one.name === spec.pool)
     if (pool) {
         return {
@@ -104,8 +94,7 @@ export function planPool(spec: ZfsSpec, seen: PoolSeen, agreed: Agreed): OwnPlan
         }
     }
     const importable = seen.importable.find(one => one.name === spec.pool)
-    const ours =
-        seen.made || seen.disks.some(({ id }) => agreed.has(target(id)) && agreed.get(target(id)) === undefined)
+    const ours = seen.made || seen.disks.some(({ id }) => isBegun(target(id), agreed))
     if (importable && ours) {
         const say = `Import the pool ${spec.pool}`
         const step: Step = {
@@ -126,8 +115,12 @@ export function planPool(spec: ZfsSpec, seen: PoolSeen, agreed: Agreed): OwnPlan
 const afterModule = { reason: 'The pool is looked for when the kernel module is loaded', kinds: ['run' as const] }
 const afterImport = { reason: 'Datasets are looked at when the pool is there', kinds: ['run' as const] }
 
-function makePool(spec: ZfsSpec, seen: PoolSeen, agreed: Agreed): OwnPlan {
-    const { chosen, findings, fingerprints } = choose(spec, seen.disks, agreed)
+function makePool(spec: ZfsWant, seen: PoolSeen, agreed: Agreed): OwnPlan {
+    const { chosen, findings, fingerprints } = choose('storage.zfs.disks', spec.disks, {
+        all: seen.disks,
+        agreed,
+        except: spec.except,
+    })
     if (findings.some(finding => finding.severity === 'error')) return { steps: [], findings, fingerprints }
     if (chosen.length === 0) return { steps: [], findings: [...findings, noDisks(spec.pool)], fingerprints }
     const vdev = vdevOf(spec, chosen.length)
@@ -145,25 +138,6 @@ function makePool(spec: ZfsSpec, seen: PoolSeen, agreed: Agreed): OwnPlan {
     }
     const steps = [create, ...recordSteps(spec, seen), ...datasetSteps(spec, [])]
     return { steps, findings: vdev === '' ? [...findings, noRedundancy(spec.pool)] : findings, fingerprints }
-}
-
-/** What the pool is made of: the named disks, or the blank ones and those that somebody agreed to. */
-function choose(spec: ZfsSpec, disks: readonly Disk[], agreed: Agreed) {
-    const findings: Finding[] = []
-    const free = disks.filter(disk => !disk.system && !disk.readOnly && disk.mountpoints.length === 0)
-    const named = spec.disks === 'extra' ? undefined : spec.disks
-    const candidates = named ? free.filter(disk => named.includes(disk.id)) : free.filter(disk => !disk.removable)
-    const fingerprints = Object.fromEntries(
-        candidates.filter(disk => !disk.blank).map(disk => [target(disk.id), disk.fingerprint]),
-    )
-    for (const id of named ?? []) {
-        const disk = disks.find(one => one.id === id)
-        if (!disk) findings.push(noSuchDisk(id, free))
-        else if (!free.includes(disk)) findings.push(notFree(disk))
-    }
-    const chosen = named ? candidates : candidates.filter(disk => disk.blank || agreed.has(target(disk.id)))
-    for (const disk of candidates) if (!chosen.includes(disk)) findings.push(leftAlone(disk))
-    return { chosen, findings, fingerprints }
 }
 
 /** The word of zpool, '' for a stripe; undefined when there are too few disks. */
@@ -310,24 +284,4 @@ const noRedundancy = (pool: string): Finding => ({
     summary: 'When one disk of the pool fails, all that is on it is lost',
     detail: pool,
     fix: 'Use two disks or more with a layout other than stripe; keep backups elsewhere.',
-})
-
-const noSuchDisk = (id: string, free: readonly Disk[]): Finding => ({
-    ...{ severity: 'error', code: 'no-such-disk', at: 'storage.zfs.disks', detail: id },
-    summary: 'A disk of the document is not there',
-    fix: free.length > 0 ? `Free disks are: ${free.map(disk => disk.id).join(', ')}.` : 'There is no free disk.',
-})
-
-const notFree = (disk: Disk): Finding => ({
-    ...{ severity: 'error', code: 'disk-in-use', at: 'storage.zfs.disks' },
-    summary: disk.system ? 'The running system stands on that disk' : 'That disk is in use',
-    detail: `${disk.id} (${disk.words})`,
-    fix: disk.system ? 'Name another disk.' : 'Unmount what is on it, or name another disk.',
-})
-
-const leftAlone = (disk: Disk): Finding => ({
-    ...{ severity: 'info', code: 'disk-left-alone', at: 'storage.zfs.disks' },
-    summary: 'A disk is left alone, because something is on it',
-    detail: `${disk.id} (${disk.words})`,
-    fix: `To destroy what is on it and use it: --destroy ${target(disk.id)}`,
 })

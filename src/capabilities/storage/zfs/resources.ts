@@ -1,7 +1,8 @@
 // ZFS for the engine: its tools and module, the pool with its datasets, its memory, its weekly check.
 import { type Look, resource } from '../../../engine/resource.ts'
 import type { Probe } from '../../../ports/ports.ts'
-import type { StorageSpec, ZfsSpec } from '../spec.ts'
+import type { Disk } from '../choose.ts'
+import { named, type StorageSpec, type ZfsSpec } from '../spec.ts'
 import * as plan from './plan.ts'
 import * as zpool from './zpool.ts'
 
@@ -14,10 +15,14 @@ interface Doc {
 }
 
 export interface ZfsDeps {
-    disks(machine: Probe): Promise<plan.Disk[]>
+    disks(machine: Probe): Promise<Disk[]>
 }
 
-const want = ({ profile, storage }: Doc) => (profile === 'ceph' ? undefined : storage.zfs)
+const want = ({ profile, storage: { zfs, ceph, lvm } }: Doc): plan.ZfsWant | undefined => {
+    if (profile === 'ceph') return undefined
+    // A disk that is named for something else is none of the others.
+    return { ...zfs, except: [...(profile === 'mixed' ? named(ceph.disks) : []), ...(lvm?.disks ?? [])] }
+}
 const boot = ['boot'] as const
 
 export const zfsResources = ({ disks }: ZfsDeps) => [
@@ -33,7 +38,7 @@ export const zfsResources = ({ disks }: ZfsDeps) => [
             arcMaxBytes: numberOr(await machine.readText(ARC_MAX)),
         }),
     }),
-    resource<Doc, ZfsSpec, plan.PoolSeen>({
+    resource<Doc, plan.ZfsWant, plan.PoolSeen>({
         ...{ name: 'storage.zfs.pool', phases: boot, needs: ['storage.zfs.tools'], provides: ['storage'], want },
         observe: (look, spec) => seePool(look, spec.pool, disks),
         plan: plan.planPool,

@@ -6,8 +6,9 @@ import { z } from 'zod'
 import { expectGolden } from '../../../../tests/golden.ts'
 import { readDocument } from '../../../engine/document.ts'
 import { textOf } from '../../../engine/testing/text.ts'
+import type { Disk } from '../choose.ts'
 import { checkStorage, storageSpec } from '../spec.ts'
-import { type Disk, type PoolSeen, planMemory, planPool } from './plan.ts'
+import { type PoolSeen, planMemory, planPool } from './plan.ts'
 import { parseDatasets, parseImportable, parsePools } from './zpool.ts'
 
 const folder = join(import.meta.dirname, 'testdata')
