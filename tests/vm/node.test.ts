@@ -163,7 +163,7 @@ describe('a node by its document', () => {
             const zfs = `storage:\\n  zfs:\\n    pool: second\\n    mountAt: /second\\n    disks: [${HELD}]\\n    datasets: [vm]`
             await vm.must(`sed -i '/^# storage:/,$d' /tmp/second.yaml && printf '${zfs}\\n' >> /tmp/second.yaml`)
             const refused = await debvisor('node apply /tmp/second.yaml --yes')
-            expect(refused.code).toBe(3)
+            expect(refused).toMatchObject({ code: 3 })
             expect(refused.err).toContain(`DATA WILL BE DESTROYED on:\n  disk:${HELD}`)
             expect(refused.err).toContain(`--destroy disk:${HELD}`)
             expect(await held()).toBe('precious\n')
