@@ -115,9 +115,10 @@ function bootSteps(profiles: readonly Profile[], seen: HostSeen): Step[] {
 /** What makes the running network so, in memory only. */
 function liveSteps(profiles: readonly Profile[], seen: HostSeen): Step[] {
     const changed = profiles.filter(one => needs(one, seen))
+    // By UUID: what a rollback puts back into memory has a file that is called after its id.
     const stale = seen.manager!.profiles.filter(
-        ({ path, device }) =>
-            device !== '' && /\/debvisor-[^/]*$/.test(path) && !profiles.some(one => path.endsWith(`/${one.file}`)),
+        ({ path, device, uuid }) =>
+            device !== '' && /\/debvisor-[^/]*$/.test(path) && !profiles.some(one => one.uuid === uuid),
     )
     if (changed.length === 0 && stale.length === 0) return []
     const written = changed.filter(one => !isAtBoot(one, seen))

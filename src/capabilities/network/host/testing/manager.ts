@@ -131,10 +131,20 @@ export function simulatedManager(host: () => SimulatedNode) {
     }
     const back = async () => {
         if (!held) return
+        const tried = new Set(
+            (await stateOf()).profiles.filter(one => one.path.startsWith('/run/')).map(one => one.uuid),
+        )
         memory = JSON.parse(held.state) as State
         const [, run] = FOLDERS
         for (const path of [...files().keys()]) if (path.startsWith(`${run}/`)) files().delete(path)
         for (const [path, data] of held.files) files().set(path, data)
+        // As the real one does: what was hidden by a try is put back into memory, in a file called after its id.
+        for (const profile of memory.profiles) {
+            if (!tried.has(profile.uuid) || !profile.path.startsWith('/etc/')) continue
+            const path = `${run}/${profile.id}.nmconnection`
+            files().set(path, files().get(profile.path)!)
+            profile.path = path
+        }
         held = undefined
     }
     const busctl = async ({ argv }: { argv: readonly string[] }) => {
