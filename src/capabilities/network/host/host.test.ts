@@ -166,9 +166,9 @@ describe('a change of the network', () => {
         expect((await one.set(bad, { retry: true })).failed[0]?.problem.code).toBe('deadline')
         const ran = one.node.system.ran.length
         expect((await one.set(good)).failed).toEqual([])
-        // What the rollback left in memory is cleared away; nothing is brought down or up for that.
+        // What the rollback left is cleared away; nothing is brought down or up for that.
         expect(one.node.system.ran.slice(ran).filter(argv => /\b(up|down|reapply)\b/.test(argv.join(' ')))).toEqual([])
-        expect(one.files(RUN_FOLDER)).toEqual([])
+        expect(one.files(ETC_FOLDER)).toHaveLength(2)
         expect(await one.set(good)).toMatchObject({ steps: 0, failed: [] })
     })
 
