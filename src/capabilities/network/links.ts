@@ -30,7 +30,7 @@ export interface HostLink {
 export async function readLinks(probe: Probe): Promise<HostLink[]> {
     const { exitCode, stdout } = await probe.query({
         argv: ['ip', '-json', '-details', 'addr', 'show'],
-        deadlineMs: 5000,
+        deadlineMs: 30_000,
     })
     try {
         if (exitCode === 0) return parseLinks(stdout)

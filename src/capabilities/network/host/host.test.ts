@@ -164,6 +164,11 @@ describe('a change of the network', () => {
         expect(await addresses(one, 'br0')).toEqual(['10.0.2.20'])
         expect((await one.set(bad)).failed[0]?.problem.summary).toMatch(/tried before/)
         expect((await one.set(bad, { retry: true })).failed[0]?.problem.code).toBe('deadline')
+        const ran = one.node.system.ran.length
+        expect((await one.set(good)).failed).toEqual([])
+        // What the rollback left is cleared away; nothing is brought down or up for that.
+        expect(one.node.system.ran.slice(ran).filter(argv => /\b(up|down|reapply)\b/.test(argv.join(' ')))).toEqual([])
+        expect(one.files(ETC_FOLDER)).toHaveLength(2)
         expect(await one.set(good)).toMatchObject({ steps: 0, failed: [] })
     })
 
@@ -180,6 +185,7 @@ describe('a change of the network', () => {
         const waiting = await one.set(good)
         expect(waiting.left.findings.map(({ code }) => code)).toContain('change-open')
         await one.manager.back()
+        expect((await one.set(good)).failed).toEqual([])
         expect(await one.set(good)).toMatchObject({ steps: 0, failed: [] })
         expect((await one.set(bad)).failed[0]?.problem.summary).toMatch(/tried before/)
         await one.manager.boot()

@@ -29,7 +29,7 @@ export interface Told {
 }
 
 async function said(probe: Probe, args: readonly string[]): Promise<string | undefined> {
-    const run = { argv: [nmcliTool.program, '--terse', ...args] as [string, ...string[]], deadlineMs: 15_000 }
+    const run = { argv: [nmcliTool.program, '--terse', ...args] as [string, ...string[]], deadlineMs: 30_000 }
     const result = await probe.query(run).catch(() => undefined)
     return result?.exitCode === 0 ? result.stdout : undefined
 }

@@ -79,7 +79,7 @@ interface IpRoute {
 async function seeRoutes(machine: Probe): Promise<HostSeen['routes']> {
     const ask = async (family: string) => {
         const argv: [string, ...string[]] = ['ip', family, '-json', 'route', 'show', 'default']
-        const { stdout, exitCode } = await machine.query({ argv, deadlineMs: 5000 })
+        const { stdout, exitCode } = await machine.query({ argv, deadlineMs: 30_000 })
         const told = exitCode === 0 ? (JSON.parse(stdout.trim() || '[]') as IpRoute[]) : []
         return told.toSorted((one, other) => (one.metric ?? 0) - (other.metric ?? 0))
     }

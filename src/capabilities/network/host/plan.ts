@@ -81,7 +81,14 @@ const staleIn = (files: HostSeen['etc'], profiles: readonly Profile[]) =>
 
 /** What makes the next boot so: carriers first, then NICs, then what goes; each state in between can be booted. */
 function bootSteps(profiles: readonly Profile[], seen: HostSeen): Step[] {
-    const steps: Step[] = []
+    const remove = (file: string): Step => {
+        const path = `${ETC_FOLDER}/${file}`
+        return { do: 'remove', say: `Remove ${path}`, path }
+    }
+    const stale = staleIn(seen.etc, profiles)
+    // NetworkManager's rollback writes what it brings back to a file of its own choice: there must not be two of one.
+    const doubles = stale.filter(file => profiles.some(one => seen.etc[file]!.content.includes(`uuid=${one.uuid}\n`)))
+    const steps: Step[] = doubles.map(remove)
     for (const one of profiles) {
         if (isAtBoot(one, seen)) continue
         // What was shown when it was tried need not be shown again.
@@ -92,8 +99,7 @@ function bootSteps(profiles: readonly Profile[], seen: HostSeen): Step[] {
             ...(was === undefined ? {} : { was }),
         })
     }
-    for (const file of staleIn(seen.etc, profiles))
-        steps.push({ do: 'remove', say: `Remove ${ETC_FOLDER}/${file}`, path: `${ETC_FOLDER}/${file}` })
+    steps.push(...stale.filter(file => !doubles.includes(file)).map(remove))
     // What was tried in memory would hide what is written, until the next boot.
     const tried = seen.offline
         ? []
@@ -115,9 +121,10 @@ function bootSteps(profiles: readonly Profile[], seen: HostSeen): Step[] {
 /** What makes the running network so, in memory only. */
 function liveSteps(profiles: readonly Profile[], seen: HostSeen): Step[] {
     const changed = profiles.filter(one => needs(one, seen))
+    // By UUID: what a rollback puts back into memory has a file that is called after its id.
     const stale = seen.manager!.profiles.filter(
-        ({ path, device }) =>
-            device !== '' && /\/debvisor-[^/]*$/.test(path) && !profiles.some(one => path.endsWith(`/${one.file}`)),
+        ({ path, device, uuid }) =>
+            device !== '' && /\/debvisor-[^/]*$/.test(path) && !profiles.some(one => one.uuid === uuid),
     )
     if (changed.length === 0 && stale.length === 0) return []
     const written = changed.filter(one => !isAtBoot(one, seen))

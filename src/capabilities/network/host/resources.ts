@@ -34,6 +34,12 @@ function wantOf(spec: NetworkSpec, seen: HostSeen): HostWant & { profiles: Profi
     return { profiles, primary, troubles: troubles(spec, primary, seen, profiles) }
 }
 
+/** The best way out of each family; an address of a link alone says nothing behind another interface. */
+const routersOf = ({ routes }: HostSeen): string[] =>
+    [false, true]
+        .flatMap(six => routes.find(({ gateway }) => gateway && gateway.includes(':') === six)?.gateway ?? [])
+        .filter(one => !one.startsWith('fe80:'))
+
 /** Bridges of the host by the document; without a section, the name that such a bridge has by custom. */
 export const hostBridges = ({ network }: Doc): string[] => network?.bridges.map(({ name }) => name) ?? ['br0']
 
@@ -83,8 +89,7 @@ export const hostNetworkResources = [
         observe: async (look, spec) => {
             const seen = await seeHost(look)
             if (seen.offline || !changesNetwork(wantOf(spec, seen), seen)) return { ...seen, answers: undefined }
-            const routers = seen.routes.flatMap(({ gateway }) => gateway ?? []).filter(one => !one.startsWith('fe80:'))
-            const asked = [...new Set([...routers, ...spec.check])]
+            const asked = [...new Set([...routersOf(seen), ...spec.check])]
             const operators = (await seeOperators(look.machine)).filter(one => !asked.includes(one))
             const answered = await seeAnswers(look.machine, [...asked, ...operators])
             // Who does not answer, as most workstations, is not worth a word.

@@ -131,10 +131,21 @@ export function simulatedManager(host: () => SimulatedNode) {
     }
     const back = async () => {
         if (!held) return
+        const tried = new Set(
+            (await stateOf()).profiles.filter(one => one.path.startsWith('/run/')).map(one => one.uuid),
+        )
         memory = JSON.parse(held.state) as State
         const [, run] = FOLDERS
         for (const path of [...files().keys()]) if (path.startsWith(`${run}/`)) files().delete(path)
         for (const [path, data] of held.files) files().set(path, data)
+        // As 1.52 does: what was hidden by a try is written again, to a file that is called after its id.
+        for (const profile of memory.profiles) {
+            if (!tried.has(profile.uuid) || !profile.path.startsWith('/etc/')) continue
+            const path = `${FOLDERS[0]}/${profile.id}-${profile.uuid}.nmconnection`
+            files().set(path, files().get(profile.path)!)
+            host().system.modes.set(path, 0o600)
+            profile.path = path
+        }
         held = undefined
     }
     const busctl = async ({ argv }: { argv: readonly string[] }) => {
