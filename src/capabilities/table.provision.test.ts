@@ -29,6 +29,22 @@ it('opens what the sections open, each port once', () => {
     expect(new Set(names).size).toBe(names.length)
 })
 
+it('opens what Ceph needs to the cluster alone, and only where there is Ceph', () => {
+    const ceph = rulesOf('profile: ceph')
+        .split('\n')
+        .filter(line => /proto-dst (3300|6789|6800-7568) /.test(line))
+    expect(ceph).toHaveLength(6)
+    for (const line of ceph) expect(line).toMatch(/ip6? saddr @cluster[46] /)
+    expect(rulesOf('profile: zfs')).not.toContain('6800')
+})
+
+it('gives a new document on Ceph the id of its cluster', async () => {
+    const text = await sample(fakeSystem({ hostname: 'n1' }), 'ceph')
+    expect(read(text)).toMatchObject({ findings: [], document: { profile: 'ceph' } })
+    expect(read(text).document?.storage.ceph.fsid).toMatch(/^[0-9a-f-]{36}$/)
+    expect(text).not.toBe(await sample(fakeSystem({ hostname: 'n1' }), 'ceph'))
+})
+
 it('has a description for every key', () => {
     const lacking: string[] = []
     interface Json {

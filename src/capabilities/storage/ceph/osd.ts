@@ -18,6 +18,7 @@ import {
 import { activateArgs, createArgs, type OsdVolume, zapArgs } from './volume.ts'
 
 const CREATE_MS = 900_000
+const UP_MS = 300_000
 const AT = 'storage.ceph.disks'
 
 export interface OsdSeen extends Ground {
@@ -87,20 +88,23 @@ interface Own {
 /** A disk with an OSD of this cluster. */
 function ownOsd({ disk, volume, recorded, begun }: Own, fsid: string, seen: OsdSeen): OwnPlan {
     const known = seen.map?.osds.find(osd => osd.uuid === volume.osdUuid)
+    const note = recorded ? [] : [noteStep(disk, volume.osdUuid)]
     if (!seen.map) return { steps: [], deferred: begun || !recorded ? [whenAnswered(disk)] : [] }
+    const now = seen.units.get(volume.osdId)
+    // It was cut off before it was up; when it runs by now, it is whole.
+    if (known?.fresh && now === 'active') return { steps: [waitStep(disk, volume.osdUuid), ...note] }
     if (begun && (!known || known.fresh)) return { steps: makeSteps(disk, fsid, seen) }
     if (!known) return { steps: [], findings: [stray(disk, volume)] }
-    const steps: Step[] = recorded ? [] : [noteStep(disk, volume.osdUuid)]
-    const state = seen.units.get(volume.osdId)
+    const steps: Step[] = [...note]
     const what = `osd.${volume.osdId}, ${disk.id}`
     // What systemd has given up is told: starting it again mends no disk.
-    if (state === 'inactive') {
+    if (now === 'inactive') {
         const say = `Start the OSD ${what}`
         steps.push({
             ...{ do: 'run', say, tool: 'ceph-volume', args: activateArgs(volume), deadlineMs: CREATE_MS },
         })
     }
-    const findings = state === 'failed' ? [failed(what, volume.osdId)] : []
+    const findings = now === 'failed' ? [failed(what, volume.osdId)] : []
     return { steps, findings }
 }
 
@@ -122,9 +126,16 @@ function makeSteps(disk: OsdDisk, fsid: string, seen: OsdSeen): Step[] {
         ...(left ? [run(`Forget osd.${left.id}, which was begun and never ran`, 'ceph', purge, {})] : []),
         ...(blank ? [] : [run(`Clear ${id} (${words})`, 'ceph-volume', zapArgs(id))]),
         run(`Make an OSD of ${id} (${words})`, 'ceph-volume', createArgs(id, uuid)),
+        waitStep(disk, uuid),
         noteStep(disk, uuid),
     ]
 }
+
+/** ceph-volume starts it, and does not wait: the monitors take it for new until it is up. */
+const waitStep = ({ id }: OsdDisk, uuid: string): Step => ({
+    ...{ do: 'wait', say: `Wait until the OSD of ${id} is up`, deadlineMs: UP_MS },
+    for: { is: 'tool', tool: 'ceph', args: ceph('osd', 'dump'), says: `exists,up ${uuid}` },
+})
 
 /** That it was made is noted when it is: one that is missing afterwards is never made again. */
 const noteStep = ({ id }: OsdDisk, uuid: string): Step => ({

@@ -170,6 +170,9 @@ export function fakeCluster(node: () => SimulatedNode, holds: Record<string, str
             }
         }
         if (!running('ceph-mon@node1.service')) return { exitCode: 1 }
+        if (line === 'osd dump' && !argv.includes('--format')) {
+            return { stdout: it.osds.map(one => `osd.${one.osd} ${one.state.join(',')} ${one.uuid}\n`).join('') }
+        }
         const look = looks[line]
         if (look) return { stdout: JSON.stringify(look()) }
         const change = changes.find(([head]) => line.startsWith(`${head} `))
