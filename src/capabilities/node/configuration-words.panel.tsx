@@ -19,7 +19,6 @@ export const words = catalogue('configuration', {
     findings: { one: '{count} mistake or hint', other: '{count} mistakes and hints' },
     line: 'Line {line}',
     plan: 'What would be done',
-    planFor: 'Read all of it, then apply it or change the document.',
     nothing: 'Nothing: the node is what the document says.',
     apply: 'Apply …',
     dies: 'Data will be destroyed',
@@ -65,7 +64,6 @@ export const words = catalogue('configuration', {
     driftNo: 'Is what its document says',
     driftNever: 'Not looked at yet',
     driftUnknown: 'Could not be seen',
-    driftOld: 'not looked at since the last change',
     lookAgain: 'Look again',
     lookedAt: 'Looked {when}',
     driftTitle: 'What differs',
@@ -79,7 +77,6 @@ export const words = catalogue('configuration', {
     details: 'What it did',
     detailsTitle: 'Apply of {when}',
     itsDocument: 'Its document',
-    events: 'Step by step',
     rollback: 'Take back',
     rollbackTitle: 'Take back the apply of {when}',
     rollbackText:
