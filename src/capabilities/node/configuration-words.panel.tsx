@@ -15,6 +15,7 @@ export const words = catalogue('configuration', {
     changed: 'Changed, not applied',
     asApplied: 'As it stands on the node',
     checkFailed: 'The document could not be checked',
+    hint: 'Ctrl+Space shows what may stand at the cursor.',
     noFindings: 'No mistakes found.',
     findings: { one: '{count} mistake or hint', other: '{count} mistakes and hints' },
     line: 'Line {line}',

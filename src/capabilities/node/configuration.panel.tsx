@@ -267,7 +267,11 @@ function Edit(props: { text: string; change: (text: string) => void }) {
                 {trouble && (
                     <TroubleNote trouble={{ ...trouble, summary: `${words.checkFailed}: ${trouble.summary}` }} />
                 )}
-                {findings?.length === 0 && <Quiet>{words.noFindings}</Quiet>}
+                {findings?.length === 0 && (
+                    <Quiet>
+                        {words.noFindings} {words.hint}
+                    </Quiet>
+                )}
                 {findings && findings.length > 0 && (
                     <>
                         <Quiet>{plural(words.findings, findings.length)}</Quiet>
