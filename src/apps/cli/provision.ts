@@ -212,11 +212,11 @@ export const provisionVerbs = (io: Io): Verb[] => [
             'For debvisor-firstboot.service. Without a document it writes one by the profile in /etc/debvisor-profile. ' +
             'It leaves alone what somebody would have to agree to, tells on the consoles how it goes, and takes itself ' +
             'out of the boot once all is done.',
-        hidden: true,
-        options: [{ name: 'dry-run', summary: 'only show the whole plan' }],
+        examples: [{ line: 'debvisor node firstboot --dry-run', note: 'The whole plan, and nothing else.' }],
+        changes: true,
         async run(context) {
             needRoot()
-            return firstBootHere(context.options['dry-run'] !== undefined, io)
+            return firstBootHere(context.dryRun, io)
         },
     },
 ]

@@ -1,31 +1,23 @@
 // The page of the node's document: edit it, read what it would do, apply it, see what was done and what differs by now.
-import { Button, Label, Skeleton } from '@patternfly/react-core'
+import { Button } from '@patternfly/react-core'
 import { useQuery, useQueryClient } from '@tanstack/react-query'
-import { lazy, Suspense, useEffect, useRef, useState } from 'react'
-import {
-    type DocumentPlan,
-    type LineFinding,
-    ProvisionService,
-    type Verified,
-} from '../../gen/proto/capabilities/node/provision_pb.js'
+import { useEffect, useRef, useState } from 'react'
+import { type DocumentPlan, ProvisionService } from '../../gen/proto/capabilities/node/provision_pb.js'
 import { TaskService } from '../../gen/proto/capabilities/task/task_pb.js'
 import { act, openDialog } from '../act.panel.tsx'
 import { clientOf, type Trouble, troubleOf } from '../client.panel.tsx'
-import { ago, exactMoment } from '../format.panel.tsx'
 import { useMay } from '../me.panel.tsx'
 import { EmptyHint, Forbidden, Loading, PageBody, PageHead, Quiet, Section, TroubleNote } from '../parts.panel.tsx'
-import { fill, plural } from '../words.panel.tsx'
+import { fill } from '../words.panel.tsx'
 import { Applies, Events, useApply } from './applies.panel.tsx'
 import { ApplyDialog } from './apply-dialog.panel.tsx'
 import { words } from './configuration-words.panel.tsx'
-import { DocumentPlanView, FindingNotes } from './document-plan.panel.tsx'
-import type { EditorHandle } from './editor.panel.tsx'
-import type { Schema } from './yaml-place.ts'
+import { DocumentPlanView } from './document-plan.panel.tsx'
+import { Differs, Drift } from './drift.panel.tsx'
+import { EditDocument } from './edit.panel.tsx'
 
 const api = clientOf(ProvisionService)
-const DocumentEditor = lazy(() => import('./editor.panel.tsx'))
 const PROFILES = ['zfs', 'ceph', 'mixed']
-const CHECK_AFTER_MS = 400
 
 export default function Configuration() {
     const may = useMay()
@@ -183,7 +175,7 @@ function Inside() {
                             </>
                         }
                     >
-                        <Edit text={shown} change={setText} />
+                        <EditDocument text={shown} change={setText} />
                     </Section>
                 )}
                 <div ref={shownPlan} />
@@ -222,139 +214,5 @@ function Inside() {
                 </Section>
             </PageBody>
         </>
-    )
-}
-
-/** The editor, and below it what was found wrong, for those who do not see colours in a margin. */
-function Edit(props: { text: string; change: (text: string) => void }) {
-    const { text } = props
-    const handle = useRef<EditorHandle>(undefined)
-    const [findings, setFindings] = useState<readonly LineFinding[]>()
-    const [trouble, setTrouble] = useState<Trouble>()
-    const schema = useQuery({
-        queryKey: ['schema'],
-        queryFn: async ({ signal }) => JSON.parse((await api.getSchema({}, { signal })).json) as Schema,
-        staleTime: Number.POSITIVE_INFINITY,
-    })
-    useEffect(() => {
-        const stop = new AbortController()
-        const timer = setTimeout(() => {
-            api.checkDocument({ text }, { signal: stop.signal }).then(
-                answer => {
-                    setTrouble(undefined)
-                    setFindings(answer.findings)
-                },
-                thrown => !stop.signal.aborted && setTrouble(troubleOf(thrown)),
-            )
-        }, CHECK_AFTER_MS)
-        return () => {
-            clearTimeout(timer)
-            stop.abort()
-        }
-    }, [text])
-    return (
-        <>
-            <Suspense fallback={<Skeleton height="260px" screenreaderText={words.editor} />}>
-                <DocumentEditor
-                    text={text}
-                    change={props.change}
-                    findings={findings ?? []}
-                    schema={schema.data}
-                    handle={handle}
-                />
-            </Suspense>
-            <div aria-live="polite" className="dv-findings">
-                {trouble && (
-                    <TroubleNote trouble={{ ...trouble, summary: `${words.checkFailed}: ${trouble.summary}` }} />
-                )}
-                {findings?.length === 0 && <Quiet>{words.noFindings}</Quiet>}
-                {findings && findings.length > 0 && (
-                    <>
-                        <Quiet>{plural(words.findings, findings.length)}</Quiet>
-                        <ul>
-                            {findings.map(({ finding, line }) => (
-                                <li
-                                    key={`${line}${finding?.at}${finding?.code}${finding?.detail}`}
-                                    data-finding={finding?.code}
-                                    className="dv-anywhere"
-                                >
-                                    <Button variant="link" isInline onClick={() => handle.current?.goTo(line)}>
-                                        {fill(words.line, { line })}
-                                    </Button>
-                                    : {[finding?.at, finding?.summary, finding?.detail].filter(Boolean).join(': ')}.{' '}
-                                    {finding?.fix}
-                                </li>
-                            ))}
-                        </ul>
-                    </>
-                )}
-            </div>
-        </>
-    )
-}
-
-const DRIFT = {
-    yes: { colour: 'orange', text: words.driftYes },
-    no: { colour: 'green', text: words.driftNo },
-    unknown: { colour: 'red', text: words.driftUnknown },
-    never: { colour: 'grey', text: words.driftNever },
-} as const
-
-const driftOf = (verified: Verified | undefined): keyof typeof DRIFT =>
-    !verified ? 'never' : verified.problem ? 'unknown' : verified.converged ? 'no' : 'yes'
-
-/** Whether the machine is what its document says, as of the last look; and a look right now. */
-function Drift(props: { verified: Verified | undefined; isThere: boolean; done: () => void }) {
-    const [busy, setBusy] = useState(false)
-    const [problem, setProblem] = useState<Verified>()
-    if (!props.isThere) return null
-    const verified = problem ?? props.verified
-    const drift = driftOf(verified)
-    return (
-        <>
-            <Label color={DRIFT[drift].colour} data-drift={drift}>
-                {DRIFT[drift].text}
-            </Label>
-            {verified?.at && (
-                <span className="dv-quiet" title={exactMoment(verified.at)}>
-                    {fill(words.lookedAt, { when: ago(verified.at) })}
-                </span>
-            )}
-            <Button
-                variant="secondary"
-                data-action="verify"
-                isLoading={busy}
-                isDisabled={busy}
-                onClick={() => {
-                    setBusy(true)
-                    void act(async () => {
-                        const { verified } = await api.verify({})
-                        setProblem(verified?.problem ? verified : undefined)
-                    }).finally(() => {
-                        setBusy(false)
-                        props.done()
-                    })
-                }}
-            >
-                {words.lookAgain}
-            </Button>
-        </>
-    )
-}
-
-function Differs({ verified }: { verified: Verified | undefined }) {
-    if (!verified || verified.converged || verified.problem) return null
-    return (
-        <Section title={words.driftTitle}>
-            <FindingNotes findings={verified.findings} />
-            <ul className="dv-findings" data-differs>
-                {verified.drift.map(one => (
-                    <li key={one} className="dv-anywhere">
-                        {one}
-                    </li>
-                ))}
-            </ul>
-            <Quiet>{words.driftFix}</Quiet>
-        </Section>
     )
 }

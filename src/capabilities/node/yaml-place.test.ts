@@ -41,6 +41,9 @@ describe('keys', () => {
     it('of a block, whatever stands before it', () => {
         expect(at('profile: zfs\n\n# words: here\nnode:\n  hostname: a\n  |')).toEqual(['updates'])
     })
+    it('begins an item where a list belongs', () => {
+        expect(at('users:\n  admins:\n    |')).toEqual(['-'])
+    })
     it('of an item of a list, indented or not', () => {
         expect(at('users:\n  admins:\n    - |')).toEqual(['name', 'sudo'])
         expect(at('users:\n  admins:\n    - name: ada\n      |')).toEqual(['sudo'])

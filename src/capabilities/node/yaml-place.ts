@@ -122,6 +122,9 @@ export function choicesAt(schema: Schema, place: Place): Choice[] {
             })
         }
     }
+    // Where a list belongs, an item of it begins.
+    if (keys.size === 0 && found.some(one => one.items))
+        return [{ label: '-', detail: 'an item', info: '', apply: '- ' }]
     // An item of a list of plain values is a value, though it stands where a key could.
     return place.path.at(-1) === ITEM ? [...keys.values(), ...values] : [...keys.values()]
 }
