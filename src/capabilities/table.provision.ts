@@ -11,7 +11,7 @@ import { cockpitSpec } from './cockpit/spec.ts'
 import { diskWords, fingerprintOf } from './disks/disk.ts'
 import { disksHealth } from './disks/health.ts'
 import { seeDisks } from './disks/observe.ts'
-import { dockerResources } from './docker/resources.ts'
+import { dockerNetworks, dockerResources } from './docker/resources.ts'
 import { checkDocker, dockerSpec } from './docker/spec.ts'
 import { fail2banResources } from './fail2ban/resources.ts'
 import { fail2banSpec } from './fail2ban/spec.ts'
@@ -19,10 +19,15 @@ import { firewallGuard } from './firewall/guard.ts'
 import { firewallKernel } from './firewall/plan.ts'
 import { firewallResources, firewallTools } from './firewall/resources.ts'
 import { checkFirewall, firewallSpec } from './firewall/spec.ts'
+import { kubernetesKernel } from './kubernetes/plan-host.ts'
+import { kubernetesResources, kubernetesTools } from './kubernetes/resources.ts'
+import { checkKubernetes, kubernetesSpec } from './kubernetes/spec.ts'
 import { monitoringResources } from './monitoring/resources.ts'
 import { monitoringSpec } from './monitoring/spec.ts'
 import { contains, formatAddress, overlaps, parseAddress, parseCidr } from './network/cidr.ts'
+import { definedNetworks } from './network/defined.ts'
 import { nodeHealth } from './node/health.ts'
+import { fqdnOf } from './node/plan.ts'
 import { nodeResources, nodeSample, nodeTools } from './node/resources.ts'
 import { checkNode, nodeSpec } from './node/spec.ts'
 import { notifyResources, notifyTools } from './notify/resources.ts'
@@ -47,6 +52,7 @@ export const documentSchema = z
         storage: storageSpec.prefault({}),
         vm: vmHostSpec.prefault({}),
         docker: dockerSpec.prefault({}),
+        kubernetes: kubernetesSpec.prefault({}),
         firewall: firewallSpec.prefault({}),
         cockpit: cockpitSpec.prefault({}),
         fail2ban: fail2banSpec.prefault({}),
@@ -59,7 +65,7 @@ export type NodeDocument = z.infer<typeof documentSchema>
 
 export const checks: readonly Check<NodeDocument>[] = [
     ...[checkNode, checkUsers, checkStorage],
-    ...[checkDocker, checkFirewall, checkNotify],
+    ...[checkDocker, checkKubernetes, checkFirewall, checkNotify],
 ]
 
 /** The disks as the storage family needs to know them. */
@@ -71,20 +77,46 @@ function imagesPath({ profile, storage: { zfs } }: NodeDocument): string {
     return profile !== 'ceph' && zfs.datasets.includes('vm') ? `${zfs.mountAt}/vm` : '/var/lib/libvirt/images'
 }
 
+/** Where volumes of pods belong. */
+function volumesOf({ profile, storage: { zfs } }: NodeDocument): { path: string; on: string } {
+    return profile !== 'ceph' && zfs.datasets.includes('k8s')
+        ? { path: `${zfs.mountAt}/k8s`, on: 'on ZFS' }
+        : { path: '/var/lib/kubernetes-volumes', on: 'on the system disk' }
+}
+
 type OneResource = Resource<NodeDocument>
 
 /** Kernel settings and modules that capabilities need. */
-const kernelNeeds = ({ firewall }: NodeDocument) => [firewallKernel(firewall)]
+const kernelNeeds = ({ firewall, kubernetes }: NodeDocument) => [firewallKernel(firewall), kubernetesKernel(kubernetes)]
+
+const overlap = (one: string, other: string) => overlaps(parseCidr(one)!, parseCidr(other)!)
 
 const docker = dockerResources<NodeDocument>({
-    taken: ({ firewall }) => firewall.cluster,
+    taken: ({ firewall, kubernetes: { podNetwork, serviceNetwork } }) => [
+        ...firewall.cluster,
+        ...[podNetwork, serviceNetwork].filter(one => one !== undefined),
+    ],
     addresses: {
-        overlap: (one, other) => overlaps(parseCidr(one)!, parseCidr(other)!),
+        overlap,
         first: network => {
             const { version, first } = parseCidr(network)!
             return `${formatAddress(version, first + 1n)}/24`
         },
     },
+})
+
+const kubernetes = kubernetesResources<NodeDocument>({
+    want: document => ({
+        ...{ spec: document.kubernetes, hostname: document.node.hostname, fqdn: fqdnOf(document.node) },
+        taken: [...document.firewall.cluster, ...document.docker.addressPools],
+        administrators: document.users.administrators.map(({ name }) => name),
+        volumes: volumesOf(document),
+    }),
+    defined: async root => [
+        ...(await dockerNetworks(root)).map(network => ({ network, by: 'Docker' })),
+        ...(await definedNetworks(root)).map(({ network, name }) => ({ network, by: `network ${name} of libvirt` })),
+    ],
+    overlap,
 })
 
 /**
@@ -97,6 +129,7 @@ const behindFirewall = [
     ...zfsResources({ disks: freeDisks }),
     ...vmResources<NodeDocument>({ pathOf: imagesPath }),
     ...docker,
+    ...kubernetes,
     ...cockpitResources,
     ...fail2banResources<NodeDocument>(({ cockpit }) => cockpit.enabled),
     ...monitoringResources,
@@ -119,7 +152,7 @@ const firewall = firewallResources<NodeDocument>({
 export const resources = [...behindFirewall, ...firewall] as readonly unknown[] as readonly Resource[]
 
 export const kit = kitOf(
-    [...nodeTools, ...usersTools, ...zfsTools, virshTool, ...firewallTools, ...notifyTools],
+    [...nodeTools, ...usersTools, ...zfsTools, virshTool, ...firewallTools, ...kubernetesTools, ...notifyTools],
     [firewallGuard],
 )
 
@@ -139,6 +172,7 @@ export const titles: Readonly<Record<string, string>> = {
     vm: 'Virtual machines',
     firewall: 'What others may reach',
     docker: 'Docker',
+    kubernetes: 'Kubernetes',
     cockpit: 'Cockpit',
     monitoring: 'Figures for Prometheus',
     notify: 'What people are told',
