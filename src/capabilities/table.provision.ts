@@ -129,11 +129,12 @@ const behindFirewall = [
     ...zfsResources({ disks: freeDisks }),
     ...vmResources<NodeDocument>({ pathOf: imagesPath }),
     ...docker,
-    ...kubernetes,
     ...cockpitResources,
     ...fail2banResources<NodeDocument>(({ cockpit }) => cockpit.enabled),
     ...monitoringResources,
     ...notifyResources,
+    // Last: what it waits for keeps nothing else of the node back.
+    ...kubernetes,
 ] as readonly unknown[] as OneResource[]
 
 const firewall = firewallResources<NodeDocument>({

@@ -28,8 +28,23 @@ const ROOT: Option = {
     value: 'FOLDER',
     summary: 'a system below a folder instead of the running one (installer)',
 }
+const ONLY: Option = {
+    name: 'only',
+    value: 'PART',
+    summary: 'this part of the document alone, such as kubernetes; what it needs of others is taken as it is',
+}
 
-function provisionAt(folder: string | undefined): Provision<unknown> {
+/** `only`: a heading of the document, or one thing below it. */
+function provisionAt(folder: string | undefined, only?: string): Provision<unknown> {
+    const chosen = resources.filter(({ name }) => only === undefined || name === only || name.startsWith(`${only}.`))
+    if (chosen.length === 0) {
+        throw new Fault('invalid', {
+            summary: 'The document has no such part',
+            detail: only ?? '',
+            fix: `There are: ${[...new Set(resources.map(({ name }) => name.split('.')[0]))].join(', ')}.`,
+            at: 'only',
+        })
+    }
     const machine = realSystem()
     const touch = folder
         ? { phase: 'image' as const, root: rootedSystem(folder), machine }
@@ -37,7 +52,7 @@ function provisionAt(folder: string | undefined): Provision<unknown> {
     return createProvision({
         schema: documentSchema,
         checks,
-        resources,
+        resources: chosen,
         kit,
         touch,
         clock: realClock(),
@@ -130,6 +145,7 @@ export const provisionVerbs = (io: Io): Verb[] => [
         options: [
             FILE,
             ROOT,
+            ONLY,
             { name: 'out', value: 'FILE', summary: 'save the plan, for apply --plan', complete: 'file' },
         ],
         examples: [
@@ -142,7 +158,7 @@ export const provisionVerbs = (io: Io): Verb[] => [
         verifies: false,
         async run({ options, file }) {
             needRoot()
-            const provision = provisionAt(options.root)
+            const provision = provisionAt(options.root, options.only)
             const text = options.file ? await file(options.file) : await provision.load()
             const plan = await provision.plan(text)
             if (options.out) writeFileSync(options.out, `${JSON.stringify({ text, plan }, null, 2)}\n`, { mode: 0o600 })
@@ -168,6 +184,7 @@ export const provisionVerbs = (io: Io): Verb[] => [
             { name: 'plan', value: 'FILE', summary: 'only if it is still this plan', complete: 'file' },
             { name: 'retry', summary: 'try again what came back by itself before' },
             ROOT,
+            ONLY,
         ],
         examples: [
             { line: 'debvisor node apply', note: 'Shows the plan and asks.' },
@@ -179,12 +196,12 @@ export const provisionVerbs = (io: Io): Verb[] => [
     {
         words: ['node', 'verify'],
         summary: 'say whether this machine is what its document says; ends with 2 when it is not',
-        options: [FILE, ROOT],
+        options: [FILE, ROOT, ONLY],
         examples: [{ line: 'debvisor node verify', note: 'Touches nothing.' }],
         verifies: true,
         async run({ options, file }) {
             needRoot()
-            const provision = provisionAt(options.root)
+            const provision = provisionAt(options.root, options.only)
             const text = options.file ? await file(options.file) : await provision.load()
             const plan = await provision.plan(text)
             const pending = !isEmpty(plan)
@@ -278,7 +295,7 @@ export const provisionVerbs = (io: Io): Verb[] => [
 async function applyVerb(context: VerbContext, io: Io): Promise<View> {
     needRoot()
     const { options, lists, args, dryRun } = context
-    const provision = provisionAt(options.root)
+    const provision = provisionAt(options.root, options.only)
     const text = args.file ? await context.file(args.file) : await provision.load()
     const destroy = lists.destroy ?? []
     const known = (await provision.plan(text)).fingerprints

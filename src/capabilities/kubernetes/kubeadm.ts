@@ -52,7 +52,6 @@ export const kubeadmText = (documents: readonly object[]): string =>
         .join('')}`
 
 export const validateArgs = ['config', 'validate', '--config', KUBEADM_FILE]
-export const pullArgs = ['config', 'images', 'pull', '--config', KUBEADM_FILE]
 /** Without the tokens and keys that it would print: what a tool says is kept in the journal of the apply. */
 export const initArgs = ['init', '--config', KUBEADM_FILE, '--skip-token-print', '--skip-certificate-key-print']
 

@@ -3,7 +3,7 @@ import type { Look } from '../../engine/resource.ts'
 import { namesOf } from '../../engine/see-basics.ts'
 import type { Probe } from '../../ports/ports.ts'
 import * as apt from './apt.ts'
-import { CRICTL, listImages, parseImages } from './crictl.ts'
+import { askImages, crictlTool, parseImages } from './crictl.ts'
 import * as kubeadm from './kubeadm.ts'
 import * as kubectl from './kubectl.ts'
 import { CLASS, NAMESPACE, WORKLOAD } from './local-path.ts'
@@ -47,17 +47,25 @@ async function unitsOf(machine: Probe, units: readonly string[]): Promise<HostSe
     return Object.fromEntries(pairs)
 }
 
+async function tracesOf(root: Probe): Promise<string[]> {
+    const present = await Promise.all(from.TRACES.map(path => root.look(path)))
+    return from.TRACES.filter((_, at) => present[at] !== undefined)
+}
+
 export async function seeHost({ phase, root, machine }: Look): Promise<HostSeen> {
     const offline = phase === 'image'
-    const [swaps = '', timer, ready, units] = await Promise.all([
+    const [swaps = '', timer, ready, units, record, traces] = await Promise.all([
         offline ? '' : machine.readText('/proc/swaps'),
         root.look(`/etc/systemd/system/${from.RETRY}.timer`),
         root.look(from.READY),
         offline ? {} : unitsOf(machine, HOST_UNITS),
+        root.look(from.RECORD),
+        tracesOf(root),
     ])
     const lines = swaps.trim().split('\n').slice(1)
     return {
         ...{ offline, units, ours: timer !== undefined, ready: ready !== undefined },
+        foreign: record ? [] : traces,
         swaps: lines.map(line => line.split(/\s/)[0]!),
     }
 }
@@ -97,13 +105,12 @@ const isReady = async (machine: Probe) => (await said(machine, kubectl.askReady)
 
 export async function seeControl(look: Look, want: KubernetesWant, sights: readonly Sight[]): Promise<ControlSeen> {
     const { root, machine } = look
-    const [note, config, installed, present] = await Promise.all([
+    const [note, config, installed, traces] = await Promise.all([
         noteOf(root),
         root.readText(from.KUBEADM_FILE),
         root.look(kubeadm.kubeadmTool.program),
-        Promise.all(from.TRACES.map(path => root.look(path))),
+        tracesOf(root),
     ])
-    const traces = from.TRACES.filter((_, at) => present[at] !== undefined)
     const version = installed ? kubeadm.parseVersion(await said(machine, kubeadm.askVersion)) : undefined
     const ready = note !== undefined && traces.length > 0 && (await isReady(machine))
     const units = installed ? await unitsOf(machine, [from.KUBELET]) : {}
@@ -114,7 +121,8 @@ export async function seeControl(look: Look, want: KubernetesWant, sights: reado
         whole: ready && note?.state === 'begun' && (await said(machine, kubectl.askAddons)) !== '',
         taints: ready ? (await said(machine, kubectl.askTaints(want.hostname))).split(' ') : [],
         kubelet: units[from.KUBELET] ?? { enabled: false, active: false },
-        archives: fresh ? await archivesOf(root) : [],
+        archives: imagesMissing.length > 0 ? await archivesOf(root) : [],
+        imported: await root.readText(from.IMPORTED),
         reached: imagesMissing.length > 0 && (await reaches(machine, from.REGISTRY)),
         homes: ready ? await homesOf(root, want.administrators) : [],
     }
@@ -122,7 +130,7 @@ export async function seeControl(look: Look, want: KubernetesWant, sights: reado
 
 async function missingImages(machine: Probe, version: string): Promise<string[]> {
     const needed = (await said(machine, kubeadm.askImages(version))).split('\n').filter(Boolean)
-    const has = (await machine.look(CRICTL)) ? parseImages(await said(machine, listImages)) : []
+    const has = (await machine.look(crictlTool.program)) ? parseImages(await said(machine, askImages)) : []
     return needed.filter(image => !has.includes(image))
 }
 
@@ -149,6 +157,9 @@ async function seeSet({ root, machine }: Look, file: string, set: string): Promi
     return { ready, mark, rendered: await root.readText(file) }
 }
 
+const calicoNode = async (machine: Probe) =>
+    kubectl.parseWorkload(await said(machine, kubectl.askWorkload('kube-system', 'daemonset', 'calico-node')))
+
 export async function seeCalico(look: Look): Promise<CalicoSeen> {
     const { root, machine } = look
     const set = await seeSet(look, from.CALICO.rendered, 'calico')
@@ -156,9 +167,7 @@ export async function seeCalico(look: Look): Promise<CalicoSeen> {
     if (!set.ready) return { ...set, manifest, reached: false }
     return {
         ...{ ...set, manifest, podNetwork: (await noteOf(root))?.pods },
-        workload: kubectl.parseWorkload(
-            await said(machine, kubectl.askWorkload('kube-system', 'daemonset', 'calico-node')),
-        ),
+        workload: await calicoNode(machine),
         reached: manifest === undefined && (await reaches(machine, from.CALICO.uri)),
     }
 }
@@ -167,8 +176,9 @@ export async function seeStorage(look: Look): Promise<StorageSeen> {
     const { root, machine } = look
     const set = await seeSet(look, from.PROVISIONER.rendered, 'storage')
     const noted = (await root.look(from.READY)) !== undefined
-    if (!set.ready) return { ...set, noted, hasClass: false }
+    if (!set.ready) return { ...set, noted, hasClass: false, network: false }
     return {
+        network: ((await calicoNode(machine))?.ready ?? 0) > 0,
         ...{ ...set, noted, hasClass: (await said(machine, kubectl.askClass(CLASS))) !== '' },
         workload: kubectl.parseWorkload(await said(machine, kubectl.askWorkload(NAMESPACE, 'deployment', WORKLOAD))),
     }

@@ -10,7 +10,7 @@ import { CALICO, PROVISIONER, READY } from './versions.ts'
 import type { KubernetesWant, Mark } from './want.ts'
 
 const KINDS = ['run', 'write', 'wait'] as const
-const WAIT_MS = 900_000
+const WAIT_MS = 600_000
 
 /** What is seen of each set of objects. */
 export interface SetSeen {
@@ -32,17 +32,24 @@ export interface CalicoSeen extends SetSeen {
 
 export interface StorageSeen extends SetSeen {
     hasClass: boolean
+    /** Calico runs: pods can start. */
+    network: boolean
     /** The mark that nothing is left to try again. */
     noted: boolean
 }
 
-const afterApi = { reason: 'It is planned when the API of Kubernetes answers', kinds: KINDS }
+const later = (what: string, when: string) => ({ reason: `${what} is planned when ${when}`, kinds: KINDS })
 
 export function planCalico(seen: CalicoSeen, markOf: Mark): OwnPlan {
     const { manifest, podNetwork } = seen
-    if (!seen.ready || !podNetwork) return { steps: [], deferred: [afterApi] }
+    if (!seen.ready || !podNetwork) return { steps: [], deferred: [later('Calico', 'the API of Kubernetes answers')] }
     if (manifest === undefined) {
-        if (!seen.reached) return { steps: [], deferred: [calicoLater], findings: [calicoAway] }
+        if (!seen.reached)
+            return {
+                steps: [],
+                deferred: [later('Calico', 'its manifest can be reached; a timer tries again')],
+                findings: [calicoAway],
+            }
         const say = `Fetch the manifest of Calico ${CALICO.version}`
         return {
             steps: [
@@ -51,7 +58,7 @@ export function planCalico(seen: CalicoSeen, markOf: Mark): OwnPlan {
                     stdoutTo: { path: CALICO.fetched, mode: 0o600 },
                 },
             ],
-            deferred: [{ reason: 'Calico is planned when its manifest was read', kinds: KINDS }],
+            deferred: [later('Calico', 'its manifest was read')],
         }
     }
     const calico = readCalico(manifest)
@@ -66,7 +73,8 @@ export function planCalico(seen: CalicoSeen, markOf: Mark): OwnPlan {
 }
 
 export function planStorage({ volumes }: KubernetesWant, seen: StorageSeen, markOf: Mark): OwnPlan {
-    if (!seen.ready) return { steps: [], deferred: [afterApi] }
+    if (!seen.ready || !seen.network)
+        return { steps: [], deferred: [later('The class for volumes', 'pods have a network')] }
     const mark = markOf(storageObjects(volumes.path, ''))
     const plan = planSet(seen, {
         ...{ text: storageText(storageObjects(volumes.path, mark)), mark, path: PROVISIONER.rendered },
@@ -109,8 +117,6 @@ function planSet({ rendered, mark, workload }: SetSeen, set: ObjectSet): OwnPlan
     }
     return { steps }
 }
-
-const calicoLater = { reason: 'Calico is planned when its manifest can be reached; a timer tries again', kinds: KINDS }
 
 const calicoAway: Finding = {
     ...{ severity: 'warning', code: 'calico-away', at: 'kubernetes.enabled' },

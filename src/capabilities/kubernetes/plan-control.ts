@@ -3,11 +3,12 @@ import type { Finding } from '../../base/finding.ts'
 import type { OwnPlan } from '../../engine/resource.ts'
 import type { Step } from '../../engine/step.ts'
 import { importArgs } from './containerd.ts'
-import { initArgs, kubeadmDocuments, kubeadmText, pullArgs, validateArgs } from './kubeadm.ts'
+import { pullArgs } from './crictl.ts'
+import { initArgs, kubeadmDocuments, kubeadmText, validateArgs } from './kubeadm.ts'
 import { CONTROL_TAINT, isReady, kubectlArgs } from './kubectl.ts'
 import { type Home, kubeconfigSteps } from './plan-kubeconfig.ts'
 import { chooseNetworks, type Networks, networksThatStand } from './plan-networks.ts'
-import { KUBEADM_FILE, KUBELET, MINOR, RECORD, REGISTRY } from './versions.ts'
+import { IMPORTED, KUBEADM_FILE, KUBELET, MINOR, RECORD, REGISTRY, RESET } from './versions.ts'
 import type { KubernetesWant, Overlap, Sight } from './want.ts'
 
 export interface Noted extends Networks {
@@ -33,6 +34,8 @@ export interface ControlSeen {
     imagesMissing: readonly string[]
     /** Files of images that the ISO brought. */
     archives: readonly string[]
+    /** Names of those that were taken. */
+    imported?: string
     reached: boolean
     homes: readonly Home[]
 }
@@ -44,7 +47,8 @@ const run = (tool: string, say: string, args: readonly string[], deadlineMs: num
 export function planControl(want: KubernetesWant, seen: ControlSeen, overlap: Overlap): OwnPlan {
     const { note, traces, version } = seen
     if (note?.state === 'done') return standing(want, seen, note, overlap)
-    if (!note && traces.length > 0) return { steps: [], findings: [foreign(traces)] }
+    // Somebody else's: the machine below it says so.
+    if (!note && traces.length > 0) return { steps: [] }
     if (note && traces.length > 0) {
         // The power went between the end of the init and its note.
         if (seen.ready && seen.whole) return { steps: [noted({ ...note, state: 'done' })], deferred: [later] }
@@ -72,20 +76,15 @@ function begin(want: KubernetesWant, seen: ControlSeen, overlap: Overlap): OwnPl
                       ...{ path: KUBEADM_FILE, content, mode: 0o600, ...(seen.config ? { was: seen.config } : {}) },
                   },
               ]
-    const had = images(seen)
-    if (!had) {
-        const reason = 'The cluster is begun when its images can be reached; a timer tries again'
-        return {
-            steps: write,
-            findings: [...findings, imagesAway(seen.imagesMissing)],
-            deferred: [{ reason, kinds: KINDS }],
-        }
+    if (seen.imagesMissing.length > 0) {
+        const { steps, reason, finding } = images(seen)
+        const told = finding ? [...findings, finding] : findings
+        return { steps: [...write, ...steps], findings: told, deferred: [{ reason, kinds: KINDS }] }
     }
     return {
         steps: [
             ...write,
             run('kubeadm', 'Let kubeadm check its configuration', validateArgs, 60_000),
-            ...had,
             noted({ ...networks, state: 'begun' }),
             ...(seen.kubelet.enabled ? [] : [kubelet('enable', `Start ${KUBELET} at every boot`)]),
             {
@@ -104,13 +103,21 @@ function begin(want: KubernetesWant, seen: ControlSeen, overlap: Overlap): OwnPl
     }
 }
 
-/** Undefined where they are to be had nowhere. */
-function images({ imagesMissing, archives, reached }: ControlSeen): Step[] | undefined {
-    if (imagesMissing.length === 0) return []
-    const imports = archives.map(file => run('ctr', `Take the images of ${file}`, importArgs(file), 600_000))
-    const pull = run('kubeadm', `Fetch the images that are missing (${imagesMissing.join(', ')})`, pullArgs, 1_800_000)
-    if (imports.length > 0) return [...imports, pull]
-    return reached ? [pull] : undefined
+/** First those that the ISO brought, then what is still missing. */
+function images({ imagesMissing, archives, imported, reached }: ControlSeen) {
+    const names = archives.map(file => `${file}\n`).join('')
+    const reason = 'The cluster is begun when its images are there'
+    if (names !== '' && names !== imported) {
+        const say = 'Note which images were taken'
+        const note: Step = { do: 'write', say, path: IMPORTED, content: names, mode: 0o600 }
+        const steps = archives.map(file => run('ctr', `Take the images of ${file}`, importArgs(file), 600_000))
+        return { steps: [...steps, note], reason }
+    }
+    if (!reached) return { steps: [], reason: `${reason}; a timer tries again`, finding: imagesAway(imagesMissing) }
+    return {
+        steps: imagesMissing.map(one => run('crictl', `Fetch the image ${one}`, pullArgs(one), 1_800_000)),
+        reason,
+    }
 }
 
 const kubelet = (action: 'enable' | 'start', say: string): Step => ({ do: 'unit', say, unit: KUBELET, action })
@@ -139,14 +146,6 @@ function standing(want: KubernetesWant, seen: ControlSeen, note: Noted, overlap:
     }
     return { steps: [...steps, ...kubeconfigSteps(seen.homes)], findings }
 }
-
-const RESET = 'kubeadm reset --force --cri-socket unix:///run/containerd/containerd.sock'
-
-const foreign = (traces: readonly string[]): Finding => ({
-    ...{ severity: 'error', code: 'cluster-foreign', at: 'kubernetes.enabled', detail: traces.join(', ') },
-    summary: 'There is a Kubernetes here that DebVisor did not begin',
-    fix: `Say kubernetes.enabled: false and look after it yourself; or, when nobody needs it: ${RESET}`,
-})
 
 const halfMade = (traces: readonly string[]): Finding => ({
     ...{ severity: 'error', code: 'cluster-half-made', at: 'kubernetes.enabled', detail: traces.join(', ') },

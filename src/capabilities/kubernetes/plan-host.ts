@@ -1,9 +1,10 @@
 // What the machine needs before Kubernetes: no swap, containerd as kubelet wants it, and a timer for what must wait.
+import type { Finding } from '../../base/finding.ts'
 import type { Basics } from '../../engine/basics.ts'
 import type { Opening, OwnPlan } from '../../engine/resource.ts'
 import type { Step } from '../../engine/step.ts'
 import { containerdText } from './containerd.ts'
-import { CONTAINERD_FILE, KUBELET, PORTS, READY, RETRY } from './versions.ts'
+import { CONTAINERD_FILE, KUBELET, PORTS, READY, RESET, RETRY } from './versions.ts'
 import type { KubernetesWant } from './want.ts'
 
 const UNIT_FILE = `/etc/systemd/system/${RETRY}`
@@ -16,6 +17,8 @@ export interface HostSeen {
     swaps: readonly string[]
     /** DebVisor has set Kubernetes up here before. */
     ours: boolean
+    /** What a cluster leaves that DebVisor did not begin. */
+    foreign: readonly string[]
     /** All of it runs: nothing is tried again. */
     ready: boolean
     units: Readonly<Record<string, { enabled: boolean; active: boolean; masked: boolean }>>
@@ -55,7 +58,7 @@ export function hostBasics({ spec }: KubernetesWant): Basics {
     const what = 'tries again what could not be had'
     return {
         packages: ['containerd', 'conntrack', 'socat', 'ethtool', 'iptables', 'curl', 'gpg', 'ca-certificates'],
-        folders: [{ path: '/var/lib/debvisor/kubernetes', mode: 0o700 }],
+        folders: [{ path: '/var/lib/debvisor/kubernetes' }],
         files: [
             { path: CONTAINERD_FILE, content: containerdText(), for: 'how containerd works' },
             {
@@ -93,6 +96,7 @@ export function hostBasics({ spec }: KubernetesWant): Basics {
 
 export function planHost({ spec }: KubernetesWant, seen: HostSeen): OwnPlan {
     if (!spec.enabled) return { steps: seen.ours ? offSteps(seen) : [] }
+    if (seen.foreign.length > 0) return { steps: [], findings: [foreign(seen.foreign)] }
     if (seen.offline) return { steps: [] }
     const steps: Step[] = []
     if (seen.swaps.length > 0) {
@@ -103,7 +107,12 @@ export function planHost({ spec }: KubernetesWant, seen: HostSeen): OwnPlan {
         })
     }
     if (!seen.ready && !seen.units[TIMER]?.active)
-        steps.push({ do: 'unit', say: 'Try again by itself what cannot be reached now', unit: TIMER, action: 'start' })
+        steps.push({
+            do: 'unit',
+            say: `Start ${TIMER}, which tries again what cannot be reached`,
+            unit: TIMER,
+            action: 'start',
+        })
     return { steps }
 }
 
@@ -120,3 +129,9 @@ function offSteps({ units }: HostSeen): Step[] {
         steps.push({ do: 'unit', say: 'Let swap be used again, from the next boot on', unit: SWAP, action: 'unmask' })
     return steps
 }
+
+const foreign = (traces: readonly string[]): Finding => ({
+    ...{ severity: 'error', code: 'cluster-foreign', at: 'kubernetes.enabled', detail: traces.join(', ') },
+    summary: 'There is a Kubernetes here that DebVisor did not begin',
+    fix: `Say kubernetes.enabled: false and look after it yourself; or, when nobody needs it: ${RESET}`,
+})

@@ -5,6 +5,7 @@ import { hashOf } from '../../engine/survey.ts'
 import type { Probe } from '../../ports/ports.ts'
 import { aptTools } from './apt.ts'
 import { ctrTool } from './containerd.ts'
+import { crictlTool } from './crictl.ts'
 import { kubeadmTool } from './kubeadm.ts'
 import { kubectlTool } from './kubectl.ts'
 import * as see from './observe.ts'
@@ -15,7 +16,7 @@ import { type PackagesSeen, planPackages } from './plan-packages.ts'
 import type { KubernetesWant, Overlap, Sight } from './want.ts'
 
 export const kubernetesTools: Tool[] = [
-    ...[kubeadmTool, kubectlTool, ctrTool, ...aptTools],
+    ...[kubeadmTool, kubectlTool, crictlTool, ctrTool, ...aptTools],
     { name: 'swapoff', program: '/usr/sbin/swapoff', half: 'machine' },
 ]
 
@@ -74,7 +75,7 @@ export function kubernetesResources<Document>({ want, defined, overlap }: Kubern
         }),
         resource<Document, KubernetesWant, cluster.StorageSeen>({
             ...{ name: 'kubernetes.storage', phases: boot, needs: ['kubernetes.calico', 'storage'], want: on },
-            basics: ({ volumes }) => ({ folders: [{ path: volumes.path, mode: 0o711 }] }),
+            basics: ({ volumes }) => ({ folders: [{ path: volumes.path, mode: 0o700 }] }),
             ...{ observe: see.seeStorage, plan: (wanted, seen) => cluster.planStorage(wanted, seen, markOf) },
         }),
     ]

@@ -16,6 +16,8 @@ export const ARCHIVE = {
 /** What the ISO may bring: a flat archive of packages, images as tar files, the manifest of Calico. */
 export const POOL = '/usr/share/debvisor/pool'
 export const POOL_IMAGES = `${POOL}/images`
+/** Which of them were taken. */
+export const IMPORTED = '/var/lib/debvisor/kubernetes/imported'
 
 /** What kubeadm of this version takes; containerd must know the same. */
 export const PAUSE_IMAGE = 'registry.k8s.io/pause:3.10.1'
@@ -60,3 +62,5 @@ export const RECORD = '/var/lib/debvisor/kubernetes/init.json'
 export const READY = '/var/lib/debvisor/kubernetes/ready'
 export const RETRY = 'debvisor-kubernetes'
 export const KUBELET = 'kubelet.service'
+/** For people: what takes a cluster away. It is never run by a plan. */
+export const RESET = `kubeadm reset --force --cri-socket ${CONTAINERD_SOCKET}`
