@@ -7,7 +7,7 @@ const KINDS = new Set([
     ...['PodDisruptionBudget', 'ServiceAccount', 'ConfigMap', 'CustomResourceDefinition'],
     ...['ClusterRole', 'ClusterRoleBinding', 'Role', 'RoleBinding', 'DaemonSet', 'Deployment'],
 ])
-const IMAGE = new RegExp(`^(quay|docker)\\.io/calico/[a-z-]+:${CALICO.version.replaceAll('.', '\\.')}$`)
+const IMAGE = new RegExp(`^(quay|docker)\\.io/calico/[a-z0-9-]+:${CALICO.version.replaceAll('.', '\\.')}$`)
 
 /** What DebVisor sets in it: the pods' network, and the address that kubelet gave the node, whatever other links there are. */
 export const calicoSettings = (podNetwork: string): Readonly<Record<string, string>> => ({
