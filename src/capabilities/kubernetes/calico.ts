@@ -9,9 +9,13 @@ const KINDS = new Set([
 ])
 const IMAGE = new RegExp(`^(quay|docker)\\.io/calico/[a-z0-9-]+:${CALICO.version.replaceAll('.', '\\.')}$`)
 
-/** What DebVisor sets in it: the pods' network, and the address that kubelet gave the node, whatever other links there are. */
+/**
+ * What DebVisor sets in it: the network of pods; always in a tunnel, also between neighbours, since the firewall takes
+ * pods of other nodes from the tunnel alone; and the address that kubelet gave the node, whatever other links there are.
+ */
 export const calicoSettings = (podNetwork: string): Readonly<Record<string, string>> => ({
     CALICO_IPV4POOL_CIDR: podNetwork,
+    CALICO_IPV4POOL_VXLAN: 'Always',
     IP_AUTODETECTION_METHOD: 'kubernetes-internal-ip',
 })
 

@@ -27,7 +27,7 @@ export const containerdText = (): string =>
         '  SystemdCgroup = true',
         '',
         '[plugins."io.containerd.internal.v1.opt"]',
-        '  path = "/var/lib/containerd"',
+        '  path = "/var/lib/containerd/opt"',
     ].join('\n')}\n`
 
 /** Kubernetes has a namespace of its own in containerd. */

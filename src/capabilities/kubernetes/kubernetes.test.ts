@@ -140,8 +140,9 @@ describe('the manifest of Calico', () => {
         const before = parseAllDocuments(MANIFEST).map(one => one.toJS())
         expect(account).toEqual(before[0])
         expect(set.spec.template.spec.containers[0].env).toEqual([
-            { name: 'CALICO_IPV4POOL_VXLAN', value: 'Always' },
+            { name: 'CALICO_IPV4POOL_IPIP', value: 'Never' },
             { name: 'CALICO_IPV4POOL_CIDR', value: '10.245.0.0/16' },
+            { name: 'CALICO_IPV4POOL_VXLAN', value: 'Always' },
             { name: 'IP_AUTODETECTION_METHOD', value: 'kubernetes-internal-ip' },
         ])
         expect(mark).toMatchObject({ kind: 'ConfigMap', data: { mark: 'abc' } })

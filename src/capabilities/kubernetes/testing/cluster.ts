@@ -27,7 +27,8 @@ export const MANIFEST = [
                         {
                             ...{ name: 'calico-node', image: `quay.io/calico/node:${CALICO.version}` },
                             env: [
-                                { name: 'CALICO_IPV4POOL_VXLAN', value: 'Always' },
+                                { name: 'CALICO_IPV4POOL_IPIP', value: 'Never' },
+                                { name: 'CALICO_IPV4POOL_VXLAN', value: 'CrossSubnet' },
                                 { name: 'IP_AUTODETECTION_METHOD', value: 'first-found' },
                             ],
                         },
