@@ -15,7 +15,10 @@ import { type FakeTool, fakeClock } from '../src/ports/fake.ts'
 import { expectGolden } from './golden.ts'
 
 export interface Cases<T> {
-    /** `testdata` of the capability: a folder a case, with want.yaml, seen.json (a NodeOptions) and plan.txt. */
+    /**
+     * `testdata` of the capability: a folder a case, with want.yaml, seen.json (a NodeOptions) and plan.txt; and with
+     * left.txt where something must wait after all that can be done was done.
+     */
     folder: string
     schema: z.ZodType<T>
     checks: readonly Check<T>[]
@@ -68,7 +71,12 @@ export function runCases<T>({ folder, schema, checks, resources, kit, tools }: C
         }
         const applied = await apply(deps, wish)
         expect(applied.failed).toEqual([])
-        expect(isEmpty(applied.left), renderPlan(applied.left)).toBe(true)
+        const leaves = join(folder, name, 'left.txt')
+        if (existsSync(leaves)) {
+            // What waits has no steps, or it would not wait.
+            expect(applied.left.groups.flatMap(group => group.steps.map(step => step.say))).toEqual([])
+            expectGolden(leaves, renderPlan(applied.left, { verbose: true }))
+        } else expect(isEmpty(applied.left), renderPlan(applied.left)).toBe(true)
         node.onTouch = argv => {
             if (!String(argv[1]).startsWith('/var/lib/debvisor/') && !String(argv[1]).startsWith('/run/'))
                 throw new Error(`applied again, it touches the machine: ${argv.join(' ')}`)

@@ -12,7 +12,7 @@ import { cockpitSpec } from './cockpit/spec.ts'
 import { diskWords, fingerprintOf } from './disks/disk.ts'
 import { disksHealth } from './disks/health.ts'
 import { seeDisks } from './disks/observe.ts'
-import { dockerResources } from './docker/resources.ts'
+import { dockerNetworks, dockerResources } from './docker/resources.ts'
 import { checkDocker, dockerSpec } from './docker/spec.ts'
 import { fail2banResources } from './fail2ban/resources.ts'
 import { fail2banSpec } from './fail2ban/spec.ts'
@@ -20,15 +20,20 @@ import { firewallGuard } from './firewall/guard.ts'
 import { firewallKernel } from './firewall/plan.ts'
 import { firewallResources, firewallTools } from './firewall/resources.ts'
 import { checkFirewall, firewallSpec } from './firewall/spec.ts'
+import { kubernetesKernel } from './kubernetes/plan-host.ts'
+import { kubernetesResources, kubernetesTools } from './kubernetes/resources.ts'
+import { checkKubernetes, kubernetesSpec } from './kubernetes/spec.ts'
 import { monitoringResources } from './monitoring/resources.ts'
 import { monitoringSpec } from './monitoring/spec.ts'
 import { contains, formatAddress, overlaps, parseAddress, parseCidr } from './network/cidr.ts'
+import { definedNetworks } from './network/defined.ts'
 import { checkNetworkSpec } from './network/host/check.ts'
 import { networkGuard } from './network/host/checkpoint.ts'
 import { hostBridges, hostNetworkResources, hostNetworkTools, hostSubnets } from './network/host/resources.ts'
 import { networkSample } from './network/host/sample.ts'
 import { networkSpec } from './network/host/spec.ts'
 import { nodeHealth } from './node/health.ts'
+import { fqdnOf } from './node/plan.ts'
 import { nodeResources, nodeSample, nodeTools } from './node/resources.ts'
 import { checkNode, nodeSpec } from './node/spec.ts'
 import { notifyResources, notifyTools } from './notify/resources.ts'
@@ -59,6 +64,7 @@ export const documentSchema = z
         storage: storageSpec.prefault({}),
         vm: vmHostSpec.prefault({}),
         docker: dockerSpec.prefault({}),
+        kubernetes: kubernetesSpec.prefault({}),
         firewall: firewallSpec.prefault({}),
         cockpit: cockpitSpec.prefault({}),
         fail2ban: fail2banSpec.prefault({}),
@@ -71,7 +77,7 @@ export type NodeDocument = z.infer<typeof documentSchema>
 
 export const checks: readonly Check<NodeDocument>[] = [
     ...[checkNode, checkUsers, checkNetworkSpec, checkStorage],
-    ...[checkDocker, checkFirewall, checkNotify],
+    ...[checkDocker, checkKubernetes, checkFirewall, checkNotify],
 ]
 
 /** The disks as the storage family needs to know them. */
@@ -85,20 +91,46 @@ function imagesPath({ profile, storage: { zfs, lvm } }: NodeDocument): string {
     return lvm ? `${lvm.mountAt}/images` : '/var/lib/libvirt/images'
 }
 
+/** Where volumes of pods belong. */
+function volumesOf({ profile, storage: { zfs } }: NodeDocument): { path: string; on: string } {
+    return profile !== 'ceph' && zfs.datasets.includes('k8s')
+        ? { path: `${zfs.mountAt}/k8s`, on: 'on ZFS' }
+        : { path: '/var/lib/kubernetes-volumes', on: 'on the system disk' }
+}
+
 type OneResource = Resource<NodeDocument>
 
 /** Kernel settings and modules that capabilities need. */
-const kernelNeeds = ({ firewall }: NodeDocument) => [firewallKernel(firewall)]
+const kernelNeeds = ({ firewall, kubernetes }: NodeDocument) => [firewallKernel(firewall), kubernetesKernel(kubernetes)]
+
+const overlap = (one: string, other: string) => overlaps(parseCidr(one)!, parseCidr(other)!)
 
 const docker = dockerResources<NodeDocument>({
-    taken: document => [...document.firewall.cluster, ...hostSubnets(document)],
+    taken: document => [
+        ...[...document.firewall.cluster, ...hostSubnets(document)],
+        ...[document.kubernetes.podNetwork, document.kubernetes.serviceNetwork].filter(one => one !== undefined),
+    ],
     addresses: {
-        overlap: (one, other) => overlaps(parseCidr(one)!, parseCidr(other)!),
+        overlap,
         first: network => {
             const { version, first } = parseCidr(network)!
             return `${formatAddress(version, first + 1n)}/24`
         },
     },
+})
+
+const kubernetes = kubernetesResources<NodeDocument>({
+    want: document => ({
+        ...{ spec: document.kubernetes, hostname: document.node.hostname, fqdn: fqdnOf(document.node) },
+        taken: [...document.firewall.cluster, ...document.docker.addressPools],
+        administrators: document.users.administrators.map(({ name }) => name),
+        volumes: volumesOf(document),
+    }),
+    defined: async root => [
+        ...(await dockerNetworks(root)).map(network => ({ network, by: 'Docker' })),
+        ...(await definedNetworks(root)).map(({ network, name }) => ({ network, by: `network ${name} of libvirt` })),
+    ],
+    overlap,
 })
 
 /**
@@ -118,6 +150,8 @@ const behindFirewall = [
     ...fail2banResources<NodeDocument>(({ cockpit }) => cockpit.enabled),
     ...monitoringResources,
     ...notifyResources,
+    // Last: what it waits for keeps nothing else of the node back.
+    ...kubernetes,
 ] as readonly unknown[] as OneResource[]
 
 const firewall = firewallResources<NodeDocument>({
@@ -138,7 +172,7 @@ export const resources = [...behindFirewall, ...firewall] as readonly unknown[] 
 export const kit = kitOf(
     [
         ...[...nodeTools, ...usersTools, ...hostNetworkTools, ...zfsTools, ...cephTools, ...lvmTools, virshTool],
-        ...[...firewallTools, ...notifyTools],
+        ...[...firewallTools, ...kubernetesTools, ...notifyTools],
     ],
     [firewallGuard, networkGuard],
 )
@@ -165,6 +199,7 @@ export const titles: Readonly<Record<string, string>> = {
     vm: 'Virtual machines',
     firewall: 'What others may reach',
     docker: 'Docker',
+    kubernetes: 'Kubernetes',
     cockpit: 'Cockpit',
     monitoring: 'Figures for Prometheus',
     notify: 'What people are told',

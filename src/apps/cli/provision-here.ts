@@ -21,7 +21,17 @@ import {
     verifiedView,
 } from './provision-views.ts'
 
-export function provisionAt(folder: string | undefined): Provision<unknown> {
+/** `only`: a heading of the document, or one thing below it. @throws Fault `invalid` where there is no such part */
+export function provisionAt(folder: string | undefined, only?: string): Provision<unknown> {
+    const chosen = resources.filter(({ name }) => only === undefined || name === only || name.startsWith(`${only}.`))
+    if (chosen.length === 0) {
+        throw new Fault('invalid', {
+            summary: 'The document has no such part',
+            detail: only ?? '',
+            fix: `There are: ${[...new Set(resources.map(({ name }) => name.split('.')[0]))].join(', ')}.`,
+            at: 'only',
+        })
+    }
     const machine = realSystem()
     const touch = folder
         ? { phase: 'image' as const, root: rootedSystem(folder), machine }
@@ -29,7 +39,7 @@ export function provisionAt(folder: string | undefined): Provision<unknown> {
     return createProvision({
         schema: documentSchema,
         checks,
-        resources,
+        resources: chosen,
         kit,
         touch,
         clock: realClock(),
@@ -50,7 +60,7 @@ const textOf = async ({ options, file }: VerbContext, provision: Provision<unkno
 
 export async function planHere(context: VerbContext): Promise<View> {
     const { options } = context
-    const provision = provisionAt(options.root)
+    const provision = provisionAt(options.root, options.only)
     const text = await textOf(context, provision)
     const plan = await provision.plan(text)
     if (options.out) writeFileSync(options.out, `${JSON.stringify({ text, plan }, null, 2)}\n`, { mode: 0o600 })
@@ -59,7 +69,7 @@ export async function planHere(context: VerbContext): Promise<View> {
 
 export async function applyHere(context: VerbContext, io: Io): Promise<View> {
     const { options, lists, args, dryRun } = context
-    const provision = provisionAt(options.root)
+    const provision = provisionAt(options.root, options.only)
     const text = args.file ? await context.file(args.file) : await provision.load()
     const destroy = lists.destroy ?? []
     const known = (await provision.plan(text)).fingerprints
@@ -91,7 +101,7 @@ const asker = (io: Io) => (question: string, deadlineMs: number) => {
 }
 
 export async function verifyHere(context: VerbContext): Promise<View> {
-    const provision = provisionAt(context.options.root)
+    const provision = provisionAt(context.options.root, context.options.only)
     return verifiedView(driftOf(await provision.plan(await textOf(context, provision))))
 }
 

@@ -34,10 +34,16 @@ const ROOT: Option = {
     value: 'FOLDER',
     summary: 'a system below a folder instead of the running one (installer)',
 }
+const ONLY: Option = {
+    name: 'only',
+    value: 'PART',
+    summary: 'this part of the document alone, such as kubernetes; what it needs of others is taken as it is',
+}
 
 /** True where it is asked of the node's API: an address is given, or somebody who is not root is logged in. */
 function isThere({ options }: VerbContext, io: Io): boolean {
-    if (options.root !== undefined) return false
+    // The API knows the whole document of its own node.
+    if (options.root !== undefined || options.only !== undefined) return false
     if (options.server !== undefined || options.socket !== undefined || options['token-file'] !== undefined) return true
     return process.getuid?.() !== 0 && readLogin(io.env) !== undefined
 }
@@ -132,6 +138,7 @@ export const provisionVerbs = (io: Io): Verb[] => [
         options: [
             FILE,
             ROOT,
+            ONLY,
             { name: 'out', value: 'FILE', summary: 'save the plan, for apply --plan', complete: 'file' },
         ],
         examples: [
@@ -164,6 +171,7 @@ export const provisionVerbs = (io: Io): Verb[] => [
             { name: 'plan', value: 'FILE', summary: 'only if it is still this plan', complete: 'file' },
             { name: 'retry', summary: 'try again what came back by itself before' },
             ROOT,
+            ONLY,
         ],
         examples: [
             { line: 'debvisor node apply', note: 'Shows the plan and asks.' },
@@ -175,7 +183,7 @@ export const provisionVerbs = (io: Io): Verb[] => [
     {
         words: ['node', 'verify'],
         summary: 'say whether this machine is what its document says; ends with 2 when it is not',
-        options: [FILE, ROOT],
+        options: [FILE, ROOT, ONLY],
         examples: [{ line: 'debvisor node verify', note: 'Touches nothing.' }],
         verifies: true,
         run: byWay(io, verifyHere, verifyThere),

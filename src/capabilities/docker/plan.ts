@@ -93,6 +93,13 @@ export function planDocker(want: DockerWant, seen: DockerSeen, addresses: Addres
     }
 }
 
+/** Networks that a configuration gives to Docker. */
+export function networksOf(content: string | undefined): string[] {
+    const { bip, 'default-address-pools': pools } = settingsOf(content)
+    const bases = Array.isArray(pools) ? pools.map(one => (one as { base?: unknown } | null)?.base) : []
+    return [bip, ...bases].filter((one): one is string => typeof one === 'string' && /^[\d.]+\/\d+$/.test(one))
+}
+
 /** Hand-written files may be anything. */
 function settingsOf(content = '{}'): Record<string, unknown> {
     try {

@@ -29,6 +29,10 @@ async function routesOf(machine: Probe): Promise<plan.DockerSeen['routes']> {
     })
 }
 
+/** Networks that Docker may take on this machine, whether it runs or not. */
+export const dockerNetworks = async (root: Probe): Promise<string[]> =>
+    plan.networksOf(await root.readText(plan.DAEMON_FILE))
+
 export const dockerResources = <Document extends Doc>({ taken, addresses }: DockerNeeds<Document>) => [
     resource<Document, plan.DockerWant, plan.DockerSeen>({
         // Forwarding is on, and others are kept out, before Docker starts.

@@ -27,6 +27,8 @@ export interface SimulatedNode {
 
 export interface NodeOptions {
     files?: Record<string, string>
+    /** Of files and folders; 0644 and 0755 unless told. */
+    modes?: Record<string, number>
     packages?: readonly string[]
     units?: Record<string, SimulatedUnit>
     brings?: Record<string, string[]>
@@ -111,6 +113,10 @@ export function simulatedNode(options: NodeOptions = {}): SimulatedNode {
     ]
     const files = { '/etc/passwd': PASSWD, '/etc/group': PASSWD.replace(/:\/.*$/gm, ''), ...options.files }
     const fake = fakeSystem({ files, tools, writable: ['/etc', '/var', '/run', '/srv', '/usr', '/root', '/home'] })
+    for (const [path, mode] of Object.entries(options.modes ?? {})) {
+        if (!fake.files.has(path)) fake.files.set(path, null)
+        fake.modes.set(path, mode)
+    }
     const system: FakeSystem = {
         ...fake,
         writeFile: async (path, data, mode) => {
