@@ -122,7 +122,7 @@ const docker = dockerResources<NodeDocument>({
 const kubernetes = kubernetesResources<NodeDocument>({
     want: document => ({
         ...{ spec: document.kubernetes, hostname: document.node.hostname, fqdn: fqdnOf(document.node) },
-        taken: [...document.firewall.cluster, ...document.docker.addressPools],
+        taken: [...document.firewall.cluster, ...document.docker.addressPools, ...hostSubnets(document)],
         administrators: document.users.administrators.map(({ name }) => name),
         volumes: volumesOf(document),
     }),
