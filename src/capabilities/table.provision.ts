@@ -27,7 +27,9 @@ import { nodeResources, nodeSample, nodeTools } from './node/resources.ts'
 import { checkNode, nodeSpec } from './node/spec.ts'
 import { notifyResources, notifyTools } from './notify/resources.ts'
 import { checkNotify, notifySpec } from './notify/spec.ts'
+import type { StorageDriver } from './storage/driver.ts'
 import { checkStorage, storageSpec } from './storage/spec.ts'
+import { zfsDriver } from './storage/zfs/driver.ts'
 import { zfsHealth } from './storage/zfs/health.ts'
 import { zfsResources } from './storage/zfs/resources.ts'
 import { zfsTools } from './storage/zfs/zpool.ts'
@@ -122,6 +124,9 @@ export const kit = kitOf(
     [...nodeTools, ...usersTools, ...zfsTools, virshTool, ...firewallTools, ...notifyTools],
     [firewallGuard],
 )
+
+/** What the verbs of `storage` know of disks; a disk is replaced by the one that has it. */
+export const storageDrivers: readonly StorageDriver[] = [zfsDriver({ disks: freeDisks })]
 
 /** What may be wrong on a node and no plan can mend. */
 export const healthChecks: readonly HealthCheck[] = [nodeHealth, disksHealth, zfsHealth]

@@ -29,6 +29,10 @@ export interface Provision<T> {
     plan(text: string, consents?: readonly Consent[]): Promise<Plan>
     /** Applies the text, and keeps it as the node's document. */
     apply(text: string, wish: Wish): Promise<Applied>
+    /** One change beside the document, such as another disk for a failed one; the text is the document or ''. */
+    planOne(one: Resource, text: string, consents?: readonly Consent[]): Promise<Plan>
+    /** Carries it out under the same lock, with journal and consents; it writes the document itself, where it must. */
+    applyOne(one: Resource, text: string, wish: Wish): Promise<Applied>
     history(): Promise<ApplyRecord[]>
     /** What a rollback of an apply would do; the last one unless told. */
     planRollback(id?: string): Promise<{ plan: Plan; id: string; document?: string }>
@@ -82,6 +86,13 @@ export function createProvision<T>(deps: ProvisionDeps<T>): Provision<T> {
         return { id: chosen.id, document, one: await rollbackResource(root, chosen.id, units) }
     }
 
+    /** As it would be with these consents, and those that are kept. */
+    async function planWith(resources: readonly Resource[], document: unknown, more: readonly Consent[]) {
+        const kept = (await openConsents(root)).agreed()
+        const agreed = new Map([...more.map(one => [one.target, one.fingerprint] as const), ...kept])
+        return makePlan(resources, await survey(resources, document, look), agreed)
+    }
+
     return {
         read,
         async load(path = DOCUMENT) {
@@ -93,10 +104,15 @@ export function createProvision<T>(deps: ProvisionDeps<T>): Provision<T> {
                 fix: 'Write one from what this machine is: debvisor node init',
             })
         },
-        async plan(text, more = []) {
-            const kept = (await openConsents(root)).agreed()
-            const agreed = new Map([...more.map(one => [one.target, one.fingerprint] as const), ...kept])
-            return makePlan(deps.resources, await survey(deps.resources, checked(text), look), agreed)
+        plan: async (text, more = []) => planWith(deps.resources, checked(text), more),
+        planOne: async (one, text, more = []) => planWith([one], checked(text), more),
+        async applyOne(one, text, wish) {
+            const document = checked(text)
+            const steps = (await planWith([one], document, wish.consents ?? [])).groups.flatMap(group => group.steps)
+            const write = steps.find(step => step.do === 'write' && step.path === DOCUMENT)
+            // The history keeps the document as it is afterwards: a rollback of the next apply comes back to it.
+            const after = write?.do === 'write' && typeof write.content === 'string' ? write.content : text
+            return apply({ ...deps, resources: [one] }, { ...wish, document, text: after })
         },
         async apply(text, wish) {
             const document = checked(text)

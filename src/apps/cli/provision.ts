@@ -1,20 +1,29 @@
 // The verbs that make a node by its document: they work as root on the node itself, also where no daemon runs yet.
 import { writeFileSync } from 'node:fs'
-import type { JsonValue } from '@bufbuild/protobuf'
 import { Fault } from '../../base/fault.ts'
 import { diskWords } from '../../capabilities/disks/disk.ts'
 import { seeDisks } from '../../capabilities/disks/observe.ts'
-import { checks, documentSchema, kit, resources, sample, titles } from '../../capabilities/table.provision.ts'
+import { documentSchema, sample, titles } from '../../capabilities/table.provision.ts'
 import type { Option, Verb, VerbContext, View } from '../../capabilities/verb.ts'
-import type { Applied, ApplyEvent } from '../../engine/apply.ts'
-import { CONSENT_AT } from '../../engine/apply.ts'
 import { entriesOf } from '../../engine/history.ts'
-import { isEmpty, type Plan, withheldBy } from '../../engine/plan.ts'
-import { createProvision, DOCUMENT, type Provision } from '../../engine/provision.ts'
-import { findingLines, renderPlan, summaryOf } from '../../engine/render.ts'
+import { isEmpty, type Plan } from '../../engine/plan.ts'
+import { DOCUMENT, type Provision } from '../../engine/provision.ts'
+import { findingLines, renderPlan } from '../../engine/render.ts'
 import { jsonSchemaOf } from '../../engine/sample.ts'
-import { realClock, realSystem, rootedSystem } from '../../ports/real.ts'
+import { realSystem, rootedSystem } from '../../ports/real.ts'
+import {
+    appliedView,
+    asJson,
+    cancellable,
+    DESTROY,
+    planAskApply,
+    planView,
+    provisionAt,
+    teller,
+    whoami,
+} from './applying.ts'
 import type { Io } from './io.ts'
+import { needRoot } from './root.ts'
 
 const FILE: Option = {
     name: 'file',
@@ -28,29 +37,6 @@ const ROOT: Option = {
     value: 'FOLDER',
     summary: 'a system below a folder instead of the running one (installer)',
 }
-
-function provisionAt(folder: string | undefined): Provision<unknown> {
-    const machine = realSystem()
-    const touch = folder
-        ? { phase: 'image' as const, root: rootedSystem(folder), machine }
-        : { phase: 'boot' as const, root: machine, machine }
-    return createProvision({
-        schema: documentSchema,
-        checks,
-        resources,
-        kit,
-        touch,
-        clock: realClock(),
-        pid: process.pid,
-    })
-}
-
-function needRoot(): void {
-    if (process.getuid?.() === 0) return
-    throw new Fault('denied', { summary: 'Only root can look at and change a node', fix: 'Run it with sudo.' })
-}
-
-const asJson = (value: unknown) => JSON.parse(JSON.stringify(value)) as JsonValue
 
 export const provisionVerbs = (io: Io): Verb[] => [
     {
@@ -158,12 +144,7 @@ export const provisionVerbs = (io: Io): Verb[] => [
             'between two steps; apply again to go on.',
         arguments: [{ name: 'file', summary: `the document; ${DOCUMENT} otherwise`, optional: true, complete: 'file' }],
         options: [
-            {
-                name: 'destroy',
-                value: 'TARGET',
-                summary: 'agree to the destruction of one target of the plan',
-                repeats: true,
-            },
+            DESTROY,
             { name: 'leave-withheld', summary: 'do the rest where nobody agreed to a destruction' },
             { name: 'plan', value: 'FILE', summary: 'only if it is still this plan', complete: 'file' },
             { name: 'retry', summary: 'try again what came back by itself before' },
@@ -277,58 +258,19 @@ export const provisionVerbs = (io: Io): Verb[] => [
 
 async function applyVerb(context: VerbContext, io: Io): Promise<View> {
     needRoot()
-    const { options, lists, args, dryRun } = context
+    const { options, args } = context
     const provision = provisionAt(options.root)
     const text = args.file ? await context.file(args.file) : await provision.load()
-    const destroy = lists.destroy ?? []
-    const known = (await provision.plan(text)).fingerprints
-    for (const target of destroy) if (!(target in known)) throw noTarget(target, Object.keys(known))
-    const consents = destroy.map(target => ({ target, fingerprint: known[target]! }))
-    const plan = await provision.plan(text, consents)
-    const verbose = options.verbose !== undefined
-    const warnings = warningsOf(provision, text)
-    if (dryRun || isEmpty(plan)) return planView(plan, warnings, verbose)
-    const basis = options.plan ? savedBasis(await context.file(options.plan)) : undefined
-    io.stderr.write(`${warnings.join('')}${renderPlan(plan, { titles, verbose })}\n`)
-    const open = withheldBy(plan)
-    if (open.length > 0 && options['leave-withheld'] === undefined) throw unconsented(open)
-    await context.confirm(`Do this? ${summaryOf(plan)}`)
-    const applied = await cancellable(signal =>
-        provision.apply(text, {
-            ...{ by: whoami(io), consents, basis: basis ?? plan.basis, signal, onEvent: teller(io) },
-            ...{ leaveWithheld: options['leave-withheld'] !== undefined, retry: options.retry !== undefined },
-        }),
-    )
-    return appliedView(applied)
-}
-
-/** Ctrl-C stops between two steps. */
-async function cancellable<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    const abort = new AbortController()
-    const stop = () => abort.abort()
-    process.once('SIGINT', stop).once('SIGTERM', stop)
-    try {
-        return await work(abort.signal)
-    } finally {
-        process.off('SIGINT', stop).off('SIGTERM', stop)
-    }
-}
-
-const unconsented = (targets: readonly string[]) =>
-    new Fault('denied', {
-        summary: 'Data would be destroyed, and nobody has agreed to that',
-        detail: targets.join(', '),
-        fix: `To agree: ${targets.map(target => `--destroy ${target}`).join(' ')}. To do the rest without it: --leave-withheld`,
-        at: CONSENT_AT,
+    const leaveWithheld = options['leave-withheld'] !== undefined
+    const applied = await planAskApply(context, io, {
+        plan: consents => provision.plan(text, consents),
+        apply: wish => provision.apply(text, wish),
+        warnings: warningsOf(provision, text),
+        basis: options.plan ? savedBasis(await context.file(options.plan)) : undefined,
+        ...{ leaveWithheld, retry: options.retry !== undefined },
     })
-
-const noTarget = (target: string, known: readonly string[]) =>
-    new Fault('invalid', {
-        summary: 'There is nothing of that name that could be destroyed',
-        detail: target,
-        fix: known.length > 0 ? `There are: ${known.join(', ')}.` : 'The plan can do without any consent.',
-        at: 'destroy',
-    })
+    return 'kind' in applied ? applied : appliedView(applied)
+}
 
 function savedBasis(text: string): string {
     try {
@@ -344,60 +286,8 @@ function savedBasis(text: string): string {
     })
 }
 
-const whoami = (io: Io) => io.env.SUDO_USER || 'root'
-
 const warningsOf = (provision: Provision<unknown>, text: string) =>
     provision.read(text).findings.map(finding => `line ${finding.line}: ${findingLines(finding).join('\n')}\n`)
-
-const planView = (plan: Plan, warnings: readonly string[], verbose: boolean): View => ({
-    kind: 'text',
-    text: `${warnings.join('')}${renderPlan(plan, { titles, verbose })}`,
-    json: asJson(plan),
-    pending: !isEmpty(plan),
-})
-
-/** One line a step, as it is done. */
-function teller(io: Io): (event: ApplyEvent) => void {
-    return event => {
-        if (event.kind === 'pass' && event.pass > 1) io.stderr.write(`\nPass ${event.pass}: ${summaryOf(event.plan)}\n`)
-        if (event.kind === 'step') io.stderr.write(`[${event.at}/${event.of}] ${event.step.say} …`)
-        if (event.kind === 'done')
-            io.stderr.write(` done${event.tookMs > 1000 ? ` (${Math.round(event.tookMs / 1000)} s)` : ''}\n`)
-        if (event.kind === 'failed') {
-            const { summary, detail, fix } = event.problem
-            io.stderr.write(` FAILED\n    ${summary}${detail ? `: ${detail}` : ''}\n${fix ? `    ${fix}\n` : ''}`)
-        }
-        if (event.kind === 'skipped') io.stderr.write(`Left out: ${event.resource}, for ${event.why}\n`)
-    }
-}
-
-function appliedView(applied: Applied): View {
-    const { id, steps, failed, left } = applied
-    const json = asJson({
-        id,
-        steps,
-        failed: failed.map(({ resource, step, problem }) => ({ resource, say: step.say, problem })),
-        left,
-    })
-    if (failed.length === 0 && isEmpty(left))
-        return { kind: 'text', text: `Done: ${steps} steps. The machine is what its document says.\n`, json }
-    if (failed.length === 0)
-        return {
-            kind: 'text',
-            text: `Done: ${steps} steps. Left:\n${renderPlan(left, { titles })}`,
-            json,
-            pending: true,
-        }
-    throw new Fault('precondition', {
-        summary: failed.length === 1 ? 'One step failed' : `${failed.length} steps failed`,
-        detail: failed
-            .map(
-                ({ step, problem }) => `${step.say}: ${problem.summary}${problem.detail ? ` (${problem.detail})` : ''}`,
-            )
-            .join('; '),
-        fix: `What was done stays. Mend the cause, then apply again. The whole story: debvisor node history ${id} --verbose`,
-    })
-}
 
 async function oneApply(id: string, options: VerbContext['options']): Promise<View> {
     const root = options.root ? rootedSystem(options.root) : realSystem()

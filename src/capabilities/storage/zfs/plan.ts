@@ -6,6 +6,7 @@ import type { OwnPlan } from '../../../engine/resource.ts'
 import type { Step } from '../../../engine/step.ts'
 import type { ZfsSpec } from '../spec.ts'
 import { poolFindings } from './health.ts'
+import { unusedDisks } from './unused.ts'
 import { createArgs, type Dataset, type Importable, type Pool } from './zpool.ts'
 
 /** A disk as this family needs to know it; capability `disks` tells. */
@@ -28,6 +29,8 @@ export interface PoolSeen {
     /** Asked only where the pool is not imported. */
     importable: readonly Importable[]
     datasets: readonly Dataset[]
+    /** All names of the disks that the pool is made of; undefined where ZFS does not say. */
+    inPool?: readonly string[]
     /** The pool was made by an earlier apply. */
     made: boolean
     /** The kernel module is there. */
@@ -100,7 +103,7 @@ export function planPool(spec: ZfsSpec, seen: PoolSeen, agreed: Agreed): OwnPlan
     if (pool) {
         return {
             steps: [...recordSteps(spec, seen), ...datasetSteps(spec, seen.datasets)],
-            findings: poolFindings(pool),
+            findings: [...poolFindings(pool), ...unusedDisks(spec, seen.disks, seen.inPool)],
         }
     }
     const importable = seen.importable.find(one => one.name === spec.pool)
