@@ -40,10 +40,12 @@ import { notifyResources, notifyTools } from './notify/resources.ts'
 import { checkNotify, notifySpec } from './notify/spec.ts'
 import { cephTools } from './storage/ceph/ceph.ts'
 import { cephResources } from './storage/ceph/resources.ts'
+import type { StorageDriver } from './storage/driver.ts'
 import { lvmTools } from './storage/lvm/lvm.ts'
 import { lvmResources } from './storage/lvm/resources.ts'
 import { checkStorage, storageSpec } from './storage/spec.ts'
 import { together } from './storage/together.ts'
+import { zfsDriver } from './storage/zfs/driver.ts'
 import { zfsHealth } from './storage/zfs/health.ts'
 import { zfsResources } from './storage/zfs/resources.ts'
 import { zfsTools } from './storage/zfs/zpool.ts'
@@ -176,6 +178,9 @@ export const kit = kitOf(
     ],
     [firewallGuard, networkGuard],
 )
+
+/** What the verbs of `storage` know of disks; a disk is replaced by the one that has it. */
+export const storageDrivers: readonly StorageDriver[] = [zfsDriver({ disks: freeDisks })]
 
 /** What may be wrong on a node and no plan can mend. */
 export const healthChecks: readonly HealthCheck[] = [nodeHealth, disksHealth, zfsHealth]

@@ -15,6 +15,7 @@ export const topics = [
     { name: 'pool', summary: 'storage pools' },
     { name: 'network', summary: 'networks that VMs join' },
     { name: 'node', summary: 'this machine' },
+    { name: 'storage', summary: 'disks of the pools of this machine' },
     { name: 'notify', summary: 'who is told when something is wrong' },
     { name: 'task', summary: 'long operations' },
     { name: 'audit', summary: 'who changed what' },

@@ -26,6 +26,8 @@ export interface ApplyWish {
     document: unknown
     text: string
     by: string
+    /** Of the lock, for others who want to change the node meanwhile; 'debvisor node apply' unless told. */
+    what?: string
     consents?: readonly Consent[]
     /** Do what may be done, and leave out what nobody consented to; otherwise that refuses the whole. */
     leaveWithheld?: boolean
@@ -67,7 +69,8 @@ export interface Applied {
  */
 export async function apply(deps: ApplyDeps, wish: ApplyWish): Promise<Applied> {
     const { touch, clock } = deps
-    const unlock = await lockApply({ machine: touch.machine, clock, pid: deps.pid, what: 'debvisor node apply' })
+    const { what = 'debvisor node apply' } = wish
+    const unlock = await lockApply({ machine: touch.machine, clock, pid: deps.pid, what })
     try {
         return await applyLocked(deps, wish)
     } finally {

@@ -33,6 +33,10 @@ export interface Provision<T> {
     plan(text: string, consents?: readonly Consent[]): Promise<Plan>
     /** Applies the text, and keeps it as the node's document. */
     apply(text: string, wish: Wish): Promise<Applied>
+    /** One change beside the document, such as another disk for a failed one; the text is the document or ''. */
+    planOne(one: Resource, text: string, consents?: readonly Consent[]): Promise<Plan>
+    /** Carries it out under the same lock, with journal and consents; it writes the document itself, where it must. */
+    applyOne(one: Resource, text: string, wish: Wish): Promise<Applied>
     /** Newest first; one that nobody carries out any more, and that has no end, is `interrupted`. */
     history(): Promise<ApplyRecord[]>
     /** One apply with its document and its journal. @throws Fault `not-found` */
@@ -100,6 +104,13 @@ export function createProvision<T>(deps: ProvisionDeps<T>): Provision<T> {
         )
     }
 
+    /** As it would be with these consents, and those that are kept. */
+    async function planWith(resources: readonly Resource[], document: unknown, more: readonly Consent[]) {
+        const kept = (await openConsents(root)).agreed()
+        const agreed = new Map([...more.map(one => [one.target, one.fingerprint] as const), ...kept])
+        return makePlan(resources, await survey(resources, document, look), agreed)
+    }
+
     return {
         read,
         async load(path = DOCUMENT) {
@@ -111,10 +122,15 @@ export function createProvision<T>(deps: ProvisionDeps<T>): Provision<T> {
                 fix: 'Write one from what this machine is: debvisor node init',
             })
         },
-        async plan(text, more = []) {
-            const kept = (await openConsents(root)).agreed()
-            const agreed = new Map([...more.map(one => [one.target, one.fingerprint] as const), ...kept])
-            return makePlan(deps.resources, await survey(deps.resources, checked(text), look), agreed)
+        plan: async (text, more = []) => planWith(deps.resources, checked(text), more),
+        planOne: async (one, text, more = []) => planWith([one], checked(text), more),
+        async applyOne(one, text, wish) {
+            const document = checked(text)
+            const steps = (await planWith([one], document, wish.consents ?? [])).groups.flatMap(group => group.steps)
+            const write = steps.find(step => step.do === 'write' && step.path === DOCUMENT)
+            // The history keeps the document as it is afterwards: a rollback of the next apply comes back to it.
+            const after = write?.do === 'write' && typeof write.content === 'string' ? write.content : text
+            return apply({ ...deps, resources: [one] }, { ...wish, document, text: after })
         },
         async apply(text, wish) {
             const document = checked(text)

@@ -13,8 +13,8 @@ import { DOCUMENT } from '../../engine/provision.ts'
 import { findingLines } from '../../engine/render.ts'
 import type { System } from '../../ports/ports.ts'
 import { realSystem } from '../../ports/real.ts'
+import { needRoot } from './applying.ts'
 import type { Io } from './io.ts'
-import { needRoot } from './provision-here.ts'
 
 /** Whom the document names; nobody where there is no document, or none that can be read. */
 async function targets(system: System): Promise<Target[]> {

@@ -19,6 +19,7 @@ import { type Parsed, program } from './parse.ts'
 import { faultOf } from './problem.ts'
 import { provisionVerbs } from './provision.ts'
 import { screenVerbs } from './screen.ts'
+import { storageVerbs } from './storage.ts'
 import { finding, harmless, type Look, render, rowsOf } from './views.ts'
 
 /** All verbs: those of the capabilities, and those that are about this machine and its terminal. */
@@ -31,6 +32,7 @@ export function allVerbs(io: Io): readonly Verb[] {
         ...loginVerbs(io, target),
         ...provisionVerbs(io),
         ...healthVerbs(io),
+        ...storageVerbs(io),
         ...completionVerbs(() => all),
     ]
     return all

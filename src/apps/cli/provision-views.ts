@@ -62,16 +62,15 @@ export function appliedView(applied: Applied): View {
         failed: failed.map(({ resource, step, problem }) => ({ resource, say: step.say, problem })),
         left,
     })
-    if (failed.length === 0 && isEmpty(left))
+    if (failed.length > 0) throw failedFault(applied)
+    if (isEmpty(left))
         return { kind: 'text', text: `Done: ${steps} steps. The machine is what its document says.\n`, json }
-    if (failed.length === 0)
-        return {
-            kind: 'text',
-            text: `Done: ${steps} steps. Left:\n${renderPlan(left, { titles })}`,
-            json,
-            pending: true,
-        }
-    throw new Fault('precondition', {
+    return { kind: 'text', text: `Done: ${steps} steps. Left:\n${renderPlan(left, { titles })}`, json, pending: true }
+}
+
+/** Of an apply some steps of which failed. */
+export function failedFault({ id, failed }: Applied): Fault {
+    return new Fault('precondition', {
         summary: failed.length === 1 ? 'One step failed' : `${failed.length} steps failed`,
         detail: failed
             .map(
@@ -149,11 +148,12 @@ export function statusView(status: {
     return { kind: 'record', fields, json: asJson(status.json) }
 }
 
-export const unconsented = (targets: readonly string[]) =>
+/** `mayLeave`: the rest may be done without it. */
+export const unconsented = (targets: readonly string[], mayLeave = true) =>
     new Fault('denied', {
         summary: 'Data would be destroyed, and nobody has agreed to that',
         detail: targets.join(', '),
-        fix: `To agree: ${targets.map(target => `--destroy ${target}`).join(' ')}. To do the rest without it: --leave-withheld`,
+        fix: `To agree: ${targets.map(target => `--destroy ${target}`).join(' ')}${mayLeave ? '. To do the rest without it: --leave-withheld' : ''}`,
         at: CONSENT_AT,
     })
 

@@ -7,10 +7,11 @@ import type { Option, Verb, VerbContext, View } from '../../capabilities/verb.ts
 import { DOCUMENT } from '../../engine/provision.ts'
 import { jsonSchemaOf } from '../../engine/sample.ts'
 import { realSystem } from '../../ports/real.ts'
+import { DESTROY, needRoot } from './applying.ts'
 import { readLogin } from './connect.ts'
 import { firstBootHere } from './firstboot.ts'
 import type { Io } from './io.ts'
-import { applyHere, historyHere, needRoot, planHere, rollbackHere, statusHere, verifyHere } from './provision-here.ts'
+import { applyHere, historyHere, planHere, rollbackHere, statusHere, verifyHere } from './provision-here.ts'
 import {
     applyThere,
     draftThere,
@@ -161,12 +162,7 @@ export const provisionVerbs = (io: Io): Verb[] => [
             'without a yes in time it comes back. --yes says that beforehand.',
         arguments: [{ name: 'file', summary: `the document; ${DOCUMENT} otherwise`, optional: true, complete: 'file' }],
         options: [
-            {
-                name: 'destroy',
-                value: 'TARGET',
-                summary: 'agree to the destruction of one target of the plan',
-                repeats: true,
-            },
+            DESTROY,
             { name: 'leave-withheld', summary: 'do the rest where nobody agreed to a destruction' },
             { name: 'plan', value: 'FILE', summary: 'only if it is still this plan', complete: 'file' },
             { name: 'retry', summary: 'try again what came back by itself before' },

@@ -7,6 +7,7 @@ import type { Step } from '../../../engine/step.ts'
 import { choose, type Disk, isBegun, target } from '../choose.ts'
 import type { ZfsSpec } from '../spec.ts'
 import { poolFindings } from './health.ts'
+import { unusedDisks } from './unused.ts'
 import { createArgs, type Dataset, type Importable, type Pool } from './zpool.ts'
 
 export interface PoolSeen {
@@ -16,6 +17,8 @@ export interface PoolSeen {
     /** Asked only where the pool is not imported. */
     importable: readonly Importable[]
     datasets: readonly Dataset[]
+    /** All names of the disks that the pool is made of; undefined where ZFS does not say. */
+    inPool?: readonly string[]
     /** The pool was made by an earlier apply. */
     made: boolean
     /** The kernel module is there. */
@@ -85,12 +88,15 @@ export function planMemory(spec: ZfsSpec, seen: MemorySeen): OwnPlan {
 /** What the document says of ZFS, and the disks that it gives to something else. */
 export type ZfsWant = ZfsSpec & { except?: readonly string[] }
 
+/** Without those that are named for another kind of storage. */
+const others = ({ except = [] }: ZfsWant, disks: readonly Disk[]) => disks.filter(({ id }) => !except.includes(id))
+
 export function planPool(spec: ZfsWant, seen: PoolSeen, agreed: Agreed): OwnPlan {
     const pool = seen.pools.find(one => one.name === spec.pool)
     if (pool) {
         return {
             steps: [...recordSteps(spec, seen), ...datasetSteps(spec, seen.datasets)],
-            findings: poolFindings(pool),
+            findings: [...poolFindings(pool), ...unusedDisks(spec, others(spec, seen.disks), seen.inPool)],
         }
     }
     const importable = seen.importable.find(one => one.name === spec.pool)

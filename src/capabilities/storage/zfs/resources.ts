@@ -1,9 +1,11 @@
 // ZFS for the engine: its tools and module, the pool with its datasets, its memory, its weekly check.
 import { type Look, resource } from '../../../engine/resource.ts'
 import type { Probe } from '../../../ports/ports.ts'
-import type { Disk } from '../choose.ts'
 import { named, type StorageSpec, type ZfsSpec } from '../spec.ts'
+import { type DiskSeen, liesOn } from './placing.ts'
 import * as plan from './plan.ts'
+import { seePools, seeReal } from './see.ts'
+import { membersOf, namesOf } from './topology.ts'
 import * as zpool from './zpool.ts'
 
 const LOOK_MS = 60_000
@@ -15,7 +17,7 @@ interface Doc {
 }
 
 export interface ZfsDeps {
-    disks(machine: Probe): Promise<Disk[]>
+    disks(machine: Probe): Promise<DiskSeen[]>
 }
 
 const want = ({ profile, storage: { zfs, ceph, lvm } }: Doc): plan.ZfsWant | undefined => {
@@ -65,9 +67,19 @@ async function seePool({ root, machine }: Look, name: string, disks: ZfsDeps['di
     const ask = async (argv: [string, ...string[]]) => (await machine.query({ argv, deadlineMs: LOOK_MS })).stdout
     const pools = zpool.parsePools(await ask(zpool.listPools))
     if (pools.some(pool => pool.name === name)) {
-        return { ...seen, pools, importable: [], datasets: zpool.parseDatasets(await ask(zpool.listDatasets(name))) }
+        const [datasets, inPool] = await Promise.all([ask(zpool.listDatasets(name)), seeInPool(machine, name, all)])
+        return { ...seen, pools, importable: [], datasets: zpool.parseDatasets(datasets), inPool }
     }
     return { ...seen, pools, importable: zpool.parseImportable(await ask(zpool.listImportable)), datasets: [] }
+}
+
+async function seeInPool(machine: Probe, name: string, disks: readonly DiskSeen[]): Promise<string[] | undefined> {
+    const pool = (await seePools(machine))?.find(one => one.name === name)
+    if (!pool) return undefined
+    const real = await seeReal(machine, [pool])
+    const leaves = [...membersOf(pool).map(({ leaf }) => leaf), ...pool.spares, ...pool.caches]
+    const on = disks.filter(disk => leaves.some(leaf => liesOn(leaf, disk, real)))
+    return [...leaves.flatMap(namesOf), ...on.map(({ id }) => id)].sort()
 }
 
 async function memoryOf(machine: Probe): Promise<number> {

@@ -1,0 +1,21 @@
+// Looks at what the pools of the running machine are made of, and where the paths of their disks lead now.
+import type { Probe } from '../../../ports/ports.ts'
+import { membersOf, type PoolTree, parseTopology, showTopology } from './topology.ts'
+
+const LOOK_MS = 60_000
+
+/** Undefined where zpool does not say. */
+export async function seePools(machine: Probe): Promise<PoolTree[] | undefined> {
+    const [module, tool] = await Promise.all([machine.look('/sys/module/zfs'), machine.look(showTopology[0])])
+    if (!module || !tool) return undefined
+    const { exitCode, stdout } = await machine.query({ argv: showTopology, deadlineMs: LOOK_MS })
+    return exitCode === 0 ? parseTopology(stdout) : undefined
+}
+
+/** Where the leaves of pools, and the given words, lead now. */
+export async function seeReal(machine: Probe, pools: readonly PoolTree[], words: readonly string[] = []) {
+    const leaves = pools.flatMap(pool => [...membersOf(pool).map(({ leaf }) => leaf), ...pool.spares, ...pool.caches])
+    const paths = [...new Set([...leaves.flatMap(({ path }) => path ?? []), ...words.filter(word => word[0] === '/')])]
+    const led = await Promise.all(paths.map(async path => [path, await machine.resolve(path)] as const))
+    return Object.fromEntries(led.flatMap(([path, now]) => (now === undefined ? [] : [[path, now] as const])))
+}

@@ -1,0 +1,316 @@
+// A whole node in memory: disks, ZFS, libvirt, firewall and accounts beside files, packages and units; its power can go
+// before, in the middle of, and after each touch, and it boots again with what a real one would still have.
+import { accountTools } from '../src/engine/testing/accounts.ts'
+import { type SimulatedNode, simulatedNode } from '../src/engine/testing/node.ts'
+import type { FakeSystem, FakeTool } from '../src/ports/fake.ts'
+import type { System, ToolRun } from '../src/ports/ports.ts'
+
+export interface MachineDisk {
+    /** Below /dev/disk/by-id. */
+    name: string
+    /** `blank`, or the signature that is on it. */
+    holds: string
+}
+
+export class PowerCut extends Error {}
+
+export interface Machine {
+    system: System
+    /** Moments at which the power may go, counted since the last boot. */
+    moments: number
+    /** The moment at which it goes. */
+    cutAt: number | undefined
+    /** Disks whose contents were overwritten, with what had been on them. */
+    overwritten: { disk: string; held: string }[]
+    /** How often a pool was made whole, by name. */
+    poolsMade: Map<string, number>
+    boot(): Promise<void>
+}
+
+interface Pool {
+    disks: string[]
+    imported: boolean
+    datasets: Map<string, { mountpoint: string; mounted: boolean }>
+}
+
+const RULES = '/etc/debvisor/firewall.nft'
+const MIB = 1024 ** 2
+const STATIC = ['systemd-modules-load', 'systemd-sysctl', 'systemd-journald']
+
+/** A bare Debian with blank and held disks. */
+export function machineWith(disks: readonly MachineDisk[]): Machine {
+    const held = new Map(disks.map(({ name, holds }) => [`/dev/disk/by-id/${name}`, holds]))
+    const pathOf = (id: string) => `/dev/vd${String.fromCharCode(98 + [...held.keys()].indexOf(id))}`
+    const pools = new Map<string, Pool>()
+    const virtual = new Map<string, { path: string; active: boolean; autostart: boolean }>()
+    const loaded: { mark?: string; module: boolean; hostname: string; locales: string[] } = {
+        ...{ module: false, hostname: 'debian', locales: ['C', 'C.utf8', 'POSIX'] },
+    }
+    let dead = false
+
+    const machine: Machine = {
+        ...{ system: undefined as unknown as System, moments: 0, cutAt: undefined, overwritten: [] },
+        poolsMade: new Map(),
+        async boot() {
+            dead = false
+            machine.moments = 0
+            machine.cutAt = undefined
+            for (const path of [...fake.files.keys()]) if (path.startsWith('/run/')) fake.files.delete(path)
+            fake.files.set('/run', null)
+            for (const unit of node.units.values()) unit.active = unit.enabled
+            loaded.module = has('zfsutils-linux') && fake.files.has('/etc/modules-load.d/debvisor-zfs.conf')
+            fake.files.delete('/sys/module/zfs/parameters/zfs_arc_max')
+            if (loaded.module) await setMemory('/etc/tmpfiles.d/debvisor-zfs.conf')
+            for (const pool of pools.values()) {
+                pool.imported = loaded.module
+                for (const dataset of pool.datasets.values()) dataset.mounted = loaded.module
+            }
+            for (const pool of virtual.values()) pool.active = pool.autostart
+            loaded.mark = undefined
+            loaded.hostname = (await fake.readText('/etc/hostname'))?.trim() ?? loaded.hostname
+            await restoreFirewall()
+        },
+    }
+    const moment = () => {
+        if (dead) throw new PowerCut('the power is gone')
+        if (machine.cutAt !== undefined && machine.moments >= machine.cutAt) {
+            dead = true
+            throw new PowerCut('the power goes')
+        }
+        machine.moments++
+    }
+
+    const has = (name: string) => node.packages.has(name)
+    const set = (path: string, text: string) => void fake.files.set(path, Buffer.from(text))
+    const overwrite = (id: string, now: string) => {
+        const before = held.get(id)
+        if (before === undefined) return
+        if (before !== 'blank' && before !== 'gpt') machine.overwritten.push({ disk: id, held: before })
+        held.set(id, now)
+    }
+    const setMemory = async (path: string) => {
+        const bytes = /- (\d+)\n/.exec((await fake.readText(path)) ?? '')?.[1]
+        if (bytes) set('/sys/module/zfs/parameters/zfs_arc_max', `${bytes}\n`)
+    }
+    const restoreFirewall = async () => {
+        const before = await fake.readText('/var/lib/debvisor/firewall/before.nft')
+        if (before !== undefined) {
+            set(RULES, before)
+            fake.files.delete('/var/lib/debvisor/firewall/before.nft')
+        }
+        loaded.mark = /comment "(debvisor .*)"/.exec((await fake.readText(RULES)) ?? '')?.[1]
+    }
+
+    const zpool = ({ argv }: ToolRun) => {
+        const [, verb] = argv
+        if (!loaded.module) return { exitCode: 1 }
+        const shown = [...pools].filter(([, pool]) => pool.imported)
+        if (verb === 'list') return { stdout: shown.map(([name]) => `${name}\tONLINE\t1\n`).join('') }
+        if (verb === 'status') return { exitCode: 2, stdout: '' }
+        if (verb === 'import') {
+            const name = argv.at(-1)!
+            const away = [...pools].filter(([, pool]) => !pool.imported)
+            if (name === '/dev/disk/by-id')
+                return { stdout: away.map(([one]) => `   pool: ${one}\n  state: ONLINE\n`).join('') }
+            const pool = pools.get(name)
+            if (!pool || pool.imported) return { exitCode: 1 }
+            pool.imported = true
+            return {}
+        }
+        if (verb !== 'create') throw new Error(`the machine does not know: ${argv.join(' ')}`)
+        const named = argv.filter(word => held.has(word))
+        const name = argv.slice(2).find((word, at, all) => /^[a-z]/.test(word) && !/^-/.test(all[at - 1] ?? ''))!
+        if (pools.has(name)) return { exitCode: 1 }
+        if (!argv.includes('-f') && named.some(id => held.get(id) !== 'blank')) return { exitCode: 1 }
+        for (const id of named) {
+            overwrite(id, 'gpt')
+            // Labelled one after the other, and no pool yet.
+            moment()
+        }
+        for (const id of named) held.set(id, 'zfs_member')
+        pools.set(name, { disks: named, imported: true, datasets: new Map() })
+        machine.poolsMade.set(name, (machine.poolsMade.get(name) ?? 0) + 1)
+        return {}
+    }
+    const zfs = ({ argv }: ToolRun) => {
+        const [, verb] = argv
+        const name = argv.at(-1)!
+        const pool = pools.get(name.split('/')[0]!)
+        if (!pool?.imported) return { exitCode: 1 }
+        if (verb === 'list') {
+            const rows = [...pool.datasets].map(
+                ([at, { mountpoint, mounted }]) => `${at}\t${mountpoint}\t${mounted ? 'yes' : 'no'}\n`,
+            )
+            return { stdout: `${name}\tnone\tno\n${rows.join('')}` }
+        }
+        const mountpoint = argv.find(word => word.startsWith('mountpoint='))?.slice('mountpoint='.length)
+        const there = pool.datasets.get(name)
+        if (verb === 'create') {
+            if (there) return { exitCode: 1 }
+            // It is made, and then mounted.
+            pool.datasets.set(name, { mountpoint: mountpoint!, mounted: false })
+            moment()
+            pool.datasets.get(name)!.mounted = true
+        } else if (!there) return { exitCode: 1 }
+        else if (verb === 'set') Object.assign(there, { mountpoint, mounted: true })
+        else there.mounted = true
+        fake.files.set(pool.datasets.get(name)!.mountpoint, null)
+        return {}
+    }
+    const virsh = ({ argv }: ToolRun) => {
+        const [verb = '', ...words] = argv.slice(argv.indexOf('--quiet') + 1)
+        const name = words.at(-1)!
+        const pool = virtual.get(name)
+        if (verb === 'pool-list') return { stdout: [...virtual.keys()].map(one => `${one}\n`).join('') }
+        if (verb === 'pool-define') {
+            const xml = Buffer.from(fake.files.get(name) ?? '').toString()
+            const path = /<path>(.*)<\/path>/.exec(xml)![1]!
+            virtual.set(/<name>(.*)<\/name>/.exec(xml)![1]!, { path, active: false, autostart: false })
+            return {}
+        }
+        if (!pool) return { exitCode: 1 }
+        if (verb === 'pool-info')
+            return {
+                stdout: `State: ${pool.active ? 'running' : 'inactive'}\nAutostart: ${pool.autostart ? 'yes' : 'no'}\n`,
+            }
+        if (verb === 'pool-dumpxml') return { stdout: `<pool type='dir'>\n<path>${pool.path}</path>\n</pool>\n` }
+        if (verb === 'pool-undefine') virtual.delete(name)
+        if (verb === 'pool-start') pool.active = true
+        if (verb === 'pool-destroy') pool.active = false
+        if (verb === 'pool-autostart') pool.autostart = true
+        return {}
+    }
+    const nft = async ({ argv, stdin }: ToolRun) => {
+        if (argv[1] === 'list')
+            return loaded.mark ? { stdout: `table inet debvisor {\n\tcomment "${loaded.mark}"\n}\n` } : { exitCode: 1 }
+        if (argv[1] === 'delete') loaded.mark = undefined
+        if (argv[1] === '--file')
+            loaded.mark = /comment "(debvisor .*)"/.exec((await fake.readText(argv.at(-1)!)) ?? '')?.[1]
+        return { exitCode: argv[1] === '--check' && !stdin ? 1 : 0 }
+    }
+    const lsblk = () => {
+        const drive = (kname: string, more: object) => ({
+            ...{
+                kname,
+                path: `/dev/${kname}`,
+                type: 'disk',
+                size: 12 * 1024 * MIB,
+                ro: false,
+                rm: false,
+                rota: false,
+                ...more,
+            },
+        })
+        const all = [...held].map(([id]) => drive(pathOf(id).slice(5), { serial: id.slice(16) }))
+        return { stdout: JSON.stringify({ blockdevices: [drive('vda', { mountpoints: ['/'] }), ...all] }) }
+    }
+    const wipefs = ({ argv }: ToolRun) => {
+        const id = [...held.keys()].find(one => pathOf(one) === argv.at(-1))
+        const holds = id === undefined ? 'ext4' : held.get(id)!
+        return { stdout: holds === 'blank' ? '' : JSON.stringify({ signatures: [{ type: holds, uuid: '1' }] }) }
+    }
+    const program = (name: string, answer: FakeTool['answer']): FakeTool => ({ argv: argv => argv[0] === name, answer })
+    const tools: FakeTool[] = [
+        program('/usr/sbin/zpool', zpool),
+        program('/usr/sbin/zfs', zfs),
+        program('/usr/bin/virsh', virsh),
+        program('/usr/sbin/nft', nft),
+        program('lsblk', lsblk),
+        program('wipefs', wipefs),
+        program('/usr/sbin/modprobe', () => {
+            loaded.module = has('zfsutils-linux')
+            return { exitCode: loaded.module ? 0 : 1 }
+        }),
+        program('/usr/bin/systemd-tmpfiles', async ({ argv }) => {
+            if (!loaded.module) return { exitCode: 1 }
+            await setMemory(argv.at(-1)!)
+            return {}
+        }),
+        program('locale', () => ({ stdout: `${loaded.locales.join('\n')}\n` })),
+        program('/usr/sbin/locale-gen', async () => {
+            const text = (await fake.readText('/etc/locale.gen')) ?? ''
+            const asked = [...text.matchAll(/^(\w\S*) UTF-8$/gm)].map(([, name]) => name!.replace('UTF-8', 'utf8'))
+            loaded.locales = ['C', 'C.utf8', 'POSIX', ...asked]
+            return {}
+        }),
+        program('/usr/bin/hostname', ({ argv }) => {
+            loaded.hostname = argv.at(-1)!
+            return {}
+        }),
+        program('/usr/sbin/ip', { stdout: '[]' }),
+        program('/usr/bin/ss', { stdout: '' }),
+        program('/usr/sbin/iptables', { stdout: '-P FORWARD ACCEPT\n' }),
+        program('systemd-run', {}),
+        program('/usr/bin/systemctl', {}),
+        program('sysctl', {}),
+        ...accountTools(() => node),
+    ]
+    const node: SimulatedNode = simulatedNode({
+        files: {
+            ...{ '/proc/1/stat': `1 (x) ${'0 '.repeat(30)}`, '/proc/meminfo': 'MemTotal:       8388608 kB\n' },
+            ...{ '/etc/shadow': 'root:*:1::::::\n' },
+            ...Object.fromEntries([...held.keys()].map(id => [id, ''])),
+        },
+        // These are static: every boot starts them.
+        units: Object.fromEntries(STATIC.map(name => [`${name}.service`, { enabled: true, active: true }])),
+        tools,
+    })
+    const fake = node.system as FakeSystem
+    for (const id of held.keys()) fake.links.set(id, `../..${pathOf(id).slice(4)}`)
+    // Programs and modules are there when their packages are.
+    const given = (path: string): boolean | undefined =>
+        path === '/usr/sbin/zpool'
+            ? has('zfsutils-linux')
+            : path === '/usr/bin/virsh'
+              ? has('libvirt-clients')
+              : path === '/sys/module/zfs'
+                ? loaded.module
+                : undefined
+    const facts = { sizeBytes: 0, modifiedMs: 0, mode: 0o755, uid: 0, gid: 0 }
+    const touching =
+        <A extends unknown[], R>(touch: (...args: A) => Promise<R>) =>
+        async (...args: A): Promise<R> => {
+            moment()
+            const result = await touch(...args)
+            moment()
+            return result
+        }
+    machine.system = {
+        ...fake,
+        hostname: () => loaded.hostname,
+        look: async path => {
+            const there = given(path)
+            return there === undefined ? fake.look(path) : there ? { ...facts, kind: 'file' } : undefined
+        },
+        readRange: async (path, offset, length) => {
+            const id = [...held.keys()].find(one => pathOf(one) === path)
+            return id ? Buffer.alloc(length, held.get(id) === 'blank' ? 0 : 1) : fake.readRange(path, offset, length)
+        },
+        run: async run => {
+            moment()
+            if (run.argv.includes('install')) {
+                // Half of the packages are there when the power goes in the middle.
+                const names = run.argv.slice(run.argv.indexOf('--') + 1)
+                for (const name of names.slice(0, Math.floor(names.length / 2))) node.packages.add(name)
+                moment()
+            }
+            const result = await fake.run(run)
+            moment()
+            return result
+        },
+        writeFile: touching(fake.writeFile),
+        makeDirectory: touching(fake.makeDirectory),
+        remove: touching(fake.remove),
+        rename: touching(fake.rename),
+        link: touching(fake.link),
+        claim: touching(fake.claim),
+        chown: touching(fake.chown),
+        chmod: touching(fake.chmod),
+        openLines: async (path, mode) => {
+            moment()
+            const lines = await fake.openLines(path, mode)
+            return { ...lines, append: touching(lines.append) }
+        },
+    }
+    return machine
+}
