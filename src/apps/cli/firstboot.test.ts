@@ -1,13 +1,13 @@
 // The first boot on a node in memory: what it tells, when it takes itself out of the boot, and how one goes on.
 import { expect, it } from 'vitest'
 import { z } from 'zod'
-import { asFault } from '../../base/fault.ts'
+import { asFault, Fault } from '../../base/fault.ts'
 import { kitOf } from '../../engine/kit.ts'
 import { createProvision, DOCUMENT } from '../../engine/provision.ts'
 import { type Resource, resource } from '../../engine/resource.ts'
 import { type NodeOptions, simulatedNode } from '../../engine/testing/node.ts'
 import { fakeClock, fakeSystem } from '../../ports/fake.ts'
-import { consolesOf, firstBoot, PROFILE_FILE, UNIT } from './firstboot.ts'
+import { consolesOf, firstBoot, howToGoOn, PROFILE_FILE, UNIT } from './firstboot.ts'
 
 const schema = z.strictObject({
     profile: z.enum(['zfs', 'ceph']),
@@ -52,6 +52,7 @@ function world(options: NodeOptions = {}) {
     const boot = (dryRun = false) =>
         firstBoot({
             ...{ provision: provision as never, system: node.system, dryRun, signal: new AbortController().signal },
+            pause: async () => undefined,
             draft: async profile => `profile: ${profile}\n`,
             say: text => {
                 told += text
@@ -118,6 +119,33 @@ it('leaves a disk that holds something, does the rest, and says how to agree', a
     expect(node.packages.has('webd')).toBe(true)
     expect(node.system.files.has('/etc/taken')).toBe(false)
     expect(isEnabled()).toBe(true)
+})
+
+it('looks again where a look took too long, a few times', async () => {
+    const slow = world({ files: { [DOCUMENT]: 'profile: zfs\n' } })
+    const query = slow.node.system.query
+    let looks = 0
+    slow.node.system.query = async how => {
+        if (how.argv[0] === 'dpkg-query' && ++looks < 3)
+            throw new Fault('deadline', { summary: 'A tool did not end in time', detail: 'dpkg-query' })
+        return query(how)
+    }
+    await slow.boot()
+    expect(slow.told().match(/did not end in time: dpkg-query\. The machine is looked at again/g)).toHaveLength(2)
+    expect(slow.isEnabled()).toBe(false)
+    looks = Number.NEGATIVE_INFINITY
+    slow.node.packages.clear()
+    expect(await slow.boot()).toMatchObject({ code: 'deadline' })
+})
+
+it('says what to type next, whatever went wrong', () => {
+    const of = (fix: string) => howToGoOn(new Fault('deadline', { summary: 'A tool did not end', detail: 'ip', fix }))
+    expect(of('Look at the load.')).toMatchObject({
+        ...{ code: 'deadline', summary: 'A tool did not end', detail: 'ip' },
+        fix: `Look at the load. Then go on: systemctl start ${UNIT}, or boot again.`,
+    })
+    expect(of('').fix).toBe(`Then go on: systemctl start ${UNIT}, or boot again.`)
+    expect(of('See: debvisor node history').fix).toBe('See: debvisor node history')
 })
 
 it('tells a document with mistakes with their lines', async () => {

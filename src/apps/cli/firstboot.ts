@@ -25,7 +25,13 @@ interface FirstBoot {
     say(text: string): void
     signal: AbortSignal
     dryRun: boolean
+    /** Until the machine has calmed down. */
+    pause(): Promise<void>
 }
+
+/** While a machine boots, even a look at it may take too long. */
+const LOOKS = 4
+const PAUSE_MS = 20_000
 
 /** @throws Fault with how to go on; the service then stays enabled, and the next boot tries again */
 export async function firstBoot(how: FirstBoot): Promise<View> {
@@ -36,7 +42,7 @@ export async function firstBoot(how: FirstBoot): Promise<View> {
         await system.writeFile(DOCUMENT, text, 0o644)
         say(`${DOCUMENT} is written from ${PROFILE_FILE}.\n`)
     }
-    const plan = await provision.plan(text)
+    const plan = await patiently(how, () => provision.plan(text))
     if (dryRun)
         return {
             kind: 'text',
@@ -46,15 +52,28 @@ export async function firstBoot(how: FirstBoot): Promise<View> {
         }
     say(`DebVisor makes this machine what ${DOCUMENT} says: ${summaryOf(plan)}\n`)
     for (const finding of plan.findings) say(`${findingLines(finding).join('\n')}\n`)
-    const { id, failed, left, steps } = await provision.apply(text, {
-        ...{ by: 'first boot', leaveWithheld: true, signal: how.signal, onEvent: teller(say) },
-    })
+    const wish = { by: 'first boot', leaveWithheld: true, signal: how.signal, onEvent: teller(say) }
+    const { id, failed, left, steps } = await patiently(how, () => provision.apply(text, wish))
     if (failed.length > 0 || !isEmpty(left)) throw unfinished(id, failed.length, withheldBy(left))
     const off = await system.run({ argv: ['systemctl', 'disable', '--', UNIT], deadlineMs: 30_000 })
     if (off.exitCode !== 0) say(`${UNIT} could not be disabled; it finds nothing to do at the next boot.\n`)
     const words = `Done: ${steps} steps. This machine is what its document says.\n`
     say(words)
     return { kind: 'text', text: '', json: { steps } }
+}
+
+/** Again where a look took too long: what was done meanwhile stays, and is not done twice. */
+async function patiently<T>({ say, pause }: FirstBoot, work: () => Promise<T>): Promise<T> {
+    for (let look = 1; ; look++) {
+        try {
+            return await work()
+        } catch (thrown) {
+            const { code, summary, detail } = asFault(thrown)
+            if (code !== 'deadline' || look === LOOKS) throw thrown
+            say(`${summary}: ${detail}. The machine is looked at again in a moment.\n`)
+            await pause()
+        }
+    }
 }
 
 async function documentOf({ provision, system, draft }: FirstBoot): Promise<{ text: string; isNew: boolean }> {
@@ -94,6 +113,13 @@ const unfinished = (id: string, failed: number, withheld: readonly string[]) =>
                 : `Log in as root. To agree: debvisor node apply ${withheld.map(target => `--destroy ${target}`).join(' ')}. Or take it out of ${DOCUMENT}.`,
     })
 
+/** Whatever it was, what to type next stands at the end. */
+export function howToGoOn(fault: Fault): Fault {
+    if (fault.fix.includes('debvisor node') || fault.fix.includes(UNIT)) return fault
+    const fix = `${fault.fix} Then go on: systemctl start ${UNIT}, or boot again.`.trimStart()
+    return new Fault(fault.code, { ...fault, summary: fault.summary, fix, cause: fault })
+}
+
 /** On this machine: to standard output, and to the consoles where systemd keeps standard output in the journal. */
 export async function firstBootHere(dryRun: boolean, io: Io): Promise<View> {
     const system = realSystem()
@@ -107,12 +133,13 @@ export async function firstBootHere(dryRun: boolean, io: Io): Promise<View> {
             firstBoot({
                 ...{ provision: provisionAt(undefined), system, say, signal, dryRun },
                 draft: profile => sample(system, profile),
+                pause: () => new Promise(resolve => setTimeout(resolve, PAUSE_MS)),
             }),
         )
     } catch (thrown) {
-        const { summary, detail, fix } = asFault(thrown)
-        for (const console of consoles) console.write(`${summary}: ${detail}\n${fix}\n`)
-        throw thrown
+        const fault = howToGoOn(asFault(thrown))
+        for (const console of consoles) console.write(`${fault.message}\n${fault.fix}\n`)
+        throw fault
     } finally {
         for (const console of consoles) console.close()
     }
