@@ -91,7 +91,8 @@ async function applyLocked(deps: ApplyDeps, wish: ApplyWish): Promise<Applied> {
         refuseErrors(plan)
         if (!wish.leaveWithheld) refuseWithheld(plan)
         await wish.accepted?.()
-        if (isEmpty(plan)) return { id: '', steps: 0, failed: [], left: plan }
+        // Nothing, or nothing yet: what only waits leaves no record, and what was done before it can be taken back.
+        if (runnable(plan).every(group => group.steps.length === 0)) return { id: '', steps: 0, failed: [], left: plan }
         const record = await openRecord(touch.root, clock, { by: wish.by, document: wish.text })
         const rejected = await openRejected(touch.root)
         const carrying: Carrying = {

@@ -196,6 +196,22 @@ describe('Kubernetes beside the rest of the node', () => {
         expect(kubernetesKernel({ enabled: false })).toEqual({})
     })
 
+    it('leaves no record of an apply that could do nothing but wait', async () => {
+        const files = { '/proc/1/stat': `1 (x) ${'0 '.repeat(30)}`, '/usr/bin/curl': '', '/usr/bin/gpg': '' }
+        const brings = { containerd: ['containerd.service'] }
+        const node: SimulatedNode = simulatedNode({ files, brings, tools: clusterTools(() => node) })
+        const made = kubernetesResources({ want: () => wantOf(), defined: async () => [], overlap })
+        const resources = made as readonly unknown[] as Resource[]
+        const again = () =>
+            apply(
+                { resources, kit: kitOf(kubernetesTools), touch: node.touch, clock: fakeClock(), pid: 1 },
+                { document: {}, text: '', by: 'timer', signal: new AbortController().signal },
+            )
+        expect((await again()).id).not.toBe('')
+        const { id, left } = await again()
+        expect([id, left.findings.map(({ code }) => code)]).toEqual(['', ['packages-away']])
+    })
+
     it('writes keys to their owner alone, and to no journal', async () => {
         const files = { '/proc/1/stat': `1 (x) ${'0 '.repeat(30)}`, [NET]: 'archive registry calico' }
         for (const name of ['curl', 'gpg', 'crictl', 'kubeadm']) Object.assign(files, { [`/usr/bin/${name}`]: '' })
