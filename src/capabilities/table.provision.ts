@@ -39,6 +39,7 @@ import { checkNode, nodeSpec } from './node/spec.ts'
 import { notifyResources, notifyTools } from './notify/resources.ts'
 import { checkNotify, notifySpec } from './notify/spec.ts'
 import { cephTools } from './storage/ceph/ceph.ts'
+import { cephHealth } from './storage/ceph/health.ts'
 import { cephResources } from './storage/ceph/resources.ts'
 import type { StorageDriver } from './storage/driver.ts'
 import { lvmTools } from './storage/lvm/lvm.ts'
@@ -183,7 +184,7 @@ export const kit = kitOf(
 export const storageDrivers: readonly StorageDriver[] = [zfsDriver({ disks: freeDisks })]
 
 /** What may be wrong on a node and no plan can mend. */
-export const healthChecks: readonly HealthCheck[] = [nodeHealth, disksHealth, zfsHealth]
+export const healthChecks: readonly HealthCheck[] = [nodeHealth, disksHealth, zfsHealth, cephHealth]
 
 /** A document for the machine that is looked at, with a comment above each key. */
 export async function sample(probe: Probe, profile: string): Promise<string> {

@@ -28,7 +28,7 @@ export const healthVerbs = (io: Io): Verb[] => [
         words: ['node', 'health'],
         summary: 'say what is wrong on this machine; ends with 2 when something is',
         description:
-            'Services that failed, disks that are failing, pools that are not whole, file systems without room. ' +
+            'Services that failed, disks that are failing, pools and clusters that are not whole, file systems without room. ' +
             'A timer looks every ten minutes.',
         options: [{ name: 'tell', summary: 'tell those whom the document names of what is new since the last time' }],
         examples: [{ line: 'debvisor node health', note: 'With each trouble, what to do about it.' }],

@@ -1,7 +1,8 @@
 // The health of the cluster: as findings of a plan, and every hour in the journal.
 import type { Finding } from '../../../base/finding.ts'
 import type { Basics } from '../../../engine/basics.ts'
-import type { Status } from './ceph.ts'
+import type { HealthCheck } from '../../../engine/health.ts'
+import { parseStatus, type Status } from './ceph.ts'
 import { HEALTH } from './keys.ts'
 
 const MARK = '# Written by DebVisor from /etc/debvisor/node.yaml: a change made here is overwritten.'
@@ -40,6 +41,30 @@ export const healthFindings = ({ checks }: Status): Finding[] =>
         detail: `${name}: ${message}`,
         fix: 'Look at it: ceph health detail',
     }))
+
+const LOOK_MS = 60_000
+
+const away: Finding = {
+    ...{ severity: 'error', code: 'ceph-away', at: 'ceph:cluster', summary: 'The Ceph cluster does not answer' },
+    fix: 'See its services: systemctl list-units "ceph*"',
+}
+
+/** What the cluster says of itself, where this machine has one. */
+export const cephHealth: HealthCheck = {
+    name: 'storage.ceph',
+    async look(machine) {
+        if (!(await machine.look(HEALTH.path))) return []
+        const ask = ['/usr/bin/ceph', '--name', HEALTH.entity, '--connect-timeout', '25', '--format', 'json', 'status']
+        const { stdout } = await machine.query({ argv: ask as [string, ...string[]], deadlineMs: LOOK_MS })
+        const status = parseStatus(stdout)
+        if (!status) return [away]
+        const grave = new Set(status.checks.filter(({ severity }) => severity === 'HEALTH_ERR').map(({ name }) => name))
+        return healthFindings(status).map((finding, i) => ({
+            ...finding,
+            ...{ severity: grave.has(status.checks[i]!.name) ? 'error' : finding.severity, at: 'ceph:cluster' },
+        }))
+    },
+}
 
 /** Every hour; in the journal with the level that fits, and failed when the cluster is in error or does not answer. */
 export function healthBasics(): Basics {
