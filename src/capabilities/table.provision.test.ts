@@ -29,6 +29,16 @@ it('opens what the sections open, each port once', () => {
     expect(new Set(names).size).toBe(names.length)
 })
 
+it('lets VMs be neighbours on the bridges that the network section makes, or on br0', () => {
+    const bridges = (text: string) =>
+        [...rulesOf(text).matchAll(/iifname "(\w+)" oifname "\1" accept/g)].map(([, name]) => name)
+    expect(bridges('profile: zfs')).toEqual(['br0'])
+    expect(bridges('profile: zfs\nnetwork: { bridges: [{ name: lan }, { name: dmz, ports: [] }] }')).toEqual([
+        'lan',
+        'dmz',
+    ])
+})
+
 it('has a description for every key', () => {
     const lacking: string[] = []
     interface Json {

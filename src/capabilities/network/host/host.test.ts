@@ -338,6 +338,24 @@ describe('names of cards', () => {
 })
 
 describe('what nmcli says', () => {
+    const real = (name: string) => readFileSync(join(folder, name), 'utf8')
+
+    it('is read as 1.52 says it', () => {
+        const profiles = parseProfiles(real('nmcli-connections.txt'))
+        expect(profiles).toHaveLength(5)
+        expect(profiles[1]).toEqual({
+            ...{
+                uuid: 'f8ce720f-7702-8b53-aabc-f3b8dfd64c48',
+                id: 'debvisor-br0 a1b349da',
+                device: 'br0',
+                state: 'activated',
+            },
+            path: `${ETC_FOLDER}/debvisor-br0 a1b349da-f8ce720f-7702-8b53-aabc-f3b8dfd64c48.nmconnection`,
+        })
+        expect(profiles[4]).toMatchObject({ id: 'Wired connection 1', device: '', state: '' })
+        expect(parseDevices(real('nmcli-devices.txt'))[3]).toEqual({ name: 'docker0', state: 'connected (externally)' })
+    })
+
     it('is read with its colons and backslashes', () => {
         expect(parseProfiles('u1:a\\:b\\\\c:/run/x y.nmconnection:ens3:activated\nu2:b:/etc/z::\n')).toEqual([
             { uuid: 'u1', id: 'a:b\\c', path: '/run/x y.nmconnection', device: 'ens3', state: 'activated' },
