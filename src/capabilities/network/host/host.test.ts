@@ -211,6 +211,21 @@ describe('a change of the network', () => {
         throw new Error('it never came to its end')
     })
 
+    it('leaves the taps of running VMs on their bridge, however it is changed', async () => {
+        const one = world()
+        await one.set(good)
+        const { links } = await one.manager.state()
+        const tap = { ifname: 'vnet7', ifindex: 99, flags: [], mtu: 1500, address: '', addr_info: [], master: 'br0' }
+        links.push({ ...tap, linkinfo: { info_kind: 'tun' } })
+        const aware = good.replace('name: br0,', 'name: br0, vlanAware: true,')
+        for (const network of [aware, aware.replace('2.20/', '2.21/')]) {
+            expect((await one.set(network)).failed).toEqual([])
+            expect((await one.manager.state()).links.find(link => link.ifname === 'vnet7')?.master).toBe('br0')
+        }
+        const joins = one.node.system.ran.filter(argv => argv.includes('master'))
+        expect(joins).toEqual([['/usr/sbin/ip', 'link', 'set', 'dev', 'vnet7', 'master', 'br0']])
+    })
+
     it('is kept only by a yes where somebody sits at the terminal', async () => {
         const one = world()
         const asked: string[] = []
