@@ -45,6 +45,16 @@ it('gives a new document on Ceph the id of its cluster', async () => {
     expect(text).not.toBe(await sample(fakeSystem({ hostname: 'n1' }), 'ceph'))
 })
 
+it('lets VMs be neighbours on the bridges that the network section makes, or on br0', () => {
+    const bridges = (text: string) =>
+        [...rulesOf(text).matchAll(/iifname "(\w+)" oifname "\1" accept/g)].map(([, name]) => name)
+    expect(bridges('profile: zfs')).toEqual(['br0'])
+    expect(bridges('profile: zfs\nnetwork: { bridges: [{ name: lan }, { name: dmz, ports: [] }] }')).toEqual([
+        'lan',
+        'dmz',
+    ])
+})
+
 it('has a description for every key', () => {
     const lacking: string[] = []
     interface Json {

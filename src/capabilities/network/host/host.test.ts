@@ -211,6 +211,21 @@ describe('a change of the network', () => {
         throw new Error('it never came to its end')
     })
 
+    it('leaves the taps of running VMs on their bridge, however it is changed', async () => {
+        const one = world()
+        await one.set(good)
+        const { links } = await one.manager.state()
+        const tap = { ifname: 'vnet7', ifindex: 99, flags: [], mtu: 1500, address: '', addr_info: [], master: 'br0' }
+        links.push({ ...tap, linkinfo: { info_kind: 'tun' } })
+        const aware = good.replace('name: br0,', 'name: br0, vlanAware: true,')
+        for (const network of [aware, aware.replace('2.20/', '2.21/')]) {
+            expect((await one.set(network)).failed).toEqual([])
+            expect((await one.manager.state()).links.find(link => link.ifname === 'vnet7')?.master).toBe('br0')
+        }
+        const joins = one.node.system.ran.filter(argv => argv.includes('master'))
+        expect(joins).toEqual([['/usr/sbin/ip', 'link', 'set', 'dev', 'vnet7', 'master', 'br0']])
+    })
+
     it('is kept only by a yes where somebody sits at the terminal', async () => {
         const one = world()
         const asked: string[] = []
@@ -338,6 +353,24 @@ describe('names of cards', () => {
 })
 
 describe('what nmcli says', () => {
+    const real = (name: string) => readFileSync(join(folder, name), 'utf8')
+
+    it('is read as 1.52 says it', () => {
+        const profiles = parseProfiles(real('nmcli-connections.txt'))
+        expect(profiles).toHaveLength(5)
+        expect(profiles[1]).toEqual({
+            ...{
+                uuid: 'f8ce720f-7702-8b53-aabc-f3b8dfd64c48',
+                id: 'debvisor-br0 a1b349da',
+                device: 'br0',
+                state: 'activated',
+            },
+            path: `${ETC_FOLDER}/debvisor-br0 a1b349da-f8ce720f-7702-8b53-aabc-f3b8dfd64c48.nmconnection`,
+        })
+        expect(profiles[4]).toMatchObject({ id: 'Wired connection 1', device: '', state: '' })
+        expect(parseDevices(real('nmcli-devices.txt'))[3]).toEqual({ name: 'docker0', state: 'connected (externally)' })
+    })
+
     it('is read with its colons and backslashes', () => {
         expect(parseProfiles('u1:a\\:b\\\\c:/run/x y.nmconnection:ens3:activated\nu2:b:/etc/z::\n')).toEqual([
             { uuid: 'u1', id: 'a:b\\c', path: '/run/x y.nmconnection', device: 'ens3', state: 'activated' },

@@ -1,5 +1,4 @@
 // Names of cards that stay: a .link file of systemd a card, so that another card in the machine renames nothing. Pure.
-import type { Finding } from '../../../base/finding.ts'
 import type { Step } from '../../../engine/step.ts'
 import type { HostSeen } from './observe.ts'
 import type { NetworkSpec } from './spec.ts'
@@ -19,12 +18,7 @@ const textOf = (name: string, match: string) =>
 const matchOf = (text: string) => /^(?:PermanentMACAddress|Path)=.*$/m.exec(text)?.[0]
 
 /** What is told of the names of those cards, which the document uses. */
-export function planNames(
-    spec: NetworkSpec,
-    used: readonly string[],
-    seen: HostSeen,
-): { steps: Step[]; findings: Finding[] } {
-    const findings: Finding[] = []
+export function planNames(spec: NetworkSpec, used: readonly string[], seen: HostSeen): { steps: Step[] } {
     const wanted = new Map<string, string>()
     for (const { name, mac, path } of spec.nics)
         if (mac || path) wanted.set(name, mac ? `PermanentMACAddress=${mac.toLowerCase()}` : `Path=${path}`)
@@ -54,7 +48,7 @@ export function planNames(
         const say = `${was === undefined ? 'Write' : 'Change'} ${path} (${name} keeps its name)`
         steps.push({ do: 'write', say, path, content, mode: 0o644, ...(was === undefined ? {} : { was }) })
     }
-    return { steps, findings }
+    return { steps }
 }
 
 /** The name that a pinned card has now, where it is another one. */

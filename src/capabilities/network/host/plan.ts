@@ -147,9 +147,30 @@ function liveSteps(profiles: readonly Profile[], seen: HostSeen): Step[] {
     // What is in a bridge or bond that is brought up comes up with it.
     const carried = (one: Profile) => again.some(other => other.name === one.controller)
     const ups = again.filter(one => !carried(one)).map(one => nmcli.upStep(one.name, one.uuid))
+    // Brought up anew, a bridge lets go of what is not NetworkManager's: the taps of running VMs.
+    const backs = again.flatMap(({ name }) =>
+        seen.links
+            .filter(link => link.master === name && !profiles.some(one => one.name === link.name))
+            .filter(link => !seen.cards.includes(link.name))
+            .map(link => joinStep(link.name, name)),
+    )
     const downs = stale.map(({ device, uuid }) => nmcli.downStep(device, uuid))
-    return [...writes, ...removes, ...reads, ...gentle.map(one => nmcli.reapplyStep(one.name)), ...ups, ...downs]
+    return [
+        ...writes,
+        ...removes,
+        ...reads,
+        ...gentle.map(one => nmcli.reapplyStep(one.name)),
+        ...ups,
+        ...backs,
+        ...downs,
+    ]
 }
+
+/** 1: it has gone meanwhile. */
+const joinStep = (name: string, bridge: string): Step => ({
+    ...{ do: 'run', say: `Let ${name} join ${bridge} again`, tool: 'ip-join', deadlineMs: 30_000, codes: [0, 1] },
+    args: ['link', 'set', 'dev', name, 'master', bridge],
+})
 
 /** True where the running network is not as this profile says. */
 function needs(one: Profile, seen: HostSeen): boolean {

@@ -14,6 +14,7 @@ import { UNMANAGED_FILE, unmanagedText } from './unmanaged.ts'
 export const hostNetworkTools: Tool[] = [
     nmcliTool,
     { name: 'ip', program: '/usr/sbin/ip', half: 'machine', looks: true },
+    { name: 'ip-join', program: '/usr/sbin/ip', half: 'machine' },
     { name: 'ping', program: PING, half: 'machine', looks: true },
 ]
 

@@ -72,7 +72,7 @@ export function simulatedManager(host: () => SimulatedNode) {
             }
         state.profiles = [...state.profiles.filter(one => !/\/debvisor-/.test(one.path)), ...found.values()]
     }
-    const up = (state: State, profile: Profile) => {
+    const up = (state: State, profile: Profile, gently = false) => {
         const name = profile.keys['connection.interface-name']!
         for (const other of state.profiles) if (other.device === name) Object.assign(other, { device: '', state: '' })
         const kind = profile.keys['connection.type']!
@@ -87,6 +87,10 @@ export function simulatedManager(host: () => SimulatedNode) {
         if (kind === 'ethernet' && !link.flags.includes('LOWER_UP')) return
         Object.assign(profile, { device: name, state: 'activated' })
         link.mtu = Number(profile.keys['ethernet.mtu'] ?? 1500)
+        // As the real one does when a bridge is brought up anew, and not when it is given new addresses.
+        if (!gently)
+            for (const port of state.links)
+                if (port.master === name && port.linkinfo?.info_kind === 'tun') delete port.master
         const controller = profile.keys['connection.controller']
         const leased = profile.keys['ipv4.method'] === 'auto' ? [{ text: '10.0.2.15/24', dynamic: true }] : []
         const told = Object.entries(profile.keys).filter(([key]) => /^ipv[46]\.address\d+$/.test(key))
@@ -120,7 +124,8 @@ export function simulatedManager(host: () => SimulatedNode) {
             }
         host().onTouch(argv)
         if (verb === 'load' || verb === 'reload') load(state)
-        if (about === 'device' && verb === 'reapply') up(state, state.profiles.find(one => one.device === words[2])!)
+        if (about === 'device' && verb === 'reapply')
+            up(state, state.profiles.find(one => one.device === words[2])!, true)
         if (verb === 'up') up(state, state.profiles.find(one => one.uuid === id)!)
         if (verb === 'down') {
             const profile = state.profiles.find(one => one.uuid === id)!
@@ -166,8 +171,13 @@ export function simulatedManager(host: () => SimulatedNode) {
         const { links, routes } = await stateOf()
         if (argv.includes('route')) return { stdout: argv.includes('-4') ? JSON.stringify(routes) : '[]' }
         if (argv.includes('-json')) return { stdout: JSON.stringify(links) }
-        const link = links.find(one => argv.includes(one.ifname))
+        const link = links.find(one => one.ifname === argv[argv.indexOf('dev') + 1])
         if (!link) return { exitCode: 1 }
+        if (argv.includes('set')) {
+            host().onTouch(argv)
+            link.master = argv.at(-1)!
+            return {}
+        }
         if (argv.includes('link')) return { stdout: `2: ${link.ifname}: <${link.flags.join(',')}> mtu ${link.mtu}\n` }
         return {
             stdout: link.addr_info
