@@ -79,7 +79,7 @@ export function planPools(want: CephWant, seen: PoolsSeen, agreed: Agreed): OwnP
         ...pools.flatMap(pool => poolSteps(pool, rule, copies, { want, seen })),
         ...map.pools
             .filter(({ name }) => name === MANAGERS)
-            .flatMap(pool => fitSteps(pool.name, pool, rule, { copies, want, seen })),
+            .flatMap(pool => fitSteps(pool, rule, { copies, want, seen })),
         ...fileSystemSteps(want, seen, record.name, map),
     ]
     return { steps, findings: [...copiesFindings(copies, osds.length), ...healthFindings(status)] }
@@ -159,32 +159,31 @@ function poolSteps(
 ): Step[] {
     const pool = seen.map?.pools.find(one => one.name === name)
     const make = ['osd', 'pool', 'create', name, String(pgs), String(pgs), 'replicated', rule]
-    const steps = pool ? [] : [run(`Make the pool ${name} (${what})`, ...make)]
-    steps.push(...fitSteps(name, pool, rule, { copies, want, seen }))
+    const say = `Make the pool ${name} (${what}), with ${copies.size} of everything`
+    const steps = pool
+        ? fitSteps(pool, rule, { copies, want, seen })
+        : [run(say, ...make, '--size', String(copies.size), ...sureOf(copies))]
     if (name === want.pool && !pool?.applications.includes('rbd')) {
         steps.push(run(`Say that ${name} holds disks`, 'osd', 'pool', 'application', 'enable', name, 'rbd'))
     }
     return steps
 }
 
+const sureOf = ({ size }: Copies) => (size === 1 ? ['--yes-i-really-mean-it'] : [])
+
 /** Copies are only ever added by themselves; fewer must be said in the document. */
-function fitSteps(
-    name: string,
-    pool: CephPool | undefined,
-    rule: string,
-    { copies, want, seen }: Both & { copies: Copies },
-): Step[] {
+function fitSteps(pool: CephPool, rule: string, { copies, want, seen }: Both & { copies: Copies }): Step[] {
+    const { name } = pool
     const steps: Step[] = []
     const set = (say: string, key: string, value: string, ...more: string[]) =>
         steps.push(run(say, 'osd', 'pool', 'set', name, key, value, ...more))
-    const differs = (now: number | undefined, wanted: number) =>
-        now === undefined || (want.size === 'auto' && name !== MANAGERS ? now < wanted : now !== wanted)
-    if (pool && pool.rule !== seen.rules.get(rule)) set(`Let ${name} follow the rule ${rule}`, 'crush_rule', rule)
-    if (differs(pool?.size, copies.size)) {
-        const sure = copies.size === 1 ? ['--yes-i-really-mean-it'] : []
-        set(`Keep ${copies.size} of everything in ${name}`, 'size', String(copies.size), ...sure)
+    const differs = (now: number, wanted: number) =>
+        want.size === 'auto' && name !== MANAGERS ? now < wanted : now !== wanted
+    if (pool.rule !== seen.rules.get(rule)) set(`Let ${name} follow the rule ${rule}`, 'crush_rule', rule)
+    if (differs(pool.size, copies.size)) {
+        set(`Keep ${copies.size} of everything in ${name}`, 'size', String(copies.size), ...sureOf(copies))
     }
-    if (differs(pool?.minSize, copies.minSize)) {
+    if (differs(pool.minSize, copies.minSize)) {
         set(`Write to ${name} while ${copies.minSize} can be written`, 'min_size', String(copies.minSize))
     }
     return steps

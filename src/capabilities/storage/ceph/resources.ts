@@ -1,4 +1,5 @@
 // Ceph for the engine: its packages, monitor and manager, OSDs, pools with CephFS, libvirt's pool, and its health.
+import type { Basics } from '../../../engine/basics.ts'
 import { type Opening, resource } from '../../../engine/resource.ts'
 import { named, type StorageSpec } from '../spec.ts'
 import { healthBasics } from './health.ts'
@@ -34,13 +35,19 @@ export const cephOpenings = (): Opening[] => [
     { port: '6800-7568', protocol: 'tcp', from: 'cluster', why: 'OSDs and other daemons of Ceph' },
 ]
 
+/** Crash reports of Debian's manager tell of modules that it cannot load: as news of the cluster they would be a false alarm. */
+const toolBasics = (): Basics => ({
+    packages: PACKAGES,
+    units: [{ unit: 'ceph-crash.service', enabled: false, active: false }],
+})
+
 const phases = ['boot'] as const
 const want = (document: Doc) => cephWant(document)
 
 /** `disks` are those of the machine, as capability `disks` tells them. */
 export const cephResources = ({ disks }: Pick<Eyes, 'disks'>, eyes: Eyes = { disks, cluster: askCluster }) => [
     resource<Doc, CephWant, undefined>({
-        ...{ name: 'storage.ceph.tools', phases, want, basics: () => ({ packages: PACKAGES }) },
+        ...{ name: 'storage.ceph.tools', phases, want, basics: toolBasics },
     }),
     resource<Doc, CephWant, MonSeen>({
         // The daemons are called as the machine is.

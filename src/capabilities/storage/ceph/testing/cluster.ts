@@ -110,12 +110,12 @@ export function fakeCluster(node: () => SimulatedNode, holds: Record<string, str
         ['osd crush rule create-replicated', name => ({ exitCode: it.rules.push(name!) ? 0 : 1 })],
         [
             'osd pool create',
-            (name, _pgs, _more, _kind, rule) => {
+            (name, _pgs, _more, _kind, rule, _, copies) => {
                 if (pool(name!)) return { exitCode: 17 }
                 const crush_rule = it.rules.indexOf(rule!)
                 const set = (key: string, value: number) =>
                     Number(it.settings.find(one => one.name === `osd_pool_default_${key}`)?.value ?? value)
-                const [size, min_size] = [set('size', 3), set('min_size', 2)]
+                const [size, min_size] = [Number(copies), set('min_size', 2)]
                 it.pools.push({ pool_name: name!, size, min_size, crush_rule, application_metadata: {} })
                 return {}
             },
