@@ -169,7 +169,8 @@ function refuseFindings(findings: readonly { severity: string; summary: string; 
     })
 }
 
-const workWords = ({ name, work }: StorageSet) => `${name} ${work!.words}: ${work!.percent.toFixed(1)} %`
+const percentWords = ({ words, percent }: NonNullable<StorageSet['work']>) => `${words}: ${percent.toFixed(1)} %`
+const workWords = ({ name, work }: StorageSet) => `${name} ${percentWords(work!)}`
 
 /** Says on standard error how far it is, each time that it has moved. */
 async function waitForWork(machine: Probe, io: Io, signal: AbortSignal, clock: Clock = realClock()): Promise<void> {
@@ -189,13 +190,13 @@ async function waitForWork(machine: Probe, io: Io, signal: AbortSignal, clock: C
 
 function statusView(sets: readonly StorageSet[]): View {
     const lines = sets.flatMap(set => [
-        `${set.name}: ${set.state}${set.work ? `; ${workWords(set)}` : ''}`,
+        `${set.name}: ${set.state}${set.work ? `; ${percentWords(set.work)}` : ''}`,
         ...set.disks.map(({ id, state, part, errors }) => {
             const counted = errors > 0 ? `, ${errors} errors` : ''
             return `  ${state.padEnd(9)}${id}${part ? ` (${part})` : ''}${counted}`
         }),
     ])
-    const broken = sets.flatMap(({ disks }) => disks).find(({ works }) => !works)
+    const broken = sets.flatMap(({ disks }) => disks).find(({ works, part }) => !works && !part.includes('replacing'))
     if (broken) lines.push('', `To put another disk in its place: debvisor storage replace ${broken.id} NEW`)
     return {
         kind: 'text',
