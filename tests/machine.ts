@@ -1,5 +1,7 @@
 // A whole node in memory: disks, ZFS, libvirt, firewall and accounts beside files, packages and units; its power can go
 // before, in the middle of, and after each touch, and it boots again with what a real one would still have.
+
+import { guidOf, statusOf } from '../src/capabilities/storage/zfs/testing/pools.ts'
 import { accountTools } from '../src/engine/testing/accounts.ts'
 import { type SimulatedNode, simulatedNode } from '../src/engine/testing/node.ts'
 import type { FakeSystem, FakeTool } from '../src/ports/fake.ts'
@@ -18,10 +20,14 @@ export interface Machine {
     system: System
     /** Moments at which the power may go, counted since the last boot. */
     moments: number
+    /** Those at which a disk is labelled, and not yet part of a pool. */
+    halves: number[]
     /** The moment at which it goes. */
     cutAt: number | undefined
     /** Disks whose contents were overwritten, with what had been on them. */
     overwritten: { disk: string; held: string }[]
+    /** What stands on each disk, by its id; a test may change it: the disk has failed, or another is put in. */
+    held: Map<string, string>
     /** How often a pool was made whole, by name. */
     poolsMade: Map<string, number>
     boot(): Promise<void>
@@ -33,6 +39,7 @@ interface Pool {
     datasets: Map<string, { mountpoint: string; mounted: boolean }>
 }
 
+const BY_ID = '/dev/disk/by-id/'
 const RULES = '/etc/debvisor/firewall.nft'
 const MIB = 1024 ** 2
 const STATIC = ['systemd-modules-load', 'systemd-sysctl', 'systemd-journald']
@@ -49,11 +56,12 @@ export function machineWith(disks: readonly MachineDisk[]): Machine {
     let dead = false
 
     const machine: Machine = {
-        ...{ system: undefined as unknown as System, moments: 0, cutAt: undefined, overwritten: [] },
-        poolsMade: new Map(),
+        ...{ system: undefined as unknown as System, moments: 0, cutAt: undefined, overwritten: [], halves: [] },
+        ...{ poolsMade: new Map(), held },
         async boot() {
             dead = false
             machine.moments = 0
+            machine.halves = []
             machine.cutAt = undefined
             for (const path of [...fake.files.keys()]) if (path.startsWith('/run/')) fake.files.delete(path)
             fake.files.set('/run', null)
@@ -80,6 +88,11 @@ export function machineWith(disks: readonly MachineDisk[]): Machine {
         machine.moments++
     }
 
+    const half = () => {
+        machine.halves.push(machine.moments)
+        moment()
+    }
+
     const has = (name: string) => node.packages.has(name)
     const set = (path: string, text: string) => void fake.files.set(path, Buffer.from(text))
     const overwrite = (id: string, now: string) => {
@@ -101,12 +114,38 @@ export function machineWith(disks: readonly MachineDisk[]): Machine {
         loaded.mark = /comment "(debvisor .*)"/.exec((await fake.readText(RULES)) ?? '')?.[1]
     }
 
+    const stateOf = ({ disks }: Pool) => (disks.every(id => held.get(id) === 'zfs_member') ? 'ONLINE' : 'DEGRADED')
     const zpool = ({ argv }: ToolRun) => {
         const [, verb] = argv
         if (!loaded.module) return { exitCode: 1 }
         const shown = [...pools].filter(([, pool]) => pool.imported)
-        if (verb === 'list') return { stdout: shown.map(([name]) => `${name}\tONLINE\t1\n`).join('') }
-        if (verb === 'status') return { exitCode: 2, stdout: '' }
+        if (verb === 'list') return { stdout: shown.map(([name, pool]) => `${name}\t${stateOf(pool)}\t1\n`).join('') }
+        if (verb === 'status') {
+            const words = shown.map(([name, pool]) => {
+                const leaves = pool.disks.map(
+                    id => `${id.slice(BY_ID.length)}${held.get(id) === 'zfs_member' ? '' : ' UNAVAIL'}`,
+                )
+                const state = stateOf(pool)
+                return [
+                    name,
+                    { state, parts: leaves.length > 1 ? [{ [`mirror-0 ${state}`]: leaves }] : leaves },
+                ] as const
+            })
+            return { stdout: statusOf(Object.fromEntries(words)) }
+        }
+        if (verb === 'replace') {
+            const [name = '', guid, fresh = ''] = argv.slice(argv[2] === '-f' ? 3 : 2)
+            const pool = pools.get(name)
+            const at = pool?.disks.findIndex(id => guidOf(id.slice(BY_ID.length)) === guid) ?? -1
+            if (!pool || at < 0 || !held.has(fresh) || (held.get(fresh) !== 'blank' && argv[2] !== '-f'))
+                return { exitCode: 1 }
+            overwrite(fresh, 'gpt')
+            // Labelled, and not yet part of the pool.
+            half()
+            held.set(fresh, 'zfs_member')
+            pool.disks[at] = fresh
+            return {}
+        }
         if (verb === 'import') {
             const name = argv.at(-1)!
             const away = [...pools].filter(([, pool]) => !pool.imported)
@@ -125,7 +164,7 @@ export function machineWith(disks: readonly MachineDisk[]): Machine {
         for (const id of named) {
             overwrite(id, 'gpt')
             // Labelled one after the other, and no pool yet.
-            moment()
+            half()
         }
         for (const id of named) held.set(id, 'zfs_member')
         pools.set(name, { disks: named, imported: true, datasets: new Map() })
@@ -281,6 +320,12 @@ export function machineWith(disks: readonly MachineDisk[]): Machine {
         look: async path => {
             const there = given(path)
             return there === undefined ? fake.look(path) : there ? { ...facts, kind: 'file' } : undefined
+        },
+        resolve: async path => {
+            const id = path.replace(/-part1$/, '')
+            if (!held.has(id)) return fake.resolve(path)
+            if (id === path) return pathOf(id)
+            return held.get(id) === 'zfs_member' ? `${pathOf(id)}1` : undefined
         },
         readRange: async (path, offset, length) => {
             const id = [...held.keys()].find(one => pathOf(one) === path)

@@ -32,7 +32,9 @@ describe('a disk of a pool', () => {
     it(
         'that failed is named, and what cannot take its place is refused',
         async () => {
-            await vm.must(`zpool offline tank ${DISK}2 && wipefs -qa ${DISK}2 && mkfs.ext4 -q ${DISK}3`)
+            // Wiped as by somebody who wants to use it elsewhere: nothing at its beginning.
+            await vm.must(`zpool offline tank ${DISK}2 && wipefs -qa ${DISK}2 && blockdev --rereadpt ${DISK}2`)
+            await vm.must(`dd if=/dev/zero of=${DISK}2 bs=1M count=1 conv=fsync && mkfs.ext4 -q ${DISK}3`)
             const status = await debvisor('storage status')
             expect(status.out).toMatch(/^tank: DEGRADED\n {2}ONLINE +\S+DATA1 \(mirror-0\)\n {2}OFFLINE +\S+DATA2/)
             expect(status.code).toBe(2)

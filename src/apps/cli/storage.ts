@@ -4,6 +4,8 @@ import { nearest } from '../../base/nearest.ts'
 import type { AddWish, StorageDriver, StorageSet } from '../../capabilities/storage/driver.ts'
 import { storageDrivers } from '../../capabilities/table.provision.ts'
 import type { Verb, VerbContext, View } from '../../capabilities/verb.ts'
+import { isEmpty } from '../../engine/plan.ts'
+import { findingLines } from '../../engine/render.ts'
 import type { Resource } from '../../engine/resource.ts'
 import type { Clock, Probe } from '../../ports/ports.ts'
 import { realClock, realSystem } from '../../ports/real.ts'
@@ -136,23 +138,24 @@ async function carry(one: Resource, what: string, context: VerbContext, io: Io):
     const text = await provision.load()
     const plan = await provision.planOne(one, text)
     refuseFindings(plan.findings)
+    const system = realSystem()
+    if (isEmpty(plan)) return doneView(plan.findings.flatMap(findingLines), 'Nothing to do.', await setsOf(system))
     const applied = await planAskApply(context, io, {
         plan: consents => provision.planOne(one, text, consents),
         apply: wish => provision.applyOne(one, text, { ...wish, what }),
     })
-    const system = realSystem()
     if ('kind' in applied) return applied
     if (applied.failed.length > 0) throw failedFault(applied)
     refuseFindings(applied.left.findings)
     if (context.options.wait) await waitForWork(system, io, context.signal)
-    const sets = await setsOf(system)
-    const working = sets.filter(({ work }) => work)
-    const goesOn = working.map(set => `${workWords(set)}, by itself, also over a reboot.\n${FOLLOW}\n`)
-    return {
-        kind: 'text',
-        text: `Done: ${applied.steps} steps.\n${goesOn.join('')}`,
-        json: asJson({ id: applied.id, steps: applied.steps, sets }),
-    }
+    return doneView([], `Done: ${applied.steps} steps.`, await setsOf(system), applied.id)
+}
+
+function doneView(above: readonly string[], words: string, sets: readonly StorageSet[], id = ''): View {
+    const goesOn = sets
+        .filter(({ work }) => work)
+        .flatMap(set => [`${workWords(set)}, by itself, also over a reboot.`, FOLLOW])
+    return { kind: 'text', text: `${[...above, words, ...goesOn].join('\n')}\n`, json: asJson({ id, sets }) }
 }
 
 /** What speaks against the whole: there is no part of it that could be done. */
@@ -169,7 +172,8 @@ function refuseFindings(findings: readonly { severity: string; summary: string; 
     })
 }
 
-const workWords = ({ name, work }: StorageSet) => `${name} ${work!.words}: ${work!.percent.toFixed(1)} %`
+const percentWords = ({ words, percent }: NonNullable<StorageSet['work']>) => `${words}: ${percent.toFixed(1)} %`
+const workWords = ({ name, work }: StorageSet) => `${name} ${percentWords(work!)}`
 
 /** Says on standard error how far it is, each time that it has moved. */
 async function waitForWork(machine: Probe, io: Io, signal: AbortSignal, clock: Clock = realClock()): Promise<void> {
@@ -189,13 +193,13 @@ async function waitForWork(machine: Probe, io: Io, signal: AbortSignal, clock: C
 
 function statusView(sets: readonly StorageSet[]): View {
     const lines = sets.flatMap(set => [
-        `${set.name}: ${set.state}${set.work ? `; ${workWords(set)}` : ''}`,
+        `${set.name}: ${set.state}${set.work ? `; ${percentWords(set.work)}` : ''}`,
         ...set.disks.map(({ id, state, part, errors }) => {
             const counted = errors > 0 ? `, ${errors} errors` : ''
             return `  ${state.padEnd(9)}${id}${part ? ` (${part})` : ''}${counted}`
         }),
     ])
-    const broken = sets.flatMap(({ disks }) => disks).find(({ works }) => !works)
+    const broken = sets.flatMap(({ disks }) => disks).find(({ works, part }) => !works && !part.includes('replacing'))
     if (broken) lines.push('', `To put another disk in its place: debvisor storage replace ${broken.id} NEW`)
     return {
         kind: 'text',

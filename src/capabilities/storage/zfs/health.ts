@@ -13,7 +13,7 @@ export function poolFindings({ name, health, fullPercent }: Pool): Finding[] {
         findings.push({
             ...{ severity: health === 'DEGRADED' ? 'warning' : 'error', code: 'pool-health', at },
             ...{ summary: 'A pool is not whole', detail: `${name} is ${health}` },
-            fix: `Look at it: zpool status -v ${name}. Replace the disk that failed.`,
+            fix: 'See which disk: debvisor storage status. Put another in its place: debvisor storage replace OLD NEW',
         })
     }
     if (fullPercent >= FULL_PERCENT) {

@@ -1,9 +1,45 @@
 // What zpool says of its pools, and the disks that could be in one and are not.
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { expect, it } from 'vitest'
 import { storageSpec } from '../spec.ts'
 import { guidOf, statusOf } from './testing/pools.ts'
-import { calledOf, membersOf, namesOf, parseTopology } from './topology.ts'
+import { calledOf, membersOf, namesOf, parseTopology, wholeDisk } from './topology.ts'
 import { unusedDisks } from './unused.ts'
+
+const seenAt = (name: string) => {
+    const text = readFileSync(join(import.meta.dirname, 'testdata-status', `${name}.json`), 'utf8')
+    const [pool] = parseTopology(text)!
+    return {
+        state: pool!.state,
+        scan: pool!.scan && [pool!.scan.what, pool!.scan.running, pool!.scan.doneBytes, pool!.scan.ofBytes],
+        disks: membersOf(pool!).map(({ leaf, above }) =>
+            [wholeDisk(leaf.path ?? '').slice(16), leaf.state, leaf.leastBytes, ...above.map(({ name }) => name)].join(
+                ' ',
+            ),
+        ),
+    }
+}
+
+// What OpenZFS 2.3.9 of Debian 13 said.
+it('is understood as a real pool says it: offline, being replaced, gone', () => {
+    expect(seenAt('offline')).toEqual({
+        ...{ state: 'DEGRADED', scan: undefined },
+        disks: ['virtio-DATA1 ONLINE 2017984512 mirror-0', 'virtio-DATA2 OFFLINE 2017984512 mirror-0'],
+    })
+    expect(seenAt('replacing')).toEqual({
+        ...{ state: 'DEGRADED', scan: ['resilver', true, 0, 50913280] },
+        disks: [
+            'virtio-DATA1 ONLINE 2017984512 mirror-0',
+            'virtio-DATA2 OFFLINE 2017984512 mirror-0 replacing-1',
+            'virtio-DATA3 ONLINE 2017984512 mirror-0 replacing-1',
+        ],
+    })
+    expect(seenAt('unavail')).toEqual({
+        ...{ state: 'DEGRADED', scan: ['resilver', false, 50630656, 50864128] },
+        disks: ['virtio-DATA1 ONLINE 2017984512 mirror-0', 'virtio-DATA3 UNAVAIL 2017984512 mirror-0'],
+    })
+})
 
 it('is read with every disk, its place and its names', () => {
     const parts = [{ 'mirror-0 DEGRADED': ['A', { 'replacing-1 DEGRADED': ['B UNAVAIL', 'C'] }] }]

@@ -95,7 +95,9 @@ function vdevOf(name: string, raw: RawVdev): Vdev {
     const path = raw.was ?? raw.path
     const leastBytes = Number(raw.rep_dev_size)
     return {
-        ...{ name: raw.name ?? name, type: raw.vdev_type ?? '', guid: String(raw.guid ?? ''), state: raw.state ?? '' },
+        ...{ name: raw.name ?? name, type: raw.vdev_type ?? '', guid: String(raw.guid ?? '') },
+        // As zpool says it in its other words, which people know.
+        state: raw.state === 'CANT_OPEN' ? 'UNAVAIL' : (raw.state ?? ''),
         // Of a disk that is replaced by another of the same name, ZFS keeps the path with a mark behind it.
         ...(path ? { path: path.replace(/\/old$/, '') } : {}),
         ...(leastBytes > 0 ? { leastBytes } : {}),

@@ -33,8 +33,8 @@ export function statusOf(pools: Record<string, PoolWords>): string {
             const gone = told === 'UNAVAIL'
             const path = `/dev/disk/by-id/${disk}-part1`
             const called = gone ? guidOf(disk) : path
-            const where = gone ? { not_present: '1', was: path } : { path, devid: `${disk}-part1` }
-            const had = gone ? {} : { rep_dev_size: String(leastBytes), phys_space: String(12 * GIB) }
+            const where = gone ? { path, not_present: '1', was: path } : { path }
+            const had = { rep_dev_size: String(leastBytes), phys_space: String(12 * GIB) }
             return [
                 called,
                 {
@@ -43,7 +43,7 @@ export function statusOf(pools: Record<string, PoolWords>): string {
                     guid: guidOf(disk),
                     ...where,
                     class: 'normal',
-                    state: told,
+                    state: gone ? 'CANT_OPEN' : told,
                     ...had,
                     ...counts,
                 },
