@@ -52,7 +52,9 @@ export async function firstBoot(how: FirstBoot): Promise<View> {
         }
     say(`DebVisor makes this machine what ${DOCUMENT} says: ${summaryOf(plan)}\n`)
     for (const finding of plan.findings) say(`${findingLines(finding).join('\n')}\n`)
-    const wish = { by: 'first boot', leaveWithheld: true, signal: how.signal, onEvent: teller(say) }
+    // A change of the network that the power cut off is tried again: nobody else is there to ask for it.
+    const own = { by: 'first boot', leaveWithheld: true, retry: true }
+    const wish = { ...own, signal: how.signal, onEvent: teller(say) }
     const { id, failed, left, steps } = await patiently(how, () => provision.apply(text, wish))
     if (failed.length > 0 || !isEmpty(left)) throw unfinished(id, failed.length, withheldBy(left))
     const off = await system.run({ argv: ['systemctl', 'disable', '--', UNIT], deadlineMs: 30_000 })
