@@ -40,7 +40,7 @@ it('opens what Ceph needs to the cluster alone, and only where there is Ceph', (
 
 it('gives a new document on Ceph the id of its cluster', async () => {
     const text = await sample(fakeSystem({ hostname: 'n1' }), 'ceph')
-    expect(read(text)).toMatchObject({ findings: [], document: { profile: 'ceph' } })
+    expect(read(text)).toMatchObject({ findings: [{ code: 'ceph-new' }], document: { profile: 'ceph' } })
     expect(read(text).document?.storage.ceph.fsid).toMatch(/^[0-9a-f-]{36}$/)
     expect(text).not.toBe(await sample(fakeSystem({ hostname: 'n1' }), 'ceph'))
 })

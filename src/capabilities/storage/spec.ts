@@ -147,6 +147,13 @@ const LEAST: Record<string, number> = { mirror: 2, raidz1: 2, raidz2: 3, raidz3:
 export function checkStorage({ profile, storage }: Doc): Finding[] {
     const { zfs, ceph } = storage
     const findings: Finding[] = []
+    if (profile !== 'zfs') {
+        findings.push({
+            ...{ severity: 'warning', code: 'ceph-new', at: 'profile', detail: profile },
+            summary: 'Ceph is new in this version of DebVisor, and was tried in parts only',
+            fix: 'Try it on a machine without data that is needed, or use the profile zfs.',
+        })
+    }
     if (profile === 'mixed' && zfs.disks === 'extra' && ceph.disks === 'extra') {
         findings.push({
             ...{ severity: 'error', code: 'which-disks', at: 'storage.zfs.disks' },
