@@ -6,6 +6,7 @@ import { accountTools } from '../src/engine/testing/accounts.ts'
 import { type SimulatedNode, simulatedNode } from '../src/engine/testing/node.ts'
 import type { FakeSystem, FakeTool } from '../src/ports/fake.ts'
 import type { System, ToolRun } from '../src/ports/ports.ts'
+import { diskTools, type VirtualPool, virshOf } from './machine-tools.ts'
 
 export interface MachineDisk {
     /** Below /dev/disk/by-id. */
@@ -41,7 +42,6 @@ interface Pool {
 
 const BY_ID = '/dev/disk/by-id/'
 const RULES = '/etc/debvisor/firewall.nft'
-const MIB = 1024 ** 2
 const STATIC = ['systemd-modules-load', 'systemd-sysctl', 'systemd-journald']
 
 /** A bare Debian with blank and held disks. */
@@ -49,7 +49,7 @@ export function machineWith(disks: readonly MachineDisk[]): Machine {
     const held = new Map(disks.map(({ name, holds }) => [`/dev/disk/by-id/${name}`, holds]))
     const pathOf = (id: string) => `/dev/vd${String.fromCharCode(98 + [...held.keys()].indexOf(id))}`
     const pools = new Map<string, Pool>()
-    const virtual = new Map<string, { path: string; active: boolean; autostart: boolean }>()
+    const virtual = new Map<string, VirtualPool>()
     const loaded: { mark?: string; module: boolean; hostname: string; locales: string[] } = {
         ...{ module: false, hostname: 'debian', locales: ['C', 'C.utf8', 'POSIX'] },
     }
@@ -196,29 +196,6 @@ export function machineWith(disks: readonly MachineDisk[]): Machine {
         fake.files.set(pool.datasets.get(name)!.mountpoint, null)
         return {}
     }
-    const virsh = ({ argv }: ToolRun) => {
-        const [verb = '', ...words] = argv.slice(argv.indexOf('--quiet') + 1)
-        const name = words.at(-1)!
-        const pool = virtual.get(name)
-        if (verb === 'pool-list') return { stdout: [...virtual.keys()].map(one => `${one}\n`).join('') }
-        if (verb === 'pool-define') {
-            const xml = Buffer.from(fake.files.get(name) ?? '').toString()
-            const path = /<path>(.*)<\/path>/.exec(xml)![1]!
-            virtual.set(/<name>(.*)<\/name>/.exec(xml)![1]!, { path, active: false, autostart: false })
-            return {}
-        }
-        if (!pool) return { exitCode: 1 }
-        if (verb === 'pool-info')
-            return {
-                stdout: `State: ${pool.active ? 'running' : 'inactive'}\nAutostart: ${pool.autostart ? 'yes' : 'no'}\n`,
-            }
-        if (verb === 'pool-dumpxml') return { stdout: `<pool type='dir'>\n<path>${pool.path}</path>\n</pool>\n` }
-        if (verb === 'pool-undefine') virtual.delete(name)
-        if (verb === 'pool-start') pool.active = true
-        if (verb === 'pool-destroy') pool.active = false
-        if (verb === 'pool-autostart') pool.autostart = true
-        return {}
-    }
     const nft = async ({ argv, stdin }: ToolRun) => {
         if (argv[1] === 'list')
             return loaded.mark ? { stdout: `table inet debvisor {\n\tcomment "${loaded.mark}"\n}\n` } : { exitCode: 1 }
@@ -227,35 +204,16 @@ export function machineWith(disks: readonly MachineDisk[]): Machine {
             loaded.mark = /comment "(debvisor .*)"/.exec((await fake.readText(argv.at(-1)!)) ?? '')?.[1]
         return { exitCode: argv[1] === '--check' && !stdin ? 1 : 0 }
     }
-    const lsblk = () => {
-        const drive = (kname: string, more: object) => ({
-            ...{
-                kname,
-                path: `/dev/${kname}`,
-                type: 'disk',
-                size: 12 * 1024 * MIB,
-                ro: false,
-                rm: false,
-                rota: false,
-                ...more,
-            },
-        })
-        const all = [...held].map(([id]) => drive(pathOf(id).slice(5), { serial: id.slice(16) }))
-        return { stdout: JSON.stringify({ blockdevices: [drive('vda', { mountpoints: ['/'] }), ...all] }) }
-    }
-    const wipefs = ({ argv }: ToolRun) => {
-        const id = [...held.keys()].find(one => pathOf(one) === argv.at(-1))
-        const holds = id === undefined ? 'ext4' : held.get(id)!
-        return { stdout: holds === 'blank' ? '' : JSON.stringify({ signatures: [{ type: holds, uuid: '1' }] }) }
-    }
     const program = (name: string, answer: FakeTool['answer']): FakeTool => ({ argv: argv => argv[0] === name, answer })
     const tools: FakeTool[] = [
         program('/usr/sbin/zpool', zpool),
         program('/usr/sbin/zfs', zfs),
-        program('/usr/bin/virsh', virsh),
+        program(
+            '/usr/bin/virsh',
+            virshOf(virtual, path => Buffer.from(fake.files.get(path) ?? '').toString()),
+        ),
         program('/usr/sbin/nft', nft),
-        program('lsblk', lsblk),
-        program('wipefs', wipefs),
+        ...diskTools(held, pathOf),
         program('/usr/sbin/modprobe', () => {
             loaded.module = has('zfsutils-linux')
             return { exitCode: loaded.module ? 0 : 1 }
