@@ -1,13 +1,13 @@
 // Looks at many packages, files and units in few calls: one dpkg-query, one systemctl show, and the files side by side.
 import { createHash } from 'node:crypto'
 import { Fault } from '../base/fault.ts'
+import { LOOK_MS } from '../base/look.ts'
 import type { Probe } from '../ports/ports.ts'
 import type { Basics, BasicsSeen, FileSeen, FileWant, UnitSeen } from './basics.ts'
 import type { Look } from './resource.ts'
 import { settledIn } from './settled.ts'
 import type { SecretRef } from './step.ts'
 
-const QUERY_MS = 30_000
 const AT_ONCE = 32
 
 /** All that the basics name, seen at once. */
@@ -70,7 +70,7 @@ async function seePackages(root: Probe, names: readonly string[]): Promise<Set<s
     const format = '${Package}\\t${db:Status-Status}\\n'
     const argv = ['dpkg-query', '-W', '-f', format, ...names] as const
     // Ends with 1 when it does not know one of them, and tells of the others all the same.
-    const { stdout, exitCode } = await root.query({ argv: [...argv], deadlineMs: QUERY_MS })
+    const { stdout, exitCode } = await root.query({ argv: [...argv], deadlineMs: LOOK_MS })
     if (exitCode > 1) throw new Fault('unavailable', { summary: 'dpkg does not answer', fix: 'Try: dpkg --audit' })
     const lines = stdout.split('\n').map(line => line.split('\t'))
     return new Set(lines.filter(([, state]) => state === 'installed').map(([name = '']) => name))
@@ -117,7 +117,7 @@ async function seeUnits({ phase, root, machine }: Look, units: readonly string[]
     if (phase === 'image') return seeUnitFiles(root, units)
     const properties = 'Id,Names,LoadState,ActiveState,UnitFileState'
     const argv = ['systemctl', 'show', `--property=${properties}`, '--', ...units] as const
-    const { stdout } = await machine.query({ argv: [...argv], deadlineMs: QUERY_MS })
+    const { stdout } = await machine.query({ argv: [...argv], deadlineMs: LOOK_MS })
     const found = new Map<string, UnitSeen>()
     // One block a unit, in the order asked for; `Id` may be another name of it.
     stdout
@@ -143,7 +143,7 @@ async function seeUnits({ phase, root, machine }: Look, units: readonly string[]
 }
 
 async function seeUnitFiles(root: Probe, units: readonly string[]): Promise<Map<string, UnitSeen>> {
-    const { stdout } = await root.query({ argv: ['systemctl', 'is-enabled', '--', ...units], deadlineMs: QUERY_MS })
+    const { stdout } = await root.query({ argv: ['systemctl', 'is-enabled', '--', ...units], deadlineMs: LOOK_MS })
     const states = stdout.trim().split('\n')
     return new Map(
         units.map((unit, at) => {

@@ -1,10 +1,10 @@
 // Looks at the disks of the running machine; reads a first MiB where no signature is found, and changes nothing.
 import { Fault } from '../../base/fault.ts'
+import { LOOK_MS } from '../../base/look.ts'
 import type { Probe } from '../../ports/ports.ts'
 import { type Disk, type DiskSigns, disksOf, type Facts, isDrive } from './disk.ts'
 import { type Block, lsblkArgv, parseLsblk, parsePvs, parseWipefs, pvsArgv, wipefsArgv } from './lsblk.ts'
 
-const LOOK_MS = 60_000
 const FIRST_BYTES = 1024 * 1024
 
 /** All disks. @throws Fault `unavailable` when lsblk does not answer: without it nothing is known to be free */

@@ -1,4 +1,5 @@
 // Docker for the engine: its configuration, and the networks that this machine knows.
+import { LOOK_MS } from '../../base/look.ts'
 import { resource } from '../../engine/resource.ts'
 import type { Probe } from '../../ports/ports.ts'
 import * as plan from './plan.ts'
@@ -21,7 +22,7 @@ interface Route {
 /** Of the main table; Docker's own are left out. */
 async function routesOf(machine: Probe): Promise<plan.DockerSeen['routes']> {
     const argv: [string, ...string[]] = ['/usr/sbin/ip', '-4', '-json', 'route', 'show']
-    const { stdout, exitCode } = await machine.query({ argv, deadlineMs: 15_000 })
+    const { stdout, exitCode } = await machine.query({ argv, deadlineMs: LOOK_MS })
     if (exitCode !== 0) return []
     return (JSON.parse(stdout || '[]') as Route[]).flatMap(({ dst = '', dev = '' }) => {
         if (dst === 'default' || dev === 'docker0' || /^br-[0-9a-f]{12}$/.test(dev)) return []

@@ -1,4 +1,6 @@
 // The firewall for the engine: it collects what all other resources open, and looks at what is loaded.
+
+import { LOOK_MS } from '../../base/look.ts'
 import type { Tool } from '../../engine/kit.ts'
 import { type Look, type Opening, resource } from '../../engine/resource.ts'
 import { hashOf } from '../../engine/survey.ts'
@@ -24,7 +26,7 @@ export interface FirewallNeeds<Document> {
 
 /** What a tool says; empty where it is not there, or has nothing to say. */
 async function said(probe: Probe, ...argv: [string, ...string[]]): Promise<string> {
-    const result = await probe.query({ argv, deadlineMs: 15_000 }).catch(() => undefined)
+    const result = await probe.query({ argv, deadlineMs: LOOK_MS }).catch(() => undefined)
     return result?.exitCode === 0 ? result.stdout : ''
 }
 

@@ -1,4 +1,5 @@
 // Looks at what Kubernetes is on this machine: packages, traces of a cluster, what its API says, what can be reached.
+import { LOOK_MS } from '../../base/look.ts'
 import type { Look } from '../../engine/resource.ts'
 import { namesOf } from '../../engine/see-basics.ts'
 import type { Probe } from '../../ports/ports.ts'
@@ -19,7 +20,7 @@ type Argv = [string, ...string[]]
 
 /** What a tool says; empty where it is not there, or ends with a failure. */
 async function said(machine: Probe, argv: Argv): Promise<string> {
-    const result = await machine.query({ argv, deadlineMs: 30_000 }).catch(() => undefined)
+    const result = await machine.query({ argv, deadlineMs: LOOK_MS }).catch(() => undefined)
     return result?.exitCode === 0 ? result.stdout : ''
 }
 
@@ -73,7 +74,7 @@ export async function seeHost({ phase, root, machine }: Look): Promise<HostSeen>
 export async function seePackages({ root, machine }: Look): Promise<PackagesSeen> {
     // biome-ignore lint/suspicious/noTemplateCurlyInString: dpkg-query's own placeholders
     const argv: Argv = ['dpkg-query', '-W', '-f', '${Package}\\t${db:Status-Status}\\n', ...from.PACKAGES]
-    const { stdout } = await root.query({ argv, deadlineMs: 30_000 })
+    const { stdout } = await root.query({ argv, deadlineMs: LOOK_MS })
     const missing = from.PACKAGES.filter(name => !stdout.split('\n').includes(`${name}\tinstalled`))
     const [plain, packed, curl, gpg, key, source, pin] = await Promise.all([
         ...[root.look(`${from.POOL}/Packages`), root.look(`${from.POOL}/Packages.gz`)],

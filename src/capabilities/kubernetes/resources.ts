@@ -1,4 +1,6 @@
 // Kubernetes for the engine: the machine below it, its packages, the control plane, the network of pods, volumes.
+
+import { LOOK_MS } from '../../base/look.ts'
 import type { Tool } from '../../engine/kit.ts'
 import { type Look, resource } from '../../engine/resource.ts'
 import { hashOf } from '../../engine/survey.ts'
@@ -37,7 +39,7 @@ interface Route {
 /** Of the main table; those of pods are left out. */
 async function routesOf(machine: Probe): Promise<Sight[]> {
     const argv: [string, ...string[]] = ['/usr/sbin/ip', '-4', '-json', 'route', 'show']
-    const { stdout, exitCode } = await machine.query({ argv, deadlineMs: 15_000 })
+    const { stdout, exitCode } = await machine.query({ argv, deadlineMs: LOOK_MS })
     if (exitCode !== 0) return []
     return (JSON.parse(stdout || '[]') as Route[]).flatMap(({ dst = '', dev = '', type }) => {
         if (dst === 'default' || type === 'blackhole' || /^(cali|tunl0|vxlan\.calico)/.test(dev)) return []

@@ -1,8 +1,8 @@
 // What is wrong with the machine itself: services that failed, file systems without room.
 import type { Finding } from '../../base/finding.ts'
+import { LOOK_MS } from '../../base/look.ts'
 import type { HealthCheck } from '../../engine/health.ts'
 
-const LOOK_MS = 60_000
 const FAILED = ['/usr/bin/systemctl', 'list-units', '--state=failed', '--plain', '--no-legend', '--full'] as const
 const COLUMNS = 'source,fstype,size,avail,itotal,iavail,target'
 /** File systems of this machine alone: one of a server that is away would be waited for. */

@@ -1,4 +1,6 @@
 // The things of a machine that the document's `node` is about, for the engine.
+
+import { LOOK_MS } from '../../base/look.ts'
 import type { Tool } from '../../engine/kit.ts'
 import { resource } from '../../engine/resource.ts'
 import type { Probe } from '../../ports/ports.ts'
@@ -40,7 +42,7 @@ export const nodeResources = (needs: (document: Doc) => readonly plan.KernelNeed
     resource<Doc, NodeSpec, { locales: string[] }>({
         ...{ name: 'node.locale', phases: both, want, basics: plan.localeBasics },
         observe: async ({ root }) => {
-            const { stdout } = await root.query({ argv: ['locale', '-a'], deadlineMs: 10_000 })
+            const { stdout } = await root.query({ argv: ['locale', '-a'], deadlineMs: LOOK_MS })
             return { locales: stdout.trim().split('\n') }
         },
         plan: plan.planLocale,

@@ -1,4 +1,6 @@
 // Mail and the look at what is wrong for the engine. Whether a password is there is looked at; what it is, is not.
+
+import { LOOK_MS } from '../../base/look.ts'
 import type { Tool } from '../../engine/kit.ts'
 import { resource } from '../../engine/resource.ts'
 import * as plan from './plan.ts'
@@ -29,7 +31,7 @@ export const notifyResources = [
             // Any service tells it: the drop-in is for all of them.
             const unit = 'systemd-journald.service'
             const argv: [string, ...string[]] = ['systemctl', 'show', '--property=NeedDaemonReload', '--', unit]
-            const { stdout } = await machine.query({ argv, deadlineMs: 30_000 })
+            const { stdout } = await machine.query({ argv, deadlineMs: LOOK_MS })
             return { stale: /^NeedDaemonReload=yes$/m.test(stdout) }
         },
         plan: plan.planHealth,

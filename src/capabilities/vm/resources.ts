@@ -1,11 +1,10 @@
 // VMs for the engine: what the machine needs to run them, and the pool for their disks.
+import { LOOK_MS } from '../../base/look.ts'
 import { resource } from '../../engine/resource.ts'
 import type { Probe } from '../../ports/ports.ts'
 import * as plan from './plan-host.ts'
 import type { VmHostSpec } from './spec-host.ts'
 import * as virsh from './virsh.ts'
-
-const LOOK_MS = 60_000
 
 interface Doc {
     vm: VmHostSpec

@@ -1,5 +1,6 @@
 // Holds a change of the network open in NetworkManager: its timer brings the old one back, whether this process lives or not.
 import { Fault } from '../../../base/fault.ts'
+import { LOOK_MS } from '../../../base/look.ts'
 import type { Guard } from '../../../engine/kit.ts'
 import type { Probe, System, ToolResult } from '../../../ports/ports.ts'
 
@@ -14,7 +15,7 @@ const argvOf = (...args: string[]): [string, ...string[]] => [BUSCTL, '--timeout
 /** Whether a change waits for its confirmation: ours that was cut off, or somebody else's. */
 export async function seeOpenChange(probe: Probe): Promise<boolean> {
     const argv = argvOf('get-property', NAME, PATH, NAME, 'Checkpoints')
-    const result = await probe.query({ argv, deadlineMs: 30_000 }).catch(() => undefined)
+    const result = await probe.query({ argv, deadlineMs: LOOK_MS }).catch(() => undefined)
     return result?.exitCode === 0 && countOf(result.stdout) > 0
 }
 

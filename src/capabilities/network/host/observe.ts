@@ -1,4 +1,5 @@
 // Looks at the network of the host: its cards, what NetworkManager has, which files there are, and who answers.
+import { LOOK_MS } from '../../../base/look.ts'
 import type { Look } from '../../../engine/resource.ts'
 import type { Probe } from '../../../ports/ports.ts'
 import { type HostLink, readLinks } from '../links.ts'
@@ -79,7 +80,7 @@ interface IpRoute {
 async function seeRoutes(machine: Probe): Promise<HostSeen['routes']> {
     const ask = async (family: string) => {
         const argv: [string, ...string[]] = ['ip', family, '-json', 'route', 'show', 'default']
-        const { stdout, exitCode } = await machine.query({ argv, deadlineMs: 30_000 })
+        const { stdout, exitCode } = await machine.query({ argv, deadlineMs: LOOK_MS })
         const told = exitCode === 0 ? (JSON.parse(stdout.trim() || '[]') as IpRoute[]) : []
         return told.toSorted((one, other) => (one.metric ?? 0) - (other.metric ?? 0))
     }
@@ -136,7 +137,7 @@ const pingArgv = (address: string): [string, ...string[]] => [PING, ...pingArgs(
 /** Who is connected by SSH now. */
 export async function seeOperators(machine: Probe): Promise<string[]> {
     const argv: [string, ...string[]] = ['/usr/bin/ss', '-Hnt', 'state', 'established', 'sport', '=', ':22']
-    const result = await machine.query({ argv, deadlineMs: 15_000 }).catch(() => undefined)
+    const result = await machine.query({ argv, deadlineMs: LOOK_MS }).catch(() => undefined)
     const lines = result?.exitCode === 0 ? result.stdout.split('\n') : []
     const peers = lines.flatMap(line => {
         const end = line.trim().split(/\s+/)[3] ?? ''

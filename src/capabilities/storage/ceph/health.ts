@@ -1,5 +1,6 @@
 // The health of the cluster: as findings of a plan, and every hour in the journal.
 import type { Finding } from '../../../base/finding.ts'
+import { LOOK_MS } from '../../../base/look.ts'
 import type { Basics } from '../../../engine/basics.ts'
 import type { HealthCheck } from '../../../engine/health.ts'
 import { parseStatus, type Status } from './ceph.ts'
@@ -41,8 +42,6 @@ export const healthFindings = ({ checks }: Status): Finding[] =>
         detail: `${name}: ${message}`,
         fix: 'Look at it: ceph health detail',
     }))
-
-const LOOK_MS = 60_000
 
 const away: Finding = {
     ...{ severity: 'error', code: 'ceph-away', at: 'ceph:cluster', summary: 'The Ceph cluster does not answer' },

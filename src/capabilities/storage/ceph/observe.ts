@@ -1,4 +1,5 @@
 // Looks at what there is of Ceph on the running machine, and asks the cluster where it answers.
+import { LOOK_MS } from '../../../base/look.ts'
 import type { Look } from '../../../engine/resource.ts'
 import type { Probe } from '../../../ports/ports.ts'
 import { mountUnit } from '../mount-unit.ts'
@@ -25,7 +26,6 @@ import { mdsUnit, type PoolsSeen, poolKeyrings } from './pools.ts'
 import type { UnitNow } from './units.ts'
 import * as volume from './volume.ts'
 
-const LOOK_MS = 60_000
 const CLUSTER_MS = 180_000
 
 export interface Eyes {

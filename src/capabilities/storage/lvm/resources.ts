@@ -1,12 +1,11 @@
 // LVM for the engine: a thin pool where the document asks for one.
+import { LOOK_MS } from '../../../base/look.ts'
 import { type Look, resource } from '../../../engine/resource.ts'
 import type { Probe } from '../../../ports/ports.ts'
 import { mountUnit } from '../mount-unit.ts'
 import type { LvmSpec, StorageSpec } from '../spec.ts'
 import * as lvm from './lvm.ts'
 import * as plan from './plan.ts'
-
-const LOOK_MS = 60_000
 
 interface Doc {
     storage: StorageSpec

@@ -1,9 +1,9 @@
 // What is wrong with ZFS pools: a disk that is gone, errors that were counted, no room.
 import type { Finding } from '../../../base/finding.ts'
+import { LOOK_MS } from '../../../base/look.ts'
 import type { HealthCheck } from '../../../engine/health.ts'
 import { listPools, type Pool, parsePools, parseTrouble, showTrouble } from './zpool.ts'
 
-const LOOK_MS = 60_000
 const FULL_PERCENT = 85
 
 export function poolFindings({ name, health, fullPercent }: Pool): Finding[] {

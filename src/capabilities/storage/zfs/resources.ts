@@ -1,4 +1,5 @@
 // ZFS for the engine: its tools and module, the pool with its datasets, its memory, its weekly check.
+import { LOOK_MS } from '../../../base/look.ts'
 import { type Look, resource } from '../../../engine/resource.ts'
 import type { Probe } from '../../../ports/ports.ts'
 import { named, type StorageSpec, type ZfsSpec } from '../spec.ts'
@@ -8,7 +9,6 @@ import { seePools, seeReal } from './see.ts'
 import { membersOf, namesOf } from './topology.ts'
 import * as zpool from './zpool.ts'
 
-const LOOK_MS = 60_000
 const ARC_MAX = '/sys/module/zfs/parameters/zfs_arc_max'
 
 interface Doc {

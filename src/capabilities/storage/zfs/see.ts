@@ -1,8 +1,7 @@
 // Looks at what the pools of the running machine are made of, and where the paths of their disks lead now.
+import { LOOK_MS } from '../../../base/look.ts'
 import type { Probe } from '../../../ports/ports.ts'
 import { membersOf, type PoolTree, parseTopology, showTopology } from './topology.ts'
-
-const LOOK_MS = 60_000
 
 /** Undefined where zpool does not say. */
 export async function seePools(machine: Probe): Promise<PoolTree[] | undefined> {
