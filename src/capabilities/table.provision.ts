@@ -207,6 +207,7 @@ export const titles: Readonly<Record<string, string>> = {
     docker: 'Docker',
     kubernetes: 'Kubernetes',
     cockpit: 'Cockpit',
+    fail2ban: 'Guessed passwords',
     monitoring: 'Figures for Prometheus',
     notify: 'What people are told',
 }
