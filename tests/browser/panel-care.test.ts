@@ -116,10 +116,14 @@ test('a menu stands beside its button, also when it opens for the first time', a
         for (const turn of ['first', 'second']) {
             await button.click()
             await page.locator('[data-action=rename]').waitFor()
-            const at = (await button.boundingBox())!
-            const shown = (await page.locator('.pf-v6-c-menu').last().boundingBox())!
-            expect(Math.abs(shown.x + shown.width - (at.x + at.width)), turn).toBeLessThan(5)
-            expect(Math.abs(shown.y - (at.y + at.height)), turn).toBeLessThan(20)
+            const away = async () => {
+                const at = (await button.boundingBox())!
+                const shown = (await page.locator('.pf-v6-c-menu').last().boundingBox())!
+                const right = Math.abs(shown.x + shown.width - (at.x + at.width))
+                return Math.max(right / 5, Math.abs(shown.y - (at.y + at.height)) / 20)
+            }
+            // It is placed a frame after it is drawn; a busy machine takes its time for that.
+            await expect.poll(away, { message: turn }).toBeLessThan(1)
             await page.keyboard.press('Escape')
             await page.locator('[data-action=rename]').waitFor({ state: 'detached' })
         }
