@@ -15,7 +15,7 @@ import { bundled, runsAs } from './many.ts'
 
 const run = promisify(execFile)
 const PAIRS = Number(process.env.BENCH_PAIRS ?? 30)
-const CLONES = Number(process.env.BENCH_CLONES ?? 10)
+const CLONES = Number(process.env.BENCH_CLONES ?? 60)
 const MEMORY_BYTES = 256n << 20n
 
 interface Bench {
