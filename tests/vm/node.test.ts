@@ -184,7 +184,7 @@ describe('a node by its document', () => {
             await vm.must(`mkfs.ext4 -qF ${HELD}; sync`)
             // Left running: the power goes while the pool is made.
             await vm.must(`debvisor node apply /tmp/second.yaml --yes --destroy disk:${HELD} >/root/log 2>&1 & `)
-            await vm.must('until grep -q "Make the pool" /root/log; do sleep 0.1; done', 3 * MINUTE_MS)
+            await vm.must('until grep -q "^\\[.*Make the pool" /root/log; do sleep 0.1; done', 3 * MINUTE_MS)
             await vm.cut()
             await vm.boot()
             const again = await debvisor('node apply --yes')
