@@ -1,4 +1,5 @@
 // Ceph on one node: what is planned for a document and what is seen; each a story in a folder of testdata.
+
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
@@ -8,6 +9,7 @@ import { readDocument } from '../../../engine/document.ts'
 import { makePlan } from '../../../engine/plan.ts'
 import { renderPlan } from '../../../engine/render.ts'
 import { type OwnPlan, type Resource, resource } from '../../../engine/resource.ts'
+import { parseMembers } from '../lvm-report.ts'
 import { mountUnit } from '../mount-unit.ts'
 import { checkStorage, storageSpec } from '../spec.ts'
 import { parseConfig, parseOsds, parseRules, parseStatus } from './ceph.ts'
@@ -19,7 +21,7 @@ import { planOsds } from './osd.ts'
 import { mdsUnit, planPools, poolKeyrings } from './pools.ts'
 import { cephWant } from './resources.ts'
 import type { UnitNow } from './units.ts'
-import { parseGroups, parseVolumes } from './volume.ts'
+import { parseVolumes } from './volume.ts'
 
 const folder = join(import.meta.dirname, 'testdata')
 const stories = readdirSync(folder).filter(name => name !== 'outputs')
@@ -108,7 +110,7 @@ function planOf(want: CephWant, seen: Seen, agreed: ReadonlyMap<string, string |
             planOsds(
                 want,
                 {
-                    ...{ ...ground, disks, volumes, groups: parseGroups(seen.pvs ? output(seen.pvs) : ''), map },
+                    ...{ ...ground, disks, volumes, groups: parseMembers(seen.pvs ? output(seen.pvs) : ''), map },
                     recorded: (seen.recorded ?? []).map(id => `/dev/disk/by-id/${id}`),
                     units: states,
                 },
@@ -135,7 +137,7 @@ function planOf(want: CephWant, seen: Seen, agreed: ReadonlyMap<string, string |
                 want,
                 {
                     ...{ ...ground, keyring: rings === 'all', secretDefined: seen.libvirt ?? false },
-                    ...{ secretSame: seen.libvirt ?? false },
+                    ...{ secretSame: seen.libvirt ?? false, keyLeft: false },
                     ...(seen.libvirt
                         ? {
                               secretXml: output('secret.xml'),

@@ -17,7 +17,7 @@ export const poolInfo = (pool: string): Argv => virsh('pool-info', pool)
 export const poolXml = (pool: string): Argv => virsh('pool-dumpxml', '--inactive', pool)
 
 /** The key is here while it is handed to libvirt, and no longer. */
-const KEY_FILE = `${FOLDER}/ceph-libvirt.key`
+export const KEY_FILE = `${FOLDER}/ceph-libvirt.key`
 export const secretUuid = ({ fsid }: Identity): string => uuidOf('libvirt', fsid)
 /** Where libvirt keeps the value; it gives a private one to nobody. */
 export const secretFile = (identity: Identity): string => `/etc/libvirt/secrets/${secretUuid(identity)}.base64`
@@ -37,6 +37,8 @@ export interface LibvirtSeen extends Ground {
     secretDefined: boolean
     /** libvirt holds the key that the keyring has. */
     secretSame: boolean
+    /** The key still lies where it was handed over: the power went before it was removed. */
+    keyLeft: boolean
     secretXml?: string
     poolXml?: string
     /** Undefined: libvirt knows no pool of that name. */
@@ -94,6 +96,7 @@ export function planLibvirt(want: CephWant, seen: LibvirtSeen, agreed: Agreed): 
         )
     }
     if (!seen.secretDefined || !seen.secretSame) steps.push(...valueSteps(uuid))
+    else if (seen.keyLeft) steps.push(removeKey)
     return { steps: [...steps, ...poolSteps(want, seen, leads(seen.pool?.xml ?? '', pool, identity, uuid))] }
 }
 
@@ -107,17 +110,16 @@ function fileStep(path: string, content: string, was: string | undefined, what: 
     return [{ do: 'write', say, path, content, mode: 0o644, ...(was === undefined ? {} : { was }) }]
 }
 
+/** Not by a `remove` of the engine, which keeps a copy for a rollback. */
+const removeKey = run('Remove the file that the key of client.libvirt was in', 'rm', ['-f', '--', KEY_FILE])
+
 /** By a file that only root can read: its value is in no argument. */
 function valueSteps(uuid: string): Step[] {
     const get: Step = {
         ...{ do: 'run', say: 'Take the key of client.libvirt out of Ceph', tool: 'ceph', deadlineMs: TOOL_MS },
         ...{ args: ceph('auth', 'print-key', 'client.libvirt'), stdoutTo: { path: KEY_FILE, mode: 0o600 } },
     }
-    return [
-        get,
-        run('Give it to libvirt', 'virsh', virshArgs('secret-set-value', uuid, '--file', KEY_FILE)),
-        run('Remove the file that it was in', 'rm', ['-f', '--', KEY_FILE]),
-    ]
+    return [get, run('Give it to libvirt', 'virsh', virshArgs('secret-set-value', uuid, '--file', KEY_FILE)), removeKey]
 }
 
 /** Defining it anew changes where libvirt looks; images stay. */

@@ -2,6 +2,7 @@
 import { LOOK_MS } from '../../../base/look.ts'
 import type { Look } from '../../../engine/resource.ts'
 import type { Probe } from '../../../ports/ports.ts'
+import { listMembers, parseMembers } from '../lvm-report.ts'
 import { mountUnit } from '../mount-unit.ts'
 import { together } from '../together.ts'
 import * as ceph from './ceph.ts'
@@ -142,13 +143,13 @@ export async function seeOsds(look: Look, eyes: Eyes): Promise<OsdSeen> {
         seeGround(look, { disks: async () => [] }),
         eyes.disks(machine),
         ask(machine, volume.listVolumes),
-        ask(machine, volume.listGroups),
+        ask(machine, listMembers),
         seeRecords(root),
     ])
     const found = volume.parseVolumes(volumes)
     const map = ground.made ? (await eyes.cluster(machine))?.map : undefined
     return {
-        ...{ ...ground, disks, volumes: found, groups: volume.parseGroups(groups), recorded, map },
+        ...{ ...ground, disks, volumes: found, groups: parseMembers(groups), recorded, map },
         units: await seeOsdUnits(machine, found),
     }
 }
@@ -197,12 +198,13 @@ export async function seePools(look: Look, want: CephWant, eyes: Eyes): Promise<
 export async function seeLibvirt(look: Look, { pool }: CephWant, eyes: Eyes): Promise<libvirt.LibvirtSeen> {
     const { root, machine } = look
     const ground = await seeGround(look, eyes)
-    const [keyring, secretXml, poolXml] = await Promise.all([
+    const [keyring, left, secretXml, poolXml] = await Promise.all([
         machine.readText(LIBVIRT_KEYRING),
+        machine.look(libvirt.KEY_FILE),
         root.readText(libvirt.secretXmlFile(pool)),
         root.readText(libvirt.poolXmlFile(pool)),
     ])
-    const seen = { ...ground, keyring: keyring !== undefined, secretXml, poolXml }
+    const seen = { ...ground, keyring: keyring !== undefined, keyLeft: left !== undefined, secretXml, poolXml }
     if (!ground.record || keyring === undefined) return { ...seen, secretDefined: false, secretSame: false }
     const [secrets, value, pools] = await Promise.all([
         ask(machine, libvirt.listSecrets),

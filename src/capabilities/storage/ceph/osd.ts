@@ -4,6 +4,8 @@ import type { Agreed } from '../../../engine/plan.ts'
 import type { Deferred, OwnPlan } from '../../../engine/resource.ts'
 import type { Step } from '../../../engine/step.ts'
 import { isBegun, target } from '../choose.ts'
+import { standsOn } from '../device.ts'
+import type { GroupMember } from '../lvm-report.ts'
 import { ceph, type OsdMap } from './ceph.ts'
 import {
     type CephWant,
@@ -24,7 +26,7 @@ const AT = 'storage.ceph.disks'
 export interface OsdSeen extends Ground {
     disks: readonly OsdDisk[]
     volumes: readonly OsdVolume[]
-    groups: readonly { device: string; group: string }[]
+    groups: readonly GroupMember[]
     /** Ids of disks of which an OSD was made by an earlier apply. */
     recorded: readonly string[]
     /** Undefined: the monitors do not answer. */
@@ -145,7 +147,7 @@ const noteStep = ({ id }: OsdDisk, uuid: string): Step => ({
 
 /** Clearing a disk takes its whole volume group along, also what of it is on other disks. */
 function sharedGroup(disk: OsdDisk, { groups }: OsdSeen): Finding[] {
-    const on = (device: string) => device === disk.path || device.startsWith(disk.path)
+    const on = (device: string) => standsOn(device, disk.path)
     const here = groups.filter(one => on(one.device)).map(one => one.group)
     const others = groups.filter(one => here.includes(one.group) && !on(one.device))
     if (others.length === 0) return []

@@ -1,10 +1,11 @@
-// ceph-volume and LVM's lists: which disk holds which OSD of which cluster. (ceph-volume(8), lvs(8), pvs(8))
+// ceph-volume and the volumes that it makes: which disk holds which OSD of which cluster. (ceph-volume(8), lvs(8))
+import { rowsOf } from '../lvm-report.ts'
+
 type Argv = [string, ...string[]]
 
 const report = ['--reportformat', 'json', '--noheadings'] as const
 
 export const listVolumes: Argv = ['/usr/sbin/lvs', ...report, '--options', 'vg_name,lv_name,lv_tags,devices']
-export const listGroups: Argv = ['/usr/sbin/pvs', ...report, '--options', 'pv_name,vg_name']
 
 /** A logical volume that ceph-volume has made. */
 export interface OsdVolume {
@@ -17,7 +18,7 @@ export interface OsdVolume {
 
 /** Only those that are the block device of an OSD, by their tags; a torn one without tags is none. */
 export function parseVolumes(stdout: string): OsdVolume[] {
-    return rows<{ lv_tags: string; devices: string }>(stdout, 'lv').flatMap(({ lv_tags, devices }) => {
+    return rowsOf<{ lv_tags: string; devices: string }>(stdout, 'lv').flatMap(({ lv_tags, devices }) => {
         const tags = new Map(
             lv_tags.split(',').map(tag => [tag.slice(0, tag.indexOf('=')), tag.slice(tag.indexOf('=') + 1)]),
         )
@@ -27,21 +28,6 @@ export function parseVolumes(stdout: string): OsdVolume[] {
         const paths = [...devices.matchAll(/([^,()]+)\(\d+\)/g)].map(([, path = '']) => path)
         return [{ devices: [...new Set(paths)], osdId: Number(tags.get('ceph.osd_id')), osdUuid, fsid }]
     })
-}
-
-/** Volume group by physical volume, which may be a partition. */
-export const parseGroups = (stdout: string): { device: string; group: string }[] =>
-    rows<{ pv_name: string; vg_name: string }>(stdout, 'pv')
-        .filter(({ vg_name }) => vg_name !== '')
-        .map(({ pv_name, vg_name }) => ({ device: pv_name, group: vg_name }))
-
-function rows<T>(stdout: string, kind: 'lv' | 'pv'): T[] {
-    try {
-        const { report } = JSON.parse(stdout) as { report?: Record<string, T[]>[] }
-        return (report ?? []).flatMap(one => one[kind] ?? [])
-    } catch {
-        return []
-    }
 }
 
 export const zapArgs = (disk: string): string[] => ['lvm', 'zap', '--destroy', disk]

@@ -6,9 +6,10 @@ import { z } from 'zod'
 import { expectGolden } from '../../../../tests/golden.ts'
 import { readDocument } from '../../../engine/document.ts'
 import { textOf } from '../../../engine/testing/text.ts'
+import { parseMembers } from '../lvm-report.ts'
 import { mountUnit } from '../mount-unit.ts'
 import { checkStorage, storageSpec } from '../spec.ts'
-import { parseGroups, parseMembers, parseVolumes } from './lvm.ts'
+import { parseGroups, parseVolumes } from './lvm.ts'
 import { type LvmDisk, type LvmSeen, planLvm } from './plan.ts'
 
 const folder = join(import.meta.dirname, 'testdata')

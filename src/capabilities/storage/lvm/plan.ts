@@ -5,6 +5,8 @@ import type { Agreed } from '../../../engine/plan.ts'
 import type { OwnPlan } from '../../../engine/resource.ts'
 import type { Step } from '../../../engine/step.ts'
 import { choose, type Disk, isBegun, target } from '../choose.ts'
+import { standsOn } from '../device.ts'
+import type { GroupMember } from '../lvm-report.ts'
 import { mountUnit } from '../mount-unit.ts'
 import type { LvmSpec } from '../spec.ts'
 import { poolArgs, type Volume, volumeArgs } from './lvm.ts'
@@ -21,7 +23,7 @@ export interface LvmDisk extends Disk {
 export interface LvmSeen {
     disks: readonly LvmDisk[]
     groups: readonly string[]
-    members: readonly { device: string; group: string }[]
+    members: readonly GroupMember[]
     volumes: readonly Volume[]
     /** The group was made by an earlier apply. */
     groupMade: boolean
@@ -151,7 +153,7 @@ function volumeSteps(spec: LvmSpec, seen: LvmSeen, pool: Volume, agreed: Agreed)
 
 /** A disk of another group is never taken: clearing it would break that group. */
 function inGroup(disk: LvmDisk, { members }: LvmSeen): Finding[] {
-    const other = members.find(one => one.group !== '' && one.device.startsWith(disk.path))
+    const other = members.find(one => standsOn(one.device, disk.path))
     if (!other) return []
     return [
         {

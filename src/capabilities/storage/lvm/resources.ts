@@ -2,6 +2,7 @@
 import { LOOK_MS } from '../../../base/look.ts'
 import { type Look, resource } from '../../../engine/resource.ts'
 import type { Probe } from '../../../ports/ports.ts'
+import { listMembers, parseMembers } from '../lvm-report.ts'
 import { mountUnit } from '../mount-unit.ts'
 import type { LvmSpec, StorageSpec } from '../spec.ts'
 import * as lvm from './lvm.ts'
@@ -41,14 +42,14 @@ async function see({ root, machine }: Look, spec: LvmSpec, disks: LvmDeps['disks
     const [all, groups, members, volumes, groupMade, volumeMade, mount] = await Promise.all([
         disks(machine),
         ask(lvm.listGroups),
-        ask(lvm.listMembers),
+        ask(listMembers),
         ask(lvm.listVolumes),
         root.look(plan.groupRecord(spec)),
         root.look(plan.volumeRecord(spec)),
         machine.query({ argv: [...unit], deadlineMs: LOOK_MS }),
     ])
     return {
-        ...{ disks: all, groups: lvm.parseGroups(groups), members: lvm.parseMembers(members) },
+        ...{ disks: all, groups: lvm.parseGroups(groups), members: parseMembers(members) },
         ...{ volumes: lvm.parseVolumes(volumes), groupMade: !!groupMade, volumeMade: !!volumeMade },
         mount: {
             enabled: /^UnitFileState=(enabled|static)$/m.test(mount.stdout),

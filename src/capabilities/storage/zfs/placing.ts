@@ -3,6 +3,7 @@ import type { Finding } from '../../../base/finding.ts'
 import { nearest } from '../../../base/nearest.ts'
 import type { Step } from '../../../engine/step.ts'
 import type { Disk } from '../choose.ts'
+import { standsOn } from '../device.ts'
 import { calledOf, membersOf, type PoolTree, type Vdev } from './topology.ts'
 
 export interface DiskSeen extends Disk {
@@ -23,7 +24,6 @@ export interface TopologySeen {
 }
 
 const AT = 'storage.zfs'
-const PARTITION = /^p?\d+$/
 /** ZFS's labels, and the partitions that it makes on a whole disk: an equal disk always has that much more. */
 const LABELS_BYTES = 13.5 * 1024 ** 2
 
@@ -41,8 +41,7 @@ export const info = (code: string, summary: string, detail: string, fix = ''): F
 /** The disk that a leaf stands on now. */
 export function liesOn({ path }: Vdev, disk: DiskSeen, real: TopologySeen['real']): boolean {
     const now = path === undefined ? undefined : real[path]
-    if (now === undefined) return false
-    return now === disk.path || (now.startsWith(disk.path) && PARTITION.test(now.slice(disk.path.length)))
+    return now !== undefined && standsOn(now, disk.path)
 }
 
 /** By its id, without the folder too, or by any name that leads to it. */
