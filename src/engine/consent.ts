@@ -2,7 +2,7 @@
 import { Fault } from '../base/fault.ts'
 import type { System } from '../ports/ports.ts'
 import { STATE } from './history.ts'
-import type { Agreed } from './plan.ts'
+import type { Agreed, Plan } from './plan.ts'
 
 /** A yes to one destruction, for what was seen on the target when it was given. */
 export interface Consent {
@@ -17,6 +17,24 @@ export interface Intent {
     target: string
     apply: string
     resource: string
+}
+
+/**
+ * To the destruction of these targets, as they are in the plan that named them.
+ * @throws Fault `invalid` for one that the plan does not name
+ */
+export function consentsTo(targets: readonly string[], fingerprints: Plan['fingerprints']): Consent[] {
+    return targets.map(target => {
+        const fingerprint = Object.hasOwn(fingerprints, target) ? fingerprints[target] : undefined
+        if (fingerprint !== undefined) return { target, fingerprint }
+        const known = Object.keys(fingerprints)
+        throw new Fault('invalid', {
+            summary: 'There is nothing of that name that could be destroyed',
+            detail: target,
+            fix: known.length > 0 ? `There are: ${known.join(', ')}.` : 'The plan can do without any consent.',
+            at: 'destroy',
+        })
+    })
 }
 
 interface Kept {

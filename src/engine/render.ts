@@ -48,6 +48,10 @@ export function renderPlan(plan: Plan, options: RenderOptions = {}): string {
     return `${lines.join('\n')}\n`
 }
 
+/** What differs from the document, a line a step. */
+export const driftLines = ({ groups }: Plan): string[] =>
+    groups.flatMap(group => group.steps.map(step => `${group.resource}: ${step.say}`))
+
 /** What a group of that resource stands under. */
 export const titleOf = (resource: string, { titles }: RenderOptions) => {
     const capability = resource

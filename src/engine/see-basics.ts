@@ -112,7 +112,11 @@ export async function secretText(probe: Probe, secret: SecretRef): Promise<strin
     return text.replace(/\r?\n$/, '')
 }
 
-async function seeUnits({ phase, root, machine }: Look, units: readonly string[]): Promise<Map<string, UnitSeen>> {
+/** As they are now; below a root folder, what the boot would make of them. */
+export async function seeUnits(
+    { phase, root, machine }: Look,
+    units: readonly string[],
+): Promise<Map<string, UnitSeen>> {
     if (units.length === 0) return new Map()
     if (phase === 'image') return seeUnitFiles(root, units)
     const properties = 'Id,Names,LoadState,ActiveState,UnitFileState'

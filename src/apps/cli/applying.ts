@@ -3,7 +3,7 @@ import { Fault } from '../../base/fault.ts'
 import { checks, documentSchema, kit, resources, titles } from '../../capabilities/table.provision.ts'
 import type { Option, VerbContext, View } from '../../capabilities/verb.ts'
 import type { Applied } from '../../engine/apply.ts'
-import type { Consent } from '../../engine/consent.ts'
+import { type Consent, consentsTo } from '../../engine/consent.ts'
 import { isEmpty, type Plan, withheldBy } from '../../engine/plan.ts'
 import { createProvision, type Provision, type Wish } from '../../engine/provision.ts'
 import { renderPlan, summaryOf } from '../../engine/render.ts'
@@ -69,10 +69,7 @@ export interface Doing {
  */
 export async function planAskApply(context: VerbContext, io: Io, doing: Doing): Promise<View | Applied> {
     const { options, lists, dryRun } = context
-    const known = (await doing.plan([])).fingerprints
-    const destroy = lists.destroy ?? []
-    for (const target of destroy) if (!(target in known)) throw noTarget(target, Object.keys(known))
-    const consents = destroy.map(target => ({ target, fingerprint: known[target]! }))
+    const consents = consentsTo(lists.destroy ?? [], (await doing.plan([])).fingerprints)
     const plan = await doing.plan(consents)
     const verbose = options.verbose !== undefined
     const warnings = doing.warnings ?? []
@@ -114,11 +111,3 @@ export async function cancellable<T>(work: (signal: AbortSignal) => Promise<T>):
 
 export const tell = (io: Io) => teller(text => void io.stderr.write(text))
 export const whoami = (io: Io) => io.env.SUDO_USER || 'root'
-
-const noTarget = (target: string, known: readonly string[]) =>
-    new Fault('invalid', {
-        summary: 'There is nothing of that name that could be destroyed',
-        detail: target,
-        fix: known.length > 0 ? `There are: ${known.join(', ')}.` : 'The plan can do without any consent.',
-        at: 'destroy',
-    })

@@ -7,7 +7,7 @@ import type { Applied, ApplyEvent } from '../../engine/apply.ts'
 import { CONSENT_AT } from '../../engine/apply.ts'
 import type { Noted } from '../../engine/history.ts'
 import { isEmpty, type Plan } from '../../engine/plan.ts'
-import { findingLines, renderPlan, summaryOf } from '../../engine/render.ts'
+import { driftLines, findingLines, renderPlan, summaryOf } from '../../engine/render.ts'
 
 export const asJson = (value: unknown) => JSON.parse(JSON.stringify(value)) as JsonValue
 
@@ -33,7 +33,7 @@ export function verifiedView(verified: {
 
 export const driftOf = (plan: Plan) => ({
     converged: isEmpty(plan),
-    drift: plan.groups.flatMap(group => group.steps.map(step => `${group.resource}: ${step.say}`)),
+    drift: driftLines(plan),
     findings: plan.findings.flatMap(findingLines),
     json: { converged: isEmpty(plan), plan },
 })

@@ -4,9 +4,10 @@ import { timestampFromMs } from '@bufbuild/protobuf/wkt'
 import type { ConnectRouter, Interceptor } from '@connectrpc/connect'
 import { asFault, Fault, problemOf } from '../../base/fault.ts'
 import { connectError } from '../../capabilities/problem.ts'
-import type { Consent } from '../../engine/consent.ts'
+import { consentsTo } from '../../engine/consent.ts'
 import { isEmpty, type Plan } from '../../engine/plan.ts'
 import { DOCUMENT, type Provision, planHash } from '../../engine/provision.ts'
+import { driftLines } from '../../engine/render.ts'
 import { RootdService } from '../../gen/proto/apps/rootd/rootd_pb.js'
 import { type Verified, VerifiedSchema } from '../../gen/proto/capabilities/node/provision_pb.js'
 import type { Clock, Log } from '../../ports/ports.ts'
@@ -42,9 +43,7 @@ export function createRootd(deps: RootdDeps): { routes(router: ConnectRouter): v
         create(VerifiedSchema, {
             at: timestampFromMs(clock.now()),
             converged: isEmpty(plan),
-            drift: plan.groups
-                .flatMap(group => group.steps.map(step => `${group.resource}: ${step.say}`))
-                .slice(0, 500),
+            drift: driftLines(plan).slice(0, 500),
             findings: [...plan.errors, ...plan.findings],
         })
 
@@ -59,17 +58,7 @@ export function createRootd(deps: RootdDeps): { routes(router: ConnectRouter): v
     /** The plan with the consents that the targets mean, as the disks are now. */
     async function planWith(text: string, destroy: readonly string[]) {
         const bare = await provision.plan(text)
-        const known = bare.fingerprints
-        const unknown = destroy.find(target => !(target in known))
-        if (unknown !== undefined) {
-            throw new Fault('invalid', {
-                summary: 'There is nothing of that name that could be destroyed',
-                detail: unknown,
-                fix: 'Read the plan anew: it names what there is.',
-                at: 'destroy',
-            })
-        }
-        const consents: Consent[] = destroy.map(target => ({ target, fingerprint: known[target]! }))
+        const consents = consentsTo(destroy, bare.fingerprints)
         return { consents, plan: consents.length > 0 ? await provision.plan(text, consents) : bare }
     }
 

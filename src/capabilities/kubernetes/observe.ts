@@ -1,7 +1,7 @@
 // Looks at what Kubernetes is on this machine: packages, traces of a cluster, what its API says, what can be reached.
 import { LOOK_MS } from '../../base/look.ts'
 import type { Look } from '../../engine/resource.ts'
-import { namesOf } from '../../engine/see-basics.ts'
+import { namesOf, seeUnits } from '../../engine/see-basics.ts'
 import type { Probe } from '../../ports/ports.ts'
 import * as apt from './apt.ts'
 import { askImages, crictlTool, parseImages } from './crictl.ts'
@@ -30,36 +30,22 @@ const reaches = async (machine: Probe, uri: string) => {
     return result?.exitCode === 0
 }
 
-/** One block a unit, in the order asked for. */
-async function unitsOf(machine: Probe, units: readonly string[]): Promise<HostSeen['units']> {
-    const argv: Argv = ['systemctl', 'show', '--property=LoadState,ActiveState,UnitFileState', '--', ...units]
-    const blocks = (await said(machine, argv)).trim().split('\n\n')
-    const pairs = units.map((unit, at) => {
-        const has = (word: string) => new RegExp(`^${word}$`, 'm').test(blocks[at] ?? '')
-        return [
-            unit,
-            {
-                enabled: has('UnitFileState=enabled'),
-                active: has('ActiveState=(active|activating|reloading)'),
-                masked: has('LoadState=masked'),
-            },
-        ] as const
-    })
-    return Object.fromEntries(pairs)
-}
-
 async function tracesOf(root: Probe): Promise<string[]> {
     const present = await Promise.all(from.TRACES.map(path => root.look(path)))
     return from.TRACES.filter((_, at) => present[at] !== undefined)
 }
 
-export async function seeHost({ phase, root, machine }: Look): Promise<HostSeen> {
+const unitsOf = async (look: Look, units: readonly string[]): Promise<HostSeen['units']> =>
+    Object.fromEntries(await seeUnits(look, units))
+
+export async function seeHost(look: Look): Promise<HostSeen> {
+    const { phase, root, machine } = look
     const offline = phase === 'image'
     const [swaps = '', timer, ready, units, record, traces] = await Promise.all([
         offline ? '' : machine.readText('/proc/swaps'),
         root.look(`/etc/systemd/system/${from.RETRY}.timer`),
         root.look(from.READY),
-        offline ? {} : unitsOf(machine, HOST_UNITS),
+        offline ? {} : unitsOf(look, HOST_UNITS),
         root.look(from.RECORD),
         tracesOf(root),
     ])
@@ -114,7 +100,7 @@ export async function seeControl(look: Look, want: KubernetesWant, sights: reado
     ])
     const version = installed ? kubeadm.parseVersion(await said(machine, kubeadm.askVersion)) : undefined
     const ready = note !== undefined && traces.length > 0 && (await isReady(machine))
-    const units = installed ? await unitsOf(machine, [from.KUBELET]) : {}
+    const units = installed ? await unitsOf(look, [from.KUBELET]) : {}
     const fresh = version !== undefined && traces.length === 0 && note?.state !== 'done'
     const imagesMissing = fresh ? await missingImages(machine, version) : []
     return {

@@ -23,7 +23,7 @@ import { primaryOf, troubles } from './resolve.ts'
 import { hostNetworkResources, hostNetworkTools } from './resources.ts'
 import { networkSample } from './sample.ts'
 import { networkSpec } from './spec.ts'
-import { simulatedManager } from './testing/manager.ts'
+import { simulatedManager } from './testing/networkmanager.ts'
 
 const folder = join(import.meta.dirname, 'testdata')
 const schema = z.strictObject({ network: networkSpec.optional() })

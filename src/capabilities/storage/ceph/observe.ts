@@ -1,6 +1,7 @@
 // Looks at what there is of Ceph on the running machine, and asks the cluster where it answers.
 import { LOOK_MS } from '../../../base/look.ts'
 import type { Look } from '../../../engine/resource.ts'
+import { seeUnits } from '../../../engine/see-basics.ts'
 import type { Probe } from '../../../ports/ports.ts'
 import { listMembers, parseMembers } from '../lvm-report.ts'
 import { mountUnit } from '../mount-unit.ts'
@@ -24,7 +25,6 @@ import { CONF, MGR_UTIL, type MonSeen, mgrUnit, monKeyrings, monUnit, STAND_IN }
 import { READY_UNIT } from './mount.ts'
 import type { OsdSeen } from './osd.ts'
 import { mdsUnit, type PoolsSeen, poolKeyrings } from './pools.ts'
-import type { UnitNow } from './units.ts'
 import * as volume from './volume.ts'
 
 const CLUSTER_MS = 180_000
@@ -93,23 +93,6 @@ async function seeAddresses(machine: Probe): Promise<Address[]> {
         .sort((a, b) => Number(a.address.includes(':')) - Number(b.address.includes(':')))
 }
 
-async function seeUnits(machine: Probe, units: readonly string[]): Promise<Map<string, UnitNow>> {
-    const argv: Argv = ['systemctl', 'show', '--property=Id,Names,LoadState,ActiveState,UnitFileState', '--', ...units]
-    const { stdout } = await machine.query({ argv: [...argv] as [string, ...string[]], deadlineMs: LOOK_MS })
-    const blocks = stdout.trim().split('\n\n')
-    return new Map(
-        units.map((unit, at) => {
-            const told = (key: string) => new RegExp(`^${key}=(.*)$`, 'm').exec(blocks[at] ?? '')?.[1] ?? ''
-            const state = told('ActiveState')
-            const enabled = /^(enabled|enabled-runtime|static|indirect)$/.test(told('UnitFileState'))
-            return [
-                unit,
-                { enabled, active: /^(active|activating|reloading)$/.test(state), failed: state === 'failed' },
-            ]
-        }),
-    )
-}
-
 async function present(probe: Probe, paths: readonly string[]): Promise<Set<string>> {
     const seen = await Promise.all(paths.map(async path => [path, await probe.look(path)] as const))
     return new Set(seen.filter(([, facts]) => facts !== undefined).map(([path]) => path))
@@ -128,7 +111,7 @@ export async function seeMon(look: Look, want: CephWant, eyes: Eyes): Promise<Mo
             machine,
             monKeyrings(name).map(({ path }) => path),
         ),
-        seeUnits(machine, [monUnit(name), mgrUnit(name)]),
+        seeUnits(look, [monUnit(name), mgrUnit(name)]),
     ])
     return {
         ...{ ...ground, conf, standIn, store: stores.length > 0, keyrings, units },
@@ -150,7 +133,7 @@ export async function seeOsds(look: Look, eyes: Eyes): Promise<OsdSeen> {
     const map = ground.made ? (await eyes.cluster(machine))?.map : undefined
     return {
         ...{ ...ground, disks, volumes: found, groups: parseMembers(groups), recorded, map },
-        units: await seeOsdUnits(machine, found),
+        units: await seeOsdUnits(look, found),
     }
 }
 
@@ -160,11 +143,11 @@ async function seeRecords(root: Probe): Promise<string[]> {
     return texts.map(text => (JSON.parse(text ?? '{}') as { disk?: string }).disk ?? '').filter(Boolean)
 }
 
-async function seeOsdUnits(machine: Probe, volumes: readonly volume.OsdVolume[]): Promise<Map<number, string>> {
+async function seeOsdUnits(look: Look, volumes: readonly volume.OsdVolume[]): Promise<Map<number, string>> {
     if (volumes.length === 0) return new Map()
     const unitOf = (id: number) => `ceph-osd@${id}.service`
     const seen = await seeUnits(
-        machine,
+        look,
         volumes.map(({ osdId }) => unitOf(osdId)),
     )
     return new Map(
@@ -182,7 +165,7 @@ export async function seePools(look: Look, want: CephWant, eyes: Eyes): Promise<
     const nothing = { settings: [], rules: new Map(), keyrings: new Set<string>(), units: new Map() }
     if (!ground.made) return { ...ground, ...nothing, memoryBytes: 0, osdsHere: 0 }
     const [units, keyrings, memory, records, answers] = await Promise.all([
-        seeUnits(machine, [monUnit(name), mdsUnit(name), READY_UNIT, mountUnit(want.mountAt)]),
+        seeUnits(look, [monUnit(name), mdsUnit(name), READY_UNIT, mountUnit(want.mountAt)]),
         present(
             machine,
             poolKeyrings(name, want.pool).map(({ path }) => path),

@@ -1,6 +1,7 @@
 // LVM for the engine: a thin pool where the document asks for one.
 import { LOOK_MS } from '../../../base/look.ts'
 import { type Look, resource } from '../../../engine/resource.ts'
+import { seeUnits } from '../../../engine/see-basics.ts'
 import type { Probe } from '../../../ports/ports.ts'
 import { listMembers, parseMembers } from '../lvm-report.ts'
 import { mountUnit } from '../mount-unit.ts'
@@ -26,34 +27,26 @@ export const lvmResources = ({ disks }: LvmDeps) => [
     }),
 ]
 
-async function see({ root, machine }: Look, spec: LvmSpec, disks: LvmDeps['disks']): Promise<plan.LvmSeen> {
+async function see(look: Look, spec: LvmSpec, disks: LvmDeps['disks']): Promise<plan.LvmSeen> {
+    const { root, machine } = look
     const ask = async (argv: readonly [string, ...string[]]) => {
         if (!(await machine.look(argv[0]))) return ''
         const { exitCode, stdout } = await machine.query({ argv: [...argv], deadlineMs: LOOK_MS })
         return exitCode === 0 ? stdout : ''
     }
-    const unit = [
-        'systemctl',
-        'show',
-        '--property=Id,ActiveState,UnitFileState',
-        '--',
-        mountUnit(spec.mountAt),
-    ] as const
-    const [all, groups, members, volumes, groupMade, volumeMade, mount] = await Promise.all([
+    const unit = mountUnit(spec.mountAt)
+    const [all, groups, members, volumes, groupMade, volumeMade, units] = await Promise.all([
         disks(machine),
         ask(lvm.listGroups),
         ask(listMembers),
         ask(lvm.listVolumes),
         root.look(plan.groupRecord(spec)),
         root.look(plan.volumeRecord(spec)),
-        machine.query({ argv: [...unit], deadlineMs: LOOK_MS }),
+        seeUnits(look, [unit]),
     ])
     return {
         ...{ disks: all, groups: lvm.parseGroups(groups), members: parseMembers(members) },
         ...{ volumes: lvm.parseVolumes(volumes), groupMade: !!groupMade, volumeMade: !!volumeMade },
-        mount: {
-            enabled: /^UnitFileState=(enabled|static)$/m.test(mount.stdout),
-            active: /^ActiveState=active$/m.test(mount.stdout),
-        },
+        mount: units.get(unit) ?? { enabled: false, active: false },
     }
 }
