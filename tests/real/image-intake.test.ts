@@ -136,6 +136,8 @@ test('a checksum that is wrong leaves nothing', async () => {
 test('what an upload refuses', async () => {
     const data = rawDisk(1)
     expect(await refusal(beginUpload('x.dat', data))).toContain('format of the image is not said')
+    const nowhere = life.rpc.beginUpload({ pool: 'nosuch', name: 'x.raw', sizeBytes: 1n, dryRun: true })
+    expect(await refusal(nowhere)).toContain('no such storage pool')
     expect(await refusal(beginUpload('../x.raw', data))).toContain('That name cannot be used')
     expect(await refusal(beginUpload('x.raw', data, { sizeBytes: 2 ** 50 }))).toContain('no room')
     expect(await refusal(life.rpc.beginUpload({ pool: 'default', name: 'x.raw', sizeBytes: 0n }))).toContain(

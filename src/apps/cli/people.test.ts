@@ -21,9 +21,10 @@ describe('what an overwrite destroys', () => {
         ['import', 'image import https://host/a.qcow2 default/taken.qcow2 --overwrite'.split(' ')],
         ['convert', 'image convert default/a.vmdk default/taken.qcow2 --overwrite'.split(' ')],
         ['upload', ['image', 'upload', join(node.folder, 'taken.qcow2'), 'default/taken.qcow2', '--overwrite']],
+        ['upload to the default pool', ['image', 'upload', join(node.folder, 'taken.qcow2'), '--overwrite']],
     ]
 
-    it.each([0, 1, 2])('is not destroyed without consent (%i)', async at => {
+    it.each([0, 1, 2, 3])('is not destroyed without consent (%i)', async at => {
         const [, line] = lines()[at]!
         const { code, err } = await node.run(line)
         expect(code).toBe(3)

@@ -1,6 +1,7 @@
 // What disks say of themselves, in the two forms of smartctl's JSON. (Shortened from smartmontools' own test data forms.)
 import { expect, it } from 'vitest'
-import { diskFindings } from './health.ts'
+import { fakeSystem } from '../../ports/fake.ts'
+import { diskFindings, disksHealth } from './health.ts'
 import { parseSmart } from './smartctl.ts'
 
 const ata = (passed: boolean, raw: Record<number, number>) =>
@@ -25,6 +26,10 @@ it('a disk that shows signs is told of with them, one that fails as such', () =>
     expect(sign!.detail).toContain('8 sectors moved to spare ones; 1 sectors that cannot be read')
     const failing = diskFindings(disk, parseSmart(ata(false, { 5: 900 })))
     expect(failing).toMatchObject([{ severity: 'error', code: 'disk-failing' }])
+})
+
+it('says so where disks cannot be asked, instead of that all is well', async () => {
+    expect(await disksHealth.look(fakeSystem())).toMatchObject([{ code: 'no-smartctl', severity: 'warning' }])
 })
 
 it('reads NVMe in its own words', () => {

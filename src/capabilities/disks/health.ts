@@ -29,9 +29,16 @@ export function diskFindings({ id, model }: Pick<Disk, 'id' | 'model'>, { passed
     ]
 }
 
+const unasked: Finding = {
+    ...{ severity: 'warning', code: 'no-smartctl', at: 'disks' },
+    ...{ summary: 'Disks cannot be asked how they are', detail: 'smartctl is not installed' },
+    fix: 'debvisor node apply installs it, or: apt install smartmontools',
+}
+
 export const disksHealth: HealthCheck = {
     name: 'disks',
     async look(machine) {
+        if (!(await machine.look(smartArgv('')[0]))) return [unasked]
         const disks = (await seeDisks(machine)).filter(({ removable }) => !removable)
         const found = await Promise.all(
             disks.map(async disk => {

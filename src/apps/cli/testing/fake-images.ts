@@ -11,7 +11,7 @@ const lan = { uuid: 'n-1', name: 'lan', active: true, mode: 'nat' }
 export function fakeImages(router: ConnectRouter, calls: Calls): void {
     const making = (method: string) => (request: { pool: string; toPool?: string; name: string; dryRun: boolean }) => {
         calls.push([method, request])
-        const ref = `${request.toPool || request.pool}/${request.name}`
+        const ref = `${request.toPool || request.pool || pool.name}/${request.name}`
         const plan = [
             ...(ref === 'default/taken.qcow2' ? [{ sentence: `Remove ${ref}`, destroys: `volume:${ref}` }] : []),
             { sentence: `Make ${ref}` },
