@@ -1,5 +1,4 @@
 // The firewall for the engine: it collects what all other resources open, and looks at what is loaded.
-
 import { LOOK_MS } from '../../base/look.ts'
 import type { Tool } from '../../engine/kit.ts'
 import { type Look, type Opening, resource } from '../../engine/resource.ts'

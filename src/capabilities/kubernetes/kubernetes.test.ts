@@ -1,5 +1,4 @@
 // What Kubernetes is told: documents by published schemas, networks that collide with nothing, keys and manifests refused.
-
 import { Deployment } from 'kubernetes-models/apps/v1'
 import { ClusterRole, ClusterRoleBinding, Role, RoleBinding } from 'kubernetes-models/rbac.authorization.k8s.io/v1'
 import { StorageClass } from 'kubernetes-models/storage.k8s.io/v1'

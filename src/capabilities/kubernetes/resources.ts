@@ -1,5 +1,4 @@
 // Kubernetes for the engine: the machine below it, its packages, the control plane, the network of pods, volumes.
-
 import { LOOK_MS } from '../../base/look.ts'
 import type { Tool } from '../../engine/kit.ts'
 import { type Look, resource } from '../../engine/resource.ts'

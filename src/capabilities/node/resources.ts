@@ -1,5 +1,4 @@
 // The things of a machine that the document's `node` is about, for the engine.
-
 import { LOOK_MS } from '../../base/look.ts'
 import type { Tool } from '../../engine/kit.ts'
 import { resource } from '../../engine/resource.ts'

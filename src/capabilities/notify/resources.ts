@@ -1,5 +1,4 @@
 // Mail and the look at what is wrong for the engine. Whether a password is there is looked at; what it is, is not.
-
 import { LOOK_MS } from '../../base/look.ts'
 import type { Tool } from '../../engine/kit.ts'
 import { resource } from '../../engine/resource.ts'

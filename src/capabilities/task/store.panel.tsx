@@ -1,5 +1,4 @@
 // The live list of tasks, and how one looks.
-
 import { timestampMs } from '@bufbuild/protobuf/wkt'
 import { Label, Progress } from '@patternfly/react-core'
 import { State, type Task, TaskService, type WatchResponse } from '../../gen/proto/capabilities/task/task_pb.js'

@@ -1,5 +1,4 @@
 // The verbs of `debvisor vm` that make, clone and delete VMs.
-
 import type { MessageInitShape } from '@bufbuild/protobuf'
 import { Fault } from '../../base/fault.ts'
 import { cryptSha512 } from '../../base/sha512crypt.ts'

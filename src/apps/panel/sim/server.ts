@@ -1,5 +1,4 @@
 // Serves the simulated node: to `vite dev` as middleware, to tests and demonstrations with the built panel.
-
 import { createReadStream, existsSync, statSync } from 'node:fs'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'

@@ -1,5 +1,4 @@
 // Ceph on one node: what is planned for a document and what is seen; each a story in a folder of testdata.
-
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
