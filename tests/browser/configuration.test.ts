@@ -261,3 +261,25 @@ test.each(['light', 'dark'] as const)('axe finds nothing serious in any state of
         { theme },
     ),
 )
+
+test('an answer that was asked for before the apply ended is not taken for how the node is after it', () =>
+    onPage(async page => {
+        let release = () => {}
+        const held = new Promise<void>(resolve => {
+            release = resolve
+        })
+        let first = true
+        await page.route(/ProvisionService\/GetStatus/, async route => {
+            if (!first) return route.continue()
+            first = false
+            const answer = await route.fetch()
+            await held
+            // The page may have given it up by then.
+            await route.fulfill({ response: answer }).catch(() => undefined)
+        })
+        await page.reload()
+        await applyFirst(page)
+        expect(first).toBe(false)
+        release()
+        await page.locator('[data-drift=no]').waitFor()
+    }))

@@ -18,11 +18,11 @@ import {
     PageToggleButton,
     SkipToContent,
 } from '@patternfly/react-core'
-import { useQueryClient } from '@tanstack/react-query'
 import { Outlet, useNavigate, useRouterState } from '@tanstack/react-router'
 import { Fragment, useContext, useEffect, useState } from 'react'
 import { dismiss, useDialogs, useNotices } from '../../capabilities/act.panel.tsx'
 import { clientOf, session, useSession } from '../../capabilities/client.panel.tsx'
+import { useAskAgain } from '../../capabilities/fresh.panel.tsx'
 import { LoginAgain } from '../../capabilities/identity/login.panel.tsx'
 import { useMay, useMe } from '../../capabilities/me.panel.tsx'
 import { PanelTable } from '../../capabilities/pages.panel.tsx'
@@ -36,16 +36,14 @@ import { words } from './words.ts'
 
 /** When a task ends, what is shown of its object is asked for again, and the lists that forms choose from. */
 function useFreshAfterTasks(): void {
-    const queries = useQueryClient()
+    const askAgain = useAskAgain()
     useEffect(
         () =>
             onSettled(task => {
-                for (const key of ['vm', 'snapshots', 'xml'])
-                    if (task.onKind === 'vm') void queries.invalidateQueries({ queryKey: [key, task.onId] })
-                for (const key of ['volumes', 'pools', 'networks', 'bridges', 'node'])
-                    void queries.invalidateQueries({ queryKey: [key] })
+                for (const key of ['vm', 'snapshots', 'xml']) if (task.onKind === 'vm') askAgain([key, task.onId])
+                for (const key of ['volumes', 'pools', 'networks', 'bridges', 'node']) askAgain([key])
             }),
-        [queries],
+        [askAgain],
     )
 }
 

@@ -1,7 +1,7 @@
 // Sessions and tokens of a person: the same tables on one's own page and for administrators.
 import { Alert, Button, Label, Modal, ModalBody, ModalFooter, ModalHeader } from '@patternfly/react-core'
 import { Table, Tbody, Td, Th, Thead, Tr } from '@patternfly/react-table'
-import { useQuery, useQueryClient } from '@tanstack/react-query'
+import { useQuery } from '@tanstack/react-query'
 import { useState } from 'react'
 import { IdentityService } from '../../gen/proto/capabilities/identity/identity_pb.js'
 import { act, openDialog } from '../act.panel.tsx'
@@ -9,6 +9,7 @@ import { clientOf, troubleOf } from '../client.panel.tsx'
 import { NumberField, TextField } from '../fields.panel.tsx'
 import { moment } from '../format.panel.tsx'
 import { FormDialog } from '../forms.panel.tsx'
+import { useAskAgain } from '../fresh.panel.tsx'
 import { CopyBlock, Loading, Quiet, Section, TroubleNote } from '../parts.panel.tsx'
 import { common } from '../words.panel.tsx'
 import { agentWord, words } from './words.panel.tsx'
@@ -16,9 +17,9 @@ import { agentWord, words } from './words.panel.tsx'
 const api = clientOf(IdentityService)
 
 export function Sessions() {
-    const queries = useQueryClient()
+    const askAgain = useAskAgain()
     const query = useQuery({ queryKey: ['sessions'], queryFn: ({ signal }) => api.listSessions({}, { signal }) })
-    const refresh = (): void => void queries.invalidateQueries({ queryKey: ['sessions'] })
+    const refresh = (): void => askAgain(['sessions'])
     const others = (query.data?.sessions ?? []).filter(s => !s.current)
     const endAll = async (): Promise<void> => {
         await act(async () => {
@@ -87,9 +88,9 @@ export function Sessions() {
 }
 
 export function Tokens() {
-    const queries = useQueryClient()
+    const askAgain = useAskAgain()
     const query = useQuery({ queryKey: ['tokens'], queryFn: ({ signal }) => api.listTokens({}, { signal }) })
-    const refresh = (): void => void queries.invalidateQueries({ queryKey: ['tokens'] })
+    const refresh = (): void => askAgain(['tokens'])
     return (
         <Section
             title={words.tokens}

@@ -1,7 +1,7 @@
 // Rights on single machines, or on all with a tag.
 import { Button } from '@patternfly/react-core'
 import { Table, Tbody, Td, Th, Thead, Tr } from '@patternfly/react-table'
-import { useQuery, useQueryClient } from '@tanstack/react-query'
+import { useQuery } from '@tanstack/react-query'
 import { useState } from 'react'
 import { IdentityService, type User } from '../../gen/proto/capabilities/identity/identity_pb.js'
 import { VmService } from '../../gen/proto/capabilities/vm/vm_pb.js'
@@ -9,6 +9,7 @@ import { act, openDialog } from '../act.panel.tsx'
 import { clientOf, troubleOf } from '../client.panel.tsx'
 import { ChoiceField, TextField } from '../fields.panel.tsx'
 import { FormDialog } from '../forms.panel.tsx'
+import { useAskAgain } from '../fresh.panel.tsx'
 import { Quiet, Section, TroubleNote } from '../parts.panel.tsx'
 import { common, fill } from '../words.panel.tsx'
 import { roleChoices, roleWord, words } from './words.panel.tsx'
@@ -16,13 +17,13 @@ import { roleChoices, roleWord, words } from './words.panel.tsx'
 const api = clientOf(IdentityService)
 
 export function Grants({ users, manage }: { users: User[]; manage: boolean }) {
-    const queries = useQueryClient()
+    const askAgain = useAskAgain()
     const query = useQuery({ queryKey: ['grants'], queryFn: ({ signal }) => api.listGrants({}, { signal }) })
     const names = useQuery({
         queryKey: ['vm-names'],
         queryFn: ({ signal }) => clientOf(VmService).list({}, { signal }),
     })
-    const done = (): void => void queries.invalidateQueries({ queryKey: ['grants'] })
+    const done = (): void => askAgain(['grants'])
     const nameOf = (uuid: string): string => names.data?.vms.find(vm => vm.uuid === uuid)?.name ?? uuid
     return (
         <Section

@@ -1,10 +1,10 @@
 // Logging in: on a page of its own, by the link of the first time, or in place when a session has ended.
 import { Button, Card, CardBody, Form, Modal, ModalBody, ModalHeader, Title } from '@patternfly/react-core'
-import { useQueryClient } from '@tanstack/react-query'
 import { type ReactNode, useState } from 'react'
 import { IdentityService } from '../../gen/proto/capabilities/identity/identity_pb.js'
 import { clientOf, session, type Trouble, trouble, troubleOf } from '../client.panel.tsx'
 import { TextField } from '../fields.panel.tsx'
+import { useAskAgain } from '../fresh.panel.tsx'
 import { useMe } from '../me.panel.tsx'
 import { TroubleNote } from '../parts.panel.tsx'
 import { words } from './words.panel.tsx'
@@ -60,7 +60,7 @@ function LoginForm(props: { user?: string }) {
     const [password, setPassword] = useState('')
     const [failure, setFailure] = useState<Trouble>()
     const [busy, setBusy] = useState(false)
-    const queries = useQueryClient()
+    const askAgain = useAskAgain()
     const submit = async (): Promise<void> => {
         setBusy(true)
         setFailure(undefined)
@@ -69,7 +69,7 @@ function LoginForm(props: { user?: string }) {
             // Someone else must not see what the one before could see.
             if (props.user !== undefined && user !== props.user) return window.location.reload()
             session.set('in')
-            void queries.invalidateQueries()
+            askAgain()
         } catch (thrown) {
             setFailure(troubleOf(thrown))
         }

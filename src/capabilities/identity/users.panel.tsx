@@ -1,7 +1,7 @@
 // Who may log in with which role, and who has rights on single machines.
 import { Button, Label } from '@patternfly/react-core'
 import { Table, Tbody, Td, Th, Thead, Tr } from '@patternfly/react-table'
-import { useQuery, useQueryClient } from '@tanstack/react-query'
+import { useQuery } from '@tanstack/react-query'
 import { useState } from 'react'
 import { IdentityService, type User } from '../../gen/proto/capabilities/identity/identity_pb.js'
 import { act, openDialog } from '../act.panel.tsx'
@@ -9,6 +9,7 @@ import { clientOf, troubleOf } from '../client.panel.tsx'
 import { ChoiceField, TextField } from '../fields.panel.tsx'
 import { moment } from '../format.panel.tsx'
 import { FormDialog } from '../forms.panel.tsx'
+import { useAskAgain } from '../fresh.panel.tsx'
 import { useMay } from '../me.panel.tsx'
 import { ActionMenu, actionsOf, Loading, PageBody, PageHead, TroubleNote } from '../parts.panel.tsx'
 import { common, fill } from '../words.panel.tsx'
@@ -20,9 +21,9 @@ const api = clientOf(IdentityService)
 export default function Users() {
     const may = useMay()
     const manage = may('identity.manage')
-    const queries = useQueryClient()
+    const askAgain = useAskAgain()
     const query = useQuery({ queryKey: ['users'], queryFn: ({ signal }) => api.listUsers({}, { signal }) })
-    const done = (): void => void queries.invalidateQueries({ queryKey: ['users'] })
+    const done = (): void => askAgain(['users'])
     const actions = (user: User) => [
         {
             key: 'edit',

@@ -6,6 +6,7 @@ import { type DocumentPlan, ProvisionService } from '../../gen/proto/capabilitie
 import { TaskService } from '../../gen/proto/capabilities/task/task_pb.js'
 import { act, openDialog } from '../act.panel.tsx'
 import { clientOf, type Trouble, troubleOf } from '../client.panel.tsx'
+import { useAskAgain } from '../fresh.panel.tsx'
 import { useMay } from '../me.panel.tsx'
 import { EmptyHint, Forbidden, Loading, PageBody, PageHead, Quiet, Section, TroubleNote } from '../parts.panel.tsx'
 import { fill } from '../words.panel.tsx'
@@ -27,7 +28,8 @@ export default function Configuration() {
 
 function Inside() {
     const queries = useQueryClient()
-    const again = (): void => void queries.invalidateQueries({ queryKey: ['node'] })
+    const askAgain = useAskAgain()
+    const again = (): void => askAgain(['node'])
     const standing = useQuery({
         queryKey: ['node', 'document'],
         queryFn: ({ signal }) => api.getDocument({}, { signal }),
@@ -102,7 +104,7 @@ function Inside() {
             <>
                 <PageHead title={words.title} />
                 <PageBody>
-                    <TroubleNote trouble={troubleOf(standing.error)} retry={() => void standing.refetch()} />
+                    <TroubleNote trouble={troubleOf(standing.error)} retry={again} />
                 </PageBody>
             </>
         )

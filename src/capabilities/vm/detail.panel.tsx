@@ -1,10 +1,11 @@
 // One virtual machine: its head with state and power, and its tabs, each with an address of its own.
 import { Alert, Button, List, ListItem, Tab, Tabs, TabTitleText } from '@patternfly/react-core'
-import { keepPreviousData, useQuery, useQueryClient } from '@tanstack/react-query'
+import { keepPreviousData, useQuery } from '@tanstack/react-query'
 import { Link, useNavigate, useParams } from '@tanstack/react-router'
 import { type ComponentType, lazy, Suspense, useEffect } from 'react'
 import { type Vm, type VmDetail, VmService } from '../../gen/proto/capabilities/vm/vm_pb.js'
 import { clientOf, troubleOf } from '../client.panel.tsx'
+import { useAskAgain } from '../fresh.panel.tsx'
 import { useLive } from '../live.panel.tsx'
 import { useMay } from '../me.panel.tsx'
 import { useObjectTabs } from '../pages.panel.tsx'
@@ -44,7 +45,7 @@ export default function VmPage() {
     const snapshot = useLive(vms)
     const may = useMay()
     const menu = useVmActions()
-    const queries = useQueryClient()
+    const askAgain = useAskAgain()
     const vm = snapshot.items.get(params.vm) ?? snapshot.list.find(v => v.name === params.vm)
     const detail = useDetail(vm?.uuid ?? '', vm !== undefined)
     const others = useObjectTabs('vm')
@@ -55,10 +56,9 @@ export default function VmPage() {
         () =>
             onTouched(one => {
                 if (one !== uuid) return
-                for (const key of ['vm', 'snapshots', 'xml', 'guest'])
-                    void queries.invalidateQueries({ queryKey: [key, one] })
+                for (const key of ['vm', 'snapshots', 'xml', 'guest']) askAgain([key, one])
             }),
-        [uuid, queries],
+        [uuid, askAgain],
     )
 
     if (!vm) {

@@ -1,11 +1,11 @@
 // A machine's disks, CD drives and network cards: what it has, what waits for the next start, and how to change it.
 import { Alert, Button, Label } from '@patternfly/react-core'
 import { Table, Tbody, Td, Th, Thead, Tr } from '@patternfly/react-table'
-import { useQueryClient } from '@tanstack/react-query'
 import { type Disk, VmService } from '../../gen/proto/capabilities/vm/vm_pb.js'
 import { act, openDialog } from '../act.panel.tsx'
 import { clientOf } from '../client.panel.tsx'
 import { bytes } from '../format.panel.tsx'
+import { useAskAgain } from '../fresh.panel.tsx'
 import { useMay } from '../me.panel.tsx'
 import { ActionMenu, actionsOf, Quiet, Section } from '../parts.panel.tsx'
 import { PlanDialog } from '../plan.panel.tsx'
@@ -26,8 +26,8 @@ export default function Hardware({ vm, detail }: VmTabProps) {
     const may = useMay()
     const change = may('vm.hardware', vm)
     const media = may('vm.media', vm)
-    const queries = useQueryClient()
-    const refresh = (): void => void queries.invalidateQueries({ queryKey: ['vm', vm.uuid] })
+    const askAgain = useAskAgain()
+    const refresh = (): void => askAgain(['vm', vm.uuid])
     const running = isOn(vm.state)
     const disks = detail.disks.filter(d => d.device !== 'cdrom')
     const cds = detail.disks.filter(d => d.device === 'cdrom')

@@ -1,12 +1,12 @@
 // A machine's settings: description, CPU and memory, start with the node; what cannot change now says so.
 import { Alert, Button, ExpandableSection, Form, FormSection } from '@patternfly/react-core'
-import { useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
 import { VmService } from '../../gen/proto/capabilities/vm/vm_pb.js'
 import { begun, notify } from '../act.panel.tsx'
 import { clientOf, type Trouble } from '../client.panel.tsx'
 import { CheckField, NumberField, needSize, SizeField, sizeOf, TextField, troubleIn } from '../fields.panel.tsx'
 import { bytes } from '../format.panel.tsx'
+import { useAskAgain } from '../fresh.panel.tsx'
 import { useMay } from '../me.panel.tsx'
 import { TroubleNote } from '../parts.panel.tsx'
 import { common } from '../words.panel.tsx'
@@ -56,7 +56,7 @@ const listOf = (text: string): string[] => [...new Set(text.split(/[,\s]+/).filt
 export default function Settings(props: VmTabProps) {
     const { vm, detail } = props
     const may = useMay()
-    const queries = useQueryClient()
+    const askAgain = useAskAgain()
     const [base, setBase] = useState(() => ({ values: valuesOf(props), revision: detail.revision }))
     const [values, setValues] = useState(base.values)
     const [busy, setBusy] = useState(false)
@@ -123,7 +123,7 @@ export default function Settings(props: VmTabProps) {
             begun(answer)
             const fresh = await clientOf(VmService).get({ vm: vm.uuid })
             setBase({ values, revision: fresh.detail?.revision ?? detail.revision })
-            void queries.invalidateQueries({ queryKey: ['vm', vm.uuid] })
+            askAgain(['vm', vm.uuid])
             notify('success', s.saved)
         } catch (thrown) {
             setFailure(troubleIn(thrown))

@@ -2,7 +2,7 @@
 import { Button, Label } from '@patternfly/react-core'
 import CameraIcon from '@patternfly/react-icons/dist/esm/icons/camera-icon'
 import { Table, Tbody, Td, Th, Thead, Tr } from '@patternfly/react-table'
-import { useQuery, useQueryClient } from '@tanstack/react-query'
+import { useQuery } from '@tanstack/react-query'
 import { useState } from 'react'
 import { type Snapshot, type Vm, VmService } from '../../gen/proto/capabilities/vm/vm_pb.js'
 import { openDialog } from '../act.panel.tsx'
@@ -10,6 +10,7 @@ import { clientOf, troubleOf } from '../client.panel.tsx'
 import { CheckField, ChoiceField, TextField } from '../fields.panel.tsx'
 import { moment } from '../format.panel.tsx'
 import { FormDialog } from '../forms.panel.tsx'
+import { useAskAgain } from '../fresh.panel.tsx'
 import { useMay } from '../me.panel.tsx'
 import { ActionMenu, actionsOf, EmptyHint, Loading, Section, TroubleNote } from '../parts.panel.tsx'
 import { PlanDialog } from '../plan.panel.tsx'
@@ -40,15 +41,15 @@ export function asTree(snapshots: readonly Snapshot[]): { snapshot: Snapshot; de
 export default function Snapshots({ vm, detail }: VmTabProps) {
     const may = useMay()
     const change = may('vm.snapshot', vm)
-    const queries = useQueryClient()
+    const askAgain = useAskAgain()
     const query = useQuery({
         queryKey: ['snapshots', vm.uuid, detail.snapshots, detail.revision],
         queryFn: ({ signal }) => api.listSnapshots({ vm: vm.uuid }, { signal }),
         placeholderData: before => before,
     })
     const done = (): void => {
-        void queries.invalidateQueries({ queryKey: ['snapshots', vm.uuid] })
-        void queries.invalidateQueries({ queryKey: ['vm', vm.uuid] })
+        askAgain(['snapshots', vm.uuid])
+        askAgain(['vm', vm.uuid])
     }
     const take = change && (
         <Button
