@@ -192,6 +192,8 @@ it(
         await change('vm.v1.VmService/Stop', { vm: 'web1' })
         await change('vm.v1.VmService/SetTemplate', { vm: 'web1', template: true })
         await change('vm.v1.VmService/Clone', { vm: 'web1', name: 'web2', linked: true })
+        const { vms } = await call<{ vms: { name: string; vcpus: number }[] }>('vm.v1.VmService/List')
+        expect(vms.map(({ name, vcpus }) => `${name} ${vcpus}`)).toEqual(['web1 1', 'web2 1'])
         expect(await call('vm.v1.VmService/Delete', { vm: 'web1', disks: true })).toMatchObject({
             code: 'aborted',
         })

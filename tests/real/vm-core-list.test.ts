@@ -4,7 +4,14 @@ import { toJson } from '@bufbuild/protobuf'
 import { createClient, createRouterTransport, type Transport } from '@connectrpc/connect'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type Caller, callerKey } from '../../src/capabilities/caller.ts'
-import { ListResponseSchema, State, VmService, type WatchResponse } from '../../src/gen/proto/capabilities/vm/vm_pb.js'
+import { withPrepared } from '../../src/capabilities/prepared-json.ts'
+import {
+    ListResponseSchema,
+    State,
+    VmSchema,
+    VmService,
+    type WatchResponse,
+} from '../../src/gen/proto/capabilities/vm/vm_pb.js'
 import { bareDomain, rootCaller, startVmWorld, type VmWorld } from './vm-core-world.ts'
 import { until } from './world.ts'
 
@@ -21,6 +28,8 @@ const transport = (useBinaryFormat: boolean): Transport =>
     createRouterTransport(router => own.vm.services?.(router), {
         transport: { useBinaryFormat },
         router: {
+            // As the wire of the daemon has it.
+            jsonOptions: { textEncoder: withPrepared } as object,
             interceptors: [
                 next => request => {
                     request.contextValues.set(callerKey, caller)
@@ -37,6 +46,15 @@ test('binary and JSON clients get the same list, also when it is longer than one
     expect(toJson(ListResponseSchema, json)).toEqual(toJson(ListResponseSchema, binary))
     expect(binary.vms[1]).toMatchObject({ tags: ['web'], description: 'The <web> one', state: State.STOPPED, vcpus: 1 })
     expect(binary.$unknown).toBeUndefined()
+    for (const useBinaryFormat of [true, false]) {
+        const ending = new AbortController()
+        const client = createClient(VmService, transport(useBinaryFormat))
+        for await (const { vms, synced } of client.watch({}, { signal: ending.signal })) {
+            expect(vms.map(vm => toJson(VmSchema, vm))).toEqual(binary.vms.map(vm => toJson(VmSchema, vm)))
+            if (synced) break
+        }
+        ending.abort()
+    }
 })
 
 test('search, tag, state, limit and paging', async () => {

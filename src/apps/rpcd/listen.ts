@@ -11,6 +11,7 @@ import { Fault } from '../../base/fault.ts'
 import { type Caller, callerKey } from '../../capabilities/caller.ts'
 import type { Route } from '../../capabilities/capability.ts'
 import { addressGroup } from '../../capabilities/identity/attempts.ts'
+import { withPrepared } from '../../capabilities/prepared-json.ts'
 import type { Log } from '../../ports/ports.ts'
 import type { Certificate } from './certificate.ts'
 import { closer, guardConnections, hangUp, limitBody, limitStranger } from './connections.ts'
@@ -34,6 +35,9 @@ const quickGzip = {
     ...compressionGzip,
     compress: async (bytes: Uint8Array) => new Uint8Array(await gzipped(bytes, { level: 1 })),
 }
+
+/** A field that is misspelt is refused, not passed over: 'diskz' must not make a VM without a disk. */
+const jsonOptions = { ignoreUnknownFields: false, textEncoder: withPrepared }
 
 export interface HandlerDeps {
     routes(router: ConnectRouter): void
@@ -68,8 +72,7 @@ export function handlerOf(deps: HandlerDeps): Handler {
             interceptors: deps.interceptors,
             readMaxBytes,
             acceptCompression: [quickGzip],
-            // A field that is misspelt is refused, not passed over: 'diskz' must not make a VM without a disk.
-            jsonOptions: { ignoreUnknownFields: false },
+            jsonOptions,
             contextValues: request => createContextValues().set(callerKey, callers.get(request)!),
             fallback: (request, response) => void run(request as IncomingMessage, response as ServerResponse),
         })

@@ -1,5 +1,5 @@
 // The store of VMs: finding, ordering, and watchers that get each change once, however slow they read.
-import { fromBinary } from '@bufbuild/protobuf'
+import { fromBinary, fromJsonString } from '@bufbuild/protobuf'
 import { beforeEach, expect, test } from 'vitest'
 import { State, VmSchema } from '../../gen/proto/capabilities/vm/vm_pb.js'
 import type { Clock } from '../../ports/ports.ts'
@@ -176,5 +176,8 @@ test('the bytes of a line are the line, and figures only reach those that run', 
     expect(entry).toMatchObject({ cpu: 0.12, vcpus: 2, memoryBytes: 512 })
     expect(store.resolve('vm2').cpu).toBe(0)
     expect(fromBinary(VmSchema, store.reading.encoded(entry))).toEqual(store.reading.line(entry))
+    expect(fromJsonString(VmSchema, Buffer.from(store.reading.json(entry)).toString())).toEqual(
+        store.reading.line(entry),
+    )
     expect(store.reading.line(entry)).toMatchObject({ cpu: 0.12, tags: ['t'], started: { seconds: 1n } })
 })

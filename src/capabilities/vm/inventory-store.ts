@@ -1,5 +1,5 @@
 // The entries of the inventory: found by UUID, name, path and MAC, listed by name, and handed to watchers as they change.
-import { toBinary } from '@bufbuild/protobuf'
+import { toBinary, toJsonString } from '@bufbuild/protobuf'
 import { Fault } from '../../base/fault.ts'
 import { type Vm, VmSchema } from '../../gen/proto/capabilities/vm/vm_pb.js'
 import type { Clock } from '../../ports/ports.ts'
@@ -9,6 +9,7 @@ import { lineOf, sameEntry, sameTexts } from './inventory-line.ts'
 interface Cached {
     line?: Vm
     encoded?: Uint8Array
+    json?: Uint8Array
 }
 
 interface Watcher {
@@ -31,6 +32,7 @@ type Reading = Pick<
     | 'note'
     | 'line'
     | 'encoded'
+    | 'json'
 >
 
 export interface Store {
@@ -267,6 +269,11 @@ export function createStore(clock: Clock): Store {
         cached.encoded ??= toBinary(VmSchema, cached.line ?? lineOf(entry))
         return cached.encoded
     }
+    const json = (entry: VmEntry): Uint8Array => {
+        const cached = cacheOf(entry)
+        cached.json ??= Buffer.from(toJsonString(VmSchema, line(entry)))
+        return cached.json
+    }
 
     return {
         reading: {
@@ -281,6 +288,7 @@ export function createStore(clock: Clock): Store {
             until,
             line,
             encoded,
+            json,
             note(samples) {
                 for (const [uuid, { cpu, vcpus, memoryBytes }] of samples) {
                     const entry = entries.get(uuid)

@@ -128,6 +128,8 @@ export interface Inventory {
     line(entry: VmEntry): Vm
     /** The same as bytes of the protobuf message. */
     encoded(entry: VmEntry): Uint8Array
+    /** The same as the bytes of its JSON. */
+    json(entry: VmEntry): Uint8Array
     /** Takes the last figures of running VMs. */
     note(samples: ReadonlyMap<string, Sample>): void
     /** Resolves when the first full read is through (at once after that). */

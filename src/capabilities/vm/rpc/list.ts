@@ -1,15 +1,17 @@
-// List and watch: answered from memory, and for binary clients from bytes that were encoded when a VM last changed.
+// List and watch: answered from memory, from bytes that were made when a VM was first asked for after a change.
 import { create } from '@bufbuild/protobuf'
 import type { HandlerContext, ServiceImpl } from '@connectrpc/connect'
 import {
     type ListRequest,
     type ListResponse,
     ListResponseSchema,
+    VmSchema,
     type VmService,
     type WatchResponse,
     WatchResponseSchema,
 } from '../../../gen/proto/capabilities/vm/vm_pb.js'
 import { type Caller, callerOf } from '../../caller.ts'
+import { prepared } from '../../prepared-json.ts'
 import type { Inventory, VmEntry } from '../inventory.ts'
 
 type Impl = ServiceImpl<typeof VmService>
@@ -67,7 +69,7 @@ function* messages(
 }
 
 /**
- * Puts VMs into field 1 of a message. Binary: as bytes that need no encoding any more, in the place where protobuf
+ * Puts VMs into field 1 of a message, as bytes that need no encoding any more. Binary: in the place where protobuf
  * keeps fields it does not know; they go out as they are. 5,000 VMs take less than 2 ms so, instead of 50.
  */
 function fill(
@@ -75,8 +77,9 @@ function fill(
     answer: ListResponse | WatchResponse,
     { entries, json }: { entries: readonly VmEntry[]; json: boolean },
 ): void {
-    if (json) answer.vms = entries.map(entry => inventory.line(entry))
-    else if (entries.length > 0)
+    if (entries.length === 0) return
+    if (json) answer.vms = [create(VmSchema, { uuid: prepared(answer, entries.map(inventory.json)) })]
+    else
         answer.$unknown = [
             { no: 1, wireType: LENGTH_DELIMITED, data: fieldBytes(entries.map(e => inventory.encoded(e))) },
         ]
