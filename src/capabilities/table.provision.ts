@@ -39,6 +39,7 @@ import { checkNode, nodeSpec } from './node/spec.ts'
 import { notifyResources, notifyTools } from './notify/resources.ts'
 import { checkNotify, notifySpec } from './notify/spec.ts'
 import { cephTools } from './storage/ceph/ceph.ts'
+import { cephDriver } from './storage/ceph/driver.ts'
 import { cephHealth } from './storage/ceph/health.ts'
 import { cephResources } from './storage/ceph/resources.ts'
 import type { StorageDriver } from './storage/driver.ts'
@@ -181,7 +182,10 @@ export const kit = kitOf(
 )
 
 /** What the verbs of `storage` know of disks; a disk is replaced by the one that has it. */
-export const storageDrivers: readonly StorageDriver[] = [zfsDriver({ disks: freeDisks })]
+export const storageDrivers: readonly StorageDriver[] = [
+    zfsDriver({ disks: freeDisks }),
+    cephDriver({ disks: freeDisks }),
+]
 
 /** What may be wrong on a node and no plan can mend. */
 export const healthChecks: readonly HealthCheck[] = [nodeHealth, disksHealth, zfsHealth, cephHealth]

@@ -1,7 +1,8 @@
 // The verbs about the disks of pools: what they are made of, a disk in the place of a failed one, and more of them.
 import { Fault } from '../../base/fault.ts'
+import type { Finding } from '../../base/finding.ts'
 import { nearest } from '../../base/nearest.ts'
-import type { AddWish, StorageDriver, StorageSet } from '../../capabilities/storage/driver.ts'
+import { type AddWish, COPYING, type StorageDriver, type StorageSet } from '../../capabilities/storage/driver.ts'
 import { storageDrivers } from '../../capabilities/table.provision.ts'
 import type { Verb, VerbContext, View } from '../../capabilities/verb.ts'
 import { isEmpty } from '../../engine/plan.ts'
@@ -40,7 +41,9 @@ export const storageVerbs = (io: Io): Verb[] => [
         description:
             'Shows the plan, asks, and begins the copying, which goes on by itself, also over a reboot. What the ' +
             'document says of the old disk then says it of the new one. What stands on the new disk is destroyed only ' +
-            'where --destroy names it. A disk that is gone is named by the number that storage status shows.',
+            'where --destroy names it. A disk that is gone is named as storage status names it: by a number in a pool ' +
+            'of ZFS, as osd.1 in Ceph. An OSD leaves its cluster when all that it held is whole elsewhere: do the ' +
+            'same again then, or let --wait do it.',
         arguments: [
             { name: 'old', summary: 'the disk that failed, by its name or number' },
             { name: 'new', summary: 'the disk that takes its place; one of the same name otherwise', optional: true },
@@ -135,27 +138,46 @@ async function driverOf(machine: Probe, wish: { old: string; new?: string }): Pr
 
 async function carry(one: Resource, what: string, context: VerbContext, io: Io): Promise<View> {
     const provision = provisionAt(undefined)
-    const text = await provision.load()
-    const plan = await provision.planOne(one, text)
-    refuseFindings(plan.findings)
     const system = realSystem()
-    if (isEmpty(plan)) return doneView(plan.findings.flatMap(findingLines), 'Nothing to do.', await setsOf(system))
-    const applied = await planAskApply(context, io, {
-        plan: consents => provision.planOne(one, text, consents),
-        apply: wish => provision.applyOne(one, text, { ...wish, what }),
-    })
-    if ('kind' in applied) return applied
-    if (applied.failed.length > 0) throw failedFault(applied)
-    refuseFindings(applied.left.findings)
-    if (context.options.wait) await waitForWork(system, io, context.signal)
-    return doneView([], `Done: ${applied.steps} steps.`, await setsOf(system), applied.id)
+    const waits = context.options.wait !== undefined && !context.dryRun
+    let done = { steps: 0, id: '' }
+    for (;;) {
+        const text = await provision.load()
+        const plan = await provision.planOne(one, text)
+        refuseFindings(plan.findings)
+        if (!isEmpty(plan)) {
+            const applied = await planAskApply(context, io, {
+                plan: consents => provision.planOne(one, text, consents),
+                apply: wish => provision.applyOne(one, text, { ...wish, what }),
+            })
+            if ('kind' in applied) return applied
+            if (applied.failed.length > 0) throw failedFault(applied)
+            refuseFindings(applied.left.findings)
+            done = { steps: done.steps + applied.steps, id: applied.id }
+            if (!waits) return doneView(applied.left.findings.filter(isCopying), done, await setsOf(system))
+        } else if (!waits || !plan.findings.some(isCopying)) {
+            if (waits) await waitForWork(system, io, context.signal)
+            return doneView(plan.findings, done, await setsOf(system))
+        }
+        // What is being copied may not show at once: the plan says whether it is whole.
+        await waitForWork(system, io, context.signal)
+        await pause(context.signal)
+    }
 }
 
-function doneView(above: readonly string[], words: string, sets: readonly StorageSet[], id = ''): View {
+const isCopying = ({ code }: Finding) => code === COPYING
+
+function doneView(
+    findings: readonly Finding[],
+    done: { steps: number; id: string },
+    sets: readonly StorageSet[],
+): View {
     const goesOn = sets
         .filter(({ work }) => work)
         .flatMap(set => [`${workWords(set)}, by itself, also over a reboot.`, FOLLOW])
-    return { kind: 'text', text: `${[...above, words, ...goesOn].join('\n')}\n`, json: asJson({ id, sets }) }
+    const words = done.steps > 0 ? `Done: ${done.steps} steps.` : 'Nothing to do.'
+    const lines = [...findings.flatMap(findingLines), words, ...goesOn]
+    return { kind: 'text', text: `${lines.join('\n')}\n`, json: asJson({ id: done.id, sets }) }
 }
 
 /** What speaks against the whole: there is no part of it that could be done. */
@@ -176,7 +198,7 @@ const percentWords = ({ words, percent }: NonNullable<StorageSet['work']>) => `$
 const workWords = ({ name, work }: StorageSet) => `${name} ${percentWords(work!)}`
 
 /** Says on standard error how far it is, each time that it has moved. */
-async function waitForWork(machine: Probe, io: Io, signal: AbortSignal, clock: Clock = realClock()): Promise<void> {
+async function waitForWork(machine: Probe, io: Io, signal: AbortSignal): Promise<void> {
     let said = ''
     for (;;) {
         const working = (await setsOf(machine)).filter(({ work }) => work)
@@ -184,19 +206,24 @@ async function waitForWork(machine: Probe, io: Io, signal: AbortSignal, clock: C
         const words = working.map(workWords).join('; ')
         if (words !== said) io.stderr.write(`${words}\n`)
         said = words
-        await new Promise<void>(resolve => clock.after(POLL_MS, resolve))
-        if (signal.aborted) {
-            throw new Fault('cancelled', { summary: 'Nobody waits any longer; the copying goes on', fix: FOLLOW })
-        }
+        await pause(signal)
+    }
+}
+
+async function pause(signal: AbortSignal, clock: Clock = realClock()): Promise<void> {
+    await new Promise<void>(resolve => clock.after(POLL_MS, resolve))
+    if (signal.aborted) {
+        throw new Fault('cancelled', { summary: 'Nobody waits any longer; the copying goes on', fix: FOLLOW })
     }
 }
 
 function statusView(sets: readonly StorageSet[]): View {
+    const width = Math.max(0, ...sets.flatMap(({ disks }) => disks).map(({ state }) => state.length)) + 2
     const lines = sets.flatMap(set => [
         `${set.name}: ${set.state}${set.work ? `; ${percentWords(set.work)}` : ''}`,
         ...set.disks.map(({ id, state, part, errors }) => {
             const counted = errors > 0 ? `, ${errors} errors` : ''
-            return `  ${state.padEnd(9)}${id}${part ? ` (${part})` : ''}${counted}`
+            return `  ${state.padEnd(width)}${id}${part ? ` (${part})` : ''}${counted}`
         }),
     ])
     const broken = sets.flatMap(({ disks }) => disks).find(({ works, part }) => !works && !part.includes('replacing'))

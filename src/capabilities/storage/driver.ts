@@ -26,6 +26,9 @@ export interface StorageSet {
     work?: { words: string; percent: number }
 }
 
+/** Code of the finding of a replacement that goes on when what is copied is whole. */
+export const COPYING = 'copying'
+
 export interface ReplaceWish {
     /** One of the names of a disk. */
     old: string

@@ -52,6 +52,13 @@ export interface Status {
     checks: Check[]
     /** Modules of the mgr that are on. */
     modules: string[]
+    /** Objects that are being copied to where they belong; absent when nothing is. */
+    copying?: Copying
+}
+
+export interface Copying {
+    left: number
+    of: number
 }
 
 interface RawStatus {
@@ -61,6 +68,13 @@ interface RawStatus {
         checks?: Record<string, { severity: string; summary: { message: string }; muted?: boolean }>
     }
     mgrmap?: { modules?: string[] }
+    pgmap?: {
+        pgs_by_state?: { state_name: string }[]
+        degraded_objects?: number
+        degraded_total?: number
+        misplaced_objects?: number
+        misplaced_total?: number
+    }
 }
 
 /** Undefined when it is no answer: the monitors have no quorum. Muted checks are left out, as `ceph health` does. */
@@ -71,7 +85,17 @@ export function parseStatus(stdout: string): Status | undefined {
         .filter(([, { muted }]) => !muted)
         .map(([name, { severity, summary }]) => ({ name, severity, message: summary.message }))
         .sort((a, b) => (a.name < b.name ? -1 : 1))
-    return { fsid: raw.fsid, health: raw.health.status, checks, modules: raw.mgrmap?.modules ?? [] }
+    const copying = copyingOf(raw.pgmap)
+    return {
+        ...{ fsid: raw.fsid, health: raw.health.status, checks, modules: raw.mgrmap?.modules ?? [] },
+        ...(copying ? { copying } : {}),
+    }
+}
+
+function copyingOf(map: RawStatus['pgmap'] = {}): Copying | undefined {
+    if (!map.pgs_by_state?.some(({ state_name }) => /recover|backfill/.test(state_name))) return undefined
+    const { degraded_objects = 0, misplaced_objects = 0, degraded_total = 0, misplaced_total = 0 } = map
+    return { left: degraded_objects + misplaced_objects, of: Math.max(degraded_total, misplaced_total) }
 }
 
 export interface Osd {

@@ -88,7 +88,7 @@ interface Own {
 }
 
 /** A disk with an OSD of this cluster. */
-function ownOsd({ disk, volume, recorded, begun }: Own, fsid: string, seen: OsdSeen): OwnPlan {
+export function ownOsd({ disk, volume, recorded, begun }: Own, fsid: string, seen: OsdSeen): OwnPlan {
     const known = seen.map?.osds.find(osd => osd.uuid === volume.osdUuid)
     const note = recorded ? [] : [noteStep(disk, volume.osdUuid)]
     if (!seen.map) return { steps: [], deferred: begun || !recorded ? [whenAnswered(disk)] : [] }
@@ -115,7 +115,7 @@ const whenAnswered = (disk: OsdDisk): Deferred => ({
     ...{ kinds: ['run', 'write'], destroys: [target(disk.id)] },
 })
 
-function makeSteps(disk: OsdDisk, fsid: string, seen: OsdSeen): Step[] {
+export function makeSteps(disk: OsdDisk, fsid: string, seen: Pick<OsdSeen, 'map'>): Step[] {
     const { id, words, blank } = disk
     const uuid = osdUuidOf(fsid, id)
     const mark = blank ? { claims: [target(id)] } : { destroys: [target(id)] }
@@ -146,7 +146,7 @@ const noteStep = ({ id }: OsdDisk, uuid: string): Step => ({
 })
 
 /** Clearing a disk takes its whole volume group along, also what of it is on other disks. */
-function sharedGroup(disk: OsdDisk, { groups }: OsdSeen): Finding[] {
+export function sharedGroup(disk: OsdDisk, { groups }: OsdSeen): Finding[] {
     const on = (device: string) => standsOn(device, disk.path)
     const here = groups.filter(one => on(one.device)).map(one => one.group)
     const others = groups.filter(one => here.includes(one.group) && !on(one.device))
@@ -164,7 +164,7 @@ function sharedGroup(disk: OsdDisk, { groups }: OsdSeen): Finding[] {
 const gone = (id: string, words: string): Finding => ({
     ...{ severity: 'warning', code: 'osd-missing', at: AT, detail: `${id} (${words})` },
     summary: 'An OSD of this node is not on its disk, and is not made anew',
-    fix: `Look at the disk and its cables. When it is replaced: ceph osd purge, then remove ${osdRecord(id)}.`,
+    fix: `Look at the disk and its cables. To put another in its place: debvisor storage replace ${id} NEW`,
 })
 
 const foreign = ({ id, words }: OsdDisk, { osdId, fsid }: OsdVolume): Finding => ({

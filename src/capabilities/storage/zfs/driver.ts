@@ -3,11 +3,11 @@ import { DOCUMENT } from '../../../engine/provision.ts'
 import { type Look, type Resource, resource } from '../../../engine/resource.ts'
 import type { Probe } from '../../../ports/ports.ts'
 import type { AddWish, ReplaceWish, StorageDriver, StorageSet } from '../driver.ts'
+import type { DiskSeen, TopologySeen } from '../placing.ts'
 import type { ZfsSpec } from '../spec.ts'
 import { planAdd } from './add.ts'
-import type { DiskSeen, TopologySeen } from './placing.ts'
 import { planReplace } from './replace.ts'
-import { seePools, seeReal } from './see.ts'
+import { seePools, seeReal, steady } from './see.ts'
 import { calledOf, membersOf, namesOf, type PoolTree, type Scan, type Vdev } from './topology.ts'
 
 export interface ZfsDriverDeps {
@@ -39,15 +39,6 @@ async function seeTopology(
 ): Promise<TopologySeen> {
     const [pools, disks, text] = await Promise.all([seePools(machine), disksOf(machine), root.readText(DOCUMENT)])
     return { pools: pools?.map(steady), disks, text, real: await seeReal(machine, pools ?? [], words) }
-}
-
-/** Without what moves by itself: a plan that was read would be refused because an hour's copying went on. */
-function steady(pool: PoolTree): PoolTree {
-    const still = (vdev: Vdev): Vdev => ({ ...vdev, errors: 0, children: vdev.children.map(still) })
-    return {
-        ...{ ...pool, data: pool.data.map(still), others: pool.others.map(still) },
-        ...(pool.scan ? { scan: { ...pool.scan, doneBytes: 0, ofBytes: 0 } } : {}),
-    }
 }
 
 const WORKS: ReadonlySet<string> = new Set(['ONLINE', 'AVAIL', 'INUSE'])

@@ -4,9 +4,9 @@ import { nearest } from '../../../base/nearest.ts'
 import type { OwnPlan } from '../../../engine/resource.ts'
 import type { Step } from '../../../engine/step.ts'
 import { disksIn, withReplaced } from '../disk-list.ts'
-import type { ReplaceWish } from '../driver.ts'
-import type { DiskSeen, TopologySeen } from './placing.ts'
-import * as placing from './placing.ts'
+import { COPYING, type ReplaceWish } from '../driver.ts'
+import type { DiskSeen, TopologySeen } from '../placing.ts'
+import * as placing from '../placing.ts'
 import { calledOf, type Member, membersOf, namesOf, wholeDisk } from './topology.ts'
 
 const REPLACE_MS = 300_000
@@ -82,12 +82,7 @@ function letGo({ pool, leaf }: Member, spare: Member, naming: Step[]): OwnPlan {
     const called = calledOf(spare.leaf)
     if (pool.scan?.what === 'resilver' && pool.scan.running) {
         return refuse(
-            info(
-                'spare-copies',
-                'The spare is not whole yet',
-                called,
-                'When it is, do the same again, so that it stays.',
-            ),
+            info(COPYING, 'The spare is not whole yet', called, 'When it is, do the same again, so that it stays.'),
         )
     }
     if (spare.leaf.state !== 'ONLINE') {

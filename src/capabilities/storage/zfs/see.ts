@@ -1,7 +1,7 @@
 // Looks at what the pools of the running machine are made of, and where the paths of their disks lead now.
 import { LOOK_MS } from '../../../base/look.ts'
 import type { Probe } from '../../../ports/ports.ts'
-import { membersOf, type PoolTree, parseTopology, showTopology } from './topology.ts'
+import { membersOf, type PoolTree, parseTopology, showTopology, type Vdev } from './topology.ts'
 
 /** Undefined where zpool does not say. */
 export async function seePools(machine: Probe): Promise<PoolTree[] | undefined> {
@@ -17,4 +17,13 @@ export async function seeReal(machine: Probe, pools: readonly PoolTree[], words:
     const paths = [...new Set([...leaves.flatMap(({ path }) => path ?? []), ...words.filter(word => word[0] === '/')])]
     const led = await Promise.all(paths.map(async path => [path, await machine.resolve(path)] as const))
     return Object.fromEntries(led.flatMap(([path, now]) => (now === undefined ? [] : [[path, now] as const])))
+}
+
+/** Without what moves by itself: a plan that was read would be refused because an hour's copying went on. */
+export function steady(pool: PoolTree): PoolTree {
+    const still = (vdev: Vdev): Vdev => ({ ...vdev, errors: 0, children: vdev.children.map(still) })
+    return {
+        ...{ ...pool, data: pool.data.map(still), others: pool.others.map(still) },
+        ...(pool.scan ? { scan: { ...pool.scan, doneBytes: 0, ofBytes: 0 } } : {}),
+    }
 }

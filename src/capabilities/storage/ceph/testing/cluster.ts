@@ -35,6 +35,8 @@ export interface FakeCluster {
     /** What disks hold, by id: '' is blank. */
     holds: Map<string, string>
     checks: Record<string, { severity: string; summary: { message: string } }>
+    /** What OSDs that are out held is whole elsewhere. */
+    copied: boolean
 }
 
 export const PROGRAMS = ['/usr/bin/ceph', '/usr/sbin/lvs', '/usr/sbin/pvs', '/usr/sbin/ip', '/usr/bin/virsh']
@@ -59,7 +61,7 @@ export function fakeCluster(node: () => SimulatedNode, holds: Record<string, str
         // Monitors make this one by themselves.
         auth: new Map([['client.bootstrap-osd', 'mon allow profile bootstrap-osd']]),
         ...{ osds: [], pools: [], settings: [], modules: ['iostat'], rules: ['replicated_rule'] },
-        ...{ volumes: new Map(), holds: new Map(Object.entries(holds)), checks: {}, tools: [] },
+        ...{ volumes: new Map(), holds: new Map(Object.entries(holds)), checks: {}, tools: [], copied: true },
         disks: () =>
             [...it.holds].map(([id, held]) => ({
                 ...{ id, path: pathOf(id), system: false, removable: false, readOnly: false, mountpoints: [] },
@@ -148,6 +150,20 @@ export function fakeCluster(node: () => SimulatedNode, holds: Record<string, str
             },
         ],
         [
+            'osd out',
+            id => {
+                it.osds.find(one => one.osd === Number(id))!.in = 0
+                return {}
+            },
+        ],
+        [
+            'osd purge',
+            id => {
+                it.osds = it.osds.filter(one => one.osd !== Number(id))
+                return {}
+            },
+        ],
+        [
             'osd purge-new',
             id => {
                 const fresh = it.osds.find(one => one.osd === Number(id))?.state.includes('new')
@@ -172,6 +188,10 @@ export function fakeCluster(node: () => SimulatedNode, holds: Record<string, str
         if (!running('ceph-mon@node1.service')) return { exitCode: 1 }
         if (line === 'osd dump' && !argv.includes('--format')) {
             return { stdout: it.osds.map(one => `osd.${one.osd} ${one.state.join(',')} ${one.uuid}\n`).join('') }
+        }
+        if (line.startsWith('osd safe-to-destroy ')) {
+            const one = it.osds.find(({ osd }) => osd === Number(words[2]))
+            return { exitCode: !one || (one.in === 0 && it.copied) ? 0 : 16 }
         }
         const look = looks[line]
         if (look) return { stdout: JSON.stringify(look()) }

@@ -1,10 +1,10 @@
 // Whether a disk may become part of a pool: it is there, nobody uses it, it is large enough, and what is on it may go.
-import type { Finding } from '../../../base/finding.ts'
-import { nearest } from '../../../base/nearest.ts'
-import type { Step } from '../../../engine/step.ts'
-import type { Disk } from '../choose.ts'
-import { standsOn } from '../device.ts'
-import { calledOf, membersOf, type PoolTree, type Vdev } from './topology.ts'
+import type { Finding } from '../../base/finding.ts'
+import { nearest } from '../../base/nearest.ts'
+import type { Step } from '../../engine/step.ts'
+import type { Disk } from './choose.ts'
+import { standsOn } from './device.ts'
+import { calledOf, membersOf, type PoolTree, type Vdev } from './zfs/topology.ts'
 
 export interface DiskSeen extends Disk {
     /** Of this boot. */
@@ -23,7 +23,7 @@ export interface TopologySeen {
     text: string | undefined
 }
 
-const AT = 'storage.zfs'
+const AT = 'storage'
 /** ZFS's labels, and the partitions that it makes on a whole disk: an equal disk always has that much more. */
 const LABELS_BYTES = 13.5 * 1024 ** 2
 
