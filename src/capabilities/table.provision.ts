@@ -29,10 +29,12 @@ import { contains, formatAddress, overlaps, parseAddress, parseCidr } from './ne
 import { definedNetworks } from './network/defined.ts'
 import { checkNetworkSpec } from './network/host/check.ts'
 import { networkGuard } from './network/host/checkpoint.ts'
+import { seeCards } from './network/host/observe.ts'
 import { hostBridges, hostNetworkResources, hostNetworkTools, hostSubnets } from './network/host/resources.ts'
 import { networkSample } from './network/host/sample.ts'
 import { networkSpec } from './network/host/spec.ts'
 import { nodeHealth } from './node/health.ts'
+import { seeMachine } from './node/machine.ts'
 import { fqdnOf } from './node/plan.ts'
 import { nodeResources, nodeSample, nodeTools } from './node/resources.ts'
 import { checkNode, nodeSpec } from './node/spec.ts'
@@ -189,6 +191,25 @@ export const storageDrivers: readonly StorageDriver[] = [
 
 /** What may be wrong on a node and no plan can mend. */
 export const healthChecks: readonly HealthCheck[] = [nodeHealth, disksHealth, zfsHealth, cephHealth]
+
+/** The machine as a document speaks of it, with the names that stay. */
+export async function facts(probe: Probe) {
+    const look = { phase: 'boot' as const, root: probe, machine: probe }
+    const [machine, disks, network] = await Promise.all([
+        seeMachine(probe),
+        seeDisks(probe),
+        seeCards(look).catch(() => undefined),
+    ])
+    const cards = (network?.cards ?? []).flatMap(name => {
+        const link = network!.links.find(one => one.name === name)
+        if (!link) return []
+        const { cardMac: mac, carrier, mtu, master, global } = link
+        const path = network!.paths[name]
+        const addresses = global.map(({ address }) => address)
+        return [{ name, mac, ...(path ? { path } : {}), carrier, mtu, ...(master ? { master } : {}), addresses }]
+    })
+    return { ...machine, cards, disks }
+}
 
 /** A document for the machine that is looked at, with a comment above each key. */
 export async function sample(probe: Probe, profile: string): Promise<string> {

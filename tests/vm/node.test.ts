@@ -31,6 +31,9 @@ describe('a node by its document', () => {
             expect(out).toMatch(/\/dev\/vda +\/dev\/vda +system|virtio-OS +\/dev\/vda +system/)
             expect(out).toMatch(/virtio-DATA1 .*2\.0 GiB, blank/)
             expect(out).toMatch(/virtio-DATA3 .*2\.0 GiB, holds ext4/)
+            const facts = JSON.parse(await vm.must('debvisor node facts --json'))
+            expect(facts).toMatchObject({ osVersion: '13', cpus: 2, cards: [{ carrier: true }] })
+            expect(facts.disks.map((disk: { id: string }) => disk.id)).toContain(HELD)
         },
         5 * MINUTE_MS,
     )

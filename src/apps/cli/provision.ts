@@ -2,13 +2,14 @@
 import { Fault } from '../../base/fault.ts'
 import { diskWords } from '../../capabilities/disks/disk.ts'
 import { seeDisks } from '../../capabilities/disks/observe.ts'
-import { documentSchema, sample } from '../../capabilities/table.provision.ts'
+import { documentSchema, facts, sample } from '../../capabilities/table.provision.ts'
 import type { Option, Verb, VerbContext, View } from '../../capabilities/verb.ts'
 import { DOCUMENT } from '../../engine/provision.ts'
 import { jsonSchemaOf } from '../../engine/sample.ts'
 import { realSystem } from '../../ports/real.ts'
 import { DESTROY, needRoot } from './applying.ts'
 import { readLogin } from './connect.ts'
+import { factsView } from './facts.ts'
 import { firstBootHere } from './firstboot.ts'
 import type { Io } from './io.ts'
 import { applyHere, historyHere, planHere, rollbackHere, statusHere, verifyHere } from './provision-here.ts'
@@ -131,6 +132,20 @@ export const provisionVerbs = (io: Io): Verb[] => [
                 { key: 'what', label: 'WHAT' },
             ]
             return { kind: 'table', columns, rows, empty: 'There is no disk.', json: asJson(disks) }
+        },
+    },
+    {
+        words: ['node', 'facts'],
+        summary: 'what this machine is made of, by the names that a document uses',
+        description:
+            'Looks at the machine itself: no service of DebVisor has to run. To see how a node does: node show.',
+        examples: [
+            { line: 'debvisor node facts', note: 'Before a document is written.' },
+            { line: "debvisor node facts --json | jq -r '.cards[].mac'", note: 'For scripts that write documents.' },
+        ],
+        async run() {
+            needRoot()
+            return factsView(await facts(realSystem()))
         },
     },
     {
