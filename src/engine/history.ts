@@ -46,11 +46,13 @@ export async function openRecord(
     about: { by: string; document: string },
 ): Promise<Recorder> {
     const startedMs = clock.now()
-    // Sorts by time; the end keeps two of one moment apart.
-    const id = `${new Date(startedMs).toISOString().replace(/\D/g, '')}-${randomBytes(2).toString('hex')}`
-    const folder = `${APPLIES}/${id}`
     await root.makeDirectory(STATE, 0o711)
     await root.makeDirectory(APPLIES, 0o700)
+    const id = nextId(
+        (await root.list(APPLIES)).findLast(one => STAMP.test(one)),
+        startedMs,
+    )
+    const folder = `${APPLIES}/${id}`
     await root.makeDirectory(folder, 0o700)
     await root.makeDirectory(`${folder}/kept`, 0o700)
     await root.makeDirectory(`${folder}/kept-secret`, 0o700)
@@ -80,6 +82,17 @@ export async function openRecord(
             await journal.close()
         },
     }
+}
+
+const STAMP = /^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(\d{3})/
+
+/** Sorts behind all that came before, also when the clock was set back since; by its end two of one moment stay apart. */
+function nextId(last: string | undefined, nowMs: number): string {
+    const [, ...parts] = (STAMP.exec(last ?? '') ?? []).map(Number)
+    const [year = 0, month = 1, ...rest] = parts
+    const lastMs = parts.length > 0 ? Date.UTC(year, month - 1, ...rest) : 0
+    const stamp = new Date(Math.max(nowMs, lastMs + 1)).toISOString().replace(/\D/g, '')
+    return `${stamp}-${randomBytes(2).toString('hex')}`
 }
 
 /** Newest first. A folder that cannot be understood is left out. */

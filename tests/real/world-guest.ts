@@ -1,5 +1,5 @@
 // A tiny guest: Debian's cloud kernel and an initrd of busybox that is up in seconds and obeys the power button.
-import { chmod, mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises'
+import { chmod, copyFile, mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { cached, downloadPackages, tool } from './world-cache.ts'
@@ -53,7 +53,7 @@ poweroff -f
 
 /** The tiny guest, made once from Debian packages of the running suite and kept in the cache. */
 export async function tinyGuest(): Promise<TinyGuest> {
-    const folder = await cached('tiny-guest', JSON.stringify([init, powerButton, modules]), make)
+    const folder = await tinyFolder()
     return {
         kernelPath: join(folder, 'vmlinuz'),
         initrdPath: join(folder, 'initrd.gz'),
@@ -61,6 +61,11 @@ export async function tinyGuest(): Promise<TinyGuest> {
         marker,
     }
 }
+
+/** A program that stands alone in any container or guest: its path. */
+export const staticBusybox = async () => join(await tinyFolder(), 'busybox')
+
+const tinyFolder = () => cached('tiny-guest', JSON.stringify([init, powerButton, modules, 'busybox']), make)
 
 async function make(folder: string) {
     const scratch = join(folder, 'scratch')
@@ -84,6 +89,7 @@ async function make(folder: string) {
         throw new Error(`none of ${paths.join(', ')} is in the packages`)
     }
     const busybox = join(await first('usr/bin', 'bin'), 'busybox')
+    await copyFile(busybox, join(folder, 'busybox'))
     const files = [
         { path: 'bin', mode: 0o40755 },
         { path: 'dev', mode: 0o40755 },

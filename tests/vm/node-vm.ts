@@ -41,17 +41,19 @@ export interface NodeVmOptions {
     image?: NodeImage
     /** What each NIC is connected to, as `-netdev` takes it without an id; one without a way out unless told. */
     nics?: readonly string[]
+    /** More files of this machine, put beside the program in /usr/lib/debvisor. */
+    files?: readonly string[]
 }
 
 /** A booted node with blank disks named DATA1, DATA2, … */
 export async function startNode(options: NodeVmOptions): Promise<NodeVm> {
-    const { disks, diskSize = '2G', memoryMib = 2048, nics = ['user,restrict=on'] } = options
+    const { disks, diskSize = '2G', memoryMib = 2048, nics = ['user,restrict=on'], files = [] } = options
     const image = options.image ?? (await nodeImage())
     const folder = await mkdtemp(join(tmpdir(), 'debvisor-node-'))
     const path = (name: string) => join(folder, name)
     await buildAll()
     await mkdir(path('program'))
-    await tool(['cp', '--', 'dist/debvisor.mjs', 'dist/rootd.mjs', path('program')])
+    await tool(['cp', '--', 'dist/debvisor.mjs', 'dist/rootd.mjs', ...files, path('program')])
     const label = ['-volid', 'DEBVISOR', '-r', '-J', '-quiet', '-o', path('program.iso'), path('program')]
     await tool(['xorriso', '-as', 'mkisofs', ...label])
     await tool(['qemu-img', 'create', '-q', '-f', 'qcow2', '-b', image.disk, '-F', 'qcow2', path('os.qcow2')])
