@@ -35,12 +35,22 @@ const ceph: Story = {
 }
 // One apply of a cluster takes a quarter of an hour under emulation.
 const stories: Record<string, Story> = ALL ? { zfs, ceph } : { zfs }
+const ways = {
+    'that keep what was written': () => ({}),
+    'that lose what was not flushed, and some of it in another order': (random: () => number) => ({
+        survives: () => random() < 0.5,
+    }),
+}
+const both = Object.entries(stories).flatMap(([profile, story]) =>
+    Object.entries(ways).map(([disks, way]) => ({ profile, disks, story, way })),
+)
 
-describe.each(Object.entries(stories))('the profile %s', (_, { document, node, made }) => {
+describe.each(both)('the profile $profile, on disks $disks', ({ story: { document, made, ...story }, way }) => {
     it(
         `comes to the same end after ${CUTS} power cuts`,
         async () => {
             const random = seeded(SEED)
+            const node = async () => ({ ...(await story.node()), ...way(random) })
             const whole = await bare(await node(), document)
             const began = Date.now()
             expect((await apply(whole)).code).toBe(0)

@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { buildAll } from '../../scripts/build.ts'
 import { tool } from '../real/world-cache.ts'
+import { type LossyDisk, lossyDisk } from './lossy-disk.ts'
 import { type NodeImage, nodeImage } from './node-image.ts'
 
 export interface Ran {
@@ -23,7 +24,7 @@ export interface NodeVm {
     put(path: string, text: string): Promise<void>
     /** Until all that the boot starts is started. */
     boot(deadlineMs?: number): Promise<void>
-    /** At once, whatever it is doing. Disks keep what was flushed: QEMU honours flushes here. */
+    /** At once, whatever it is doing. Disks keep what was written; with `survives` what was flushed, and some of the rest. */
     cut(): Promise<void>
     /** By its own reboot. */
     reboot(deadlineMs?: number): Promise<void>
@@ -41,6 +42,11 @@ export interface NodeVmOptions {
     image?: NodeImage
     /** What each NIC is connected to, as `-netdev` takes it without an id; one without a way out unless told. */
     nics?: readonly string[]
+    /**
+     * Disks lose in a power cut what was not flushed. Of each such write it is asked whether it came through all the
+     * same, as a disk with a cache may write in any order.
+     */
+    survives?: () => boolean
     /** More files of this machine, put beside the program in /usr/lib/debvisor. */
     files?: readonly string[]
 }
@@ -63,19 +69,34 @@ export async function startNode(options: NodeVmOptions): Promise<NodeVm> {
     let qemu: ChildProcess | undefined
     let over: Promise<void> = Promise.resolve()
     let trouble = ''
+    const device = (serial: string) => ['-device', `virtio-blk-pci,drive=${serial},serial=${serial}`]
     const drive = (file: string, serial: string, more = '') => [
         ...['-drive', `if=none,id=${serial},file=${file},cache=writeback${more}`],
-        ...['-device', `virtio-blk-pci,drive=${serial},serial=${serial}`],
+        ...device(serial),
     ]
-    const begin = () => {
+    const names = ['os', ...Array.from({ length: disks }, (_, i) => `d${i + 1}`)]
+    const lossy = new Map<string, LossyDisk>()
+    if (options.survives) {
+        for (const name of names) {
+            const raw = path(`${name}.raw`)
+            await tool(['qemu-img', 'convert', '-O', 'raw', path(`${name}.qcow2`), raw], { deadlineMs: 300_000 })
+            lossy.set(name, lossyDisk(raw))
+        }
+    }
+    const disk = (name: string, serial: string) => {
+        const losing = lossy.get(name)
+        return losing ? [...losing.argv(serial), ...device(serial)] : drive(path(`${name}.qcow2`), serial)
+    }
+    const begin = async () => {
+        for (const one of lossy.values()) await one.begin()
         const argv = [
             ...['-name', 'debvisor-node', '-machine', 'q35', '-accel', 'tcg,thread=multi,tb-size=512', '-cpu', 'max'],
             ...['-smp', '2', '-m', String(memoryMib), '-nodefaults', '-display', 'none', '-no-reboot'],
             ...['-kernel', image.kernel, '-initrd', image.initrd],
             ...['-append', 'root=/dev/vda rw console=ttyS0 quiet mitigations=off audit=0'],
-            ...drive(path('os.qcow2'), 'OS'),
+            ...disk('os', 'OS'),
             ...drive(path('program.iso'), 'PROGRAM', ',format=raw,readonly=on'),
-            ...Array.from({ length: disks }, (_, i) => drive(path(`d${i + 1}.qcow2`), `DATA${i + 1}`)).flat(),
+            ...Array.from({ length: disks }, (_, i) => disk(`d${i + 1}`, `DATA${i + 1}`)).flat(),
             ...nics.flatMap((to, i) => [
                 ...['-netdev', to.replace(/^[^,]+/, kind => `${kind},id=n${i}`)],
                 ...['-device', `virtio-net-pci,netdev=n${i},mac=52:54:00:12:34:${56 + i}`],
@@ -97,7 +118,7 @@ export async function startNode(options: NodeVmOptions): Promise<NodeVm> {
     const alive = () => qemu?.exitCode === null && qemu.signalCode === null
 
     async function boot(deadlineMs = BOOT_MS) {
-        begin()
+        await begin()
         const end = Date.now() + deadlineMs
         for (;;) {
             if (!alive()) throw new Error(`QEMU ended: ${trouble}\n${(await console()).slice(-2000)}`)
@@ -108,9 +129,13 @@ export async function startNode(options: NodeVmOptions): Promise<NodeVm> {
         }
     }
     const sh = (line: string, deadlineMs = 120_000) => ask(path('agent'), line, deadlineMs)
-    const cut = async () => {
+    const end = async () => {
         qemu?.kill('SIGKILL')
         await over
+    }
+    const cut = async () => {
+        await end()
+        for (const one of lossy.values()) await one.lose(options.survives!)
     }
     const vm: NodeVm = {
         ...{ sh, boot, cut, console },
@@ -128,7 +153,7 @@ export async function startNode(options: NodeVmOptions): Promise<NodeVm> {
             await boot(deadlineMs)
         },
         async stop() {
-            await cut()
+            await end()
             await rm(folder, { recursive: true, force: true })
         },
     }
