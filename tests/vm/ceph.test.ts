@@ -93,7 +93,12 @@ describe('a node on Ceph by its document', () => {
     it(
         'starts a VM from its storage',
         async () => {
-            const xml = `<domain type="qemu"><name>tiny</name><memory unit="MiB">64</memory><os><type arch="x86_64">hvm</type></os><devices><disk type="volume" device="disk"><driver name="qemu" type="raw"/><source pool="vm-pool" volume="disk0"/><target dev="vda" bus="virtio"/></disk></devices></domain>`
+            // As DebVisor writes it: libvirt refuses pools of RBD as type 'volume'.
+            const pool = await vm.must('virsh pool-dumpxml vm-pool')
+            const host = /<host name='([^']+)'/.exec(pool)?.[1]
+            const secret = /<secret uuid='([^']+)'/.exec(pool)?.[1]
+            const source = `<source protocol="rbd" name="vm-pool/disk0"><host name="${host}"/><auth username="libvirt"><secret type="ceph" uuid="${secret}"/></auth></source>`
+            const xml = `<domain type="qemu"><name>tiny</name><memory unit="MiB">64</memory><os><type arch="x86_64">hvm</type></os><devices><disk type="network" device="disk"><driver name="qemu" type="raw"/>${source}<target dev="vda" bus="virtio"/></disk></devices></domain>`
             await vm.put('/tmp/tiny.xml', xml)
             await vm.must('virsh define /tmp/tiny.xml && virsh start tiny', 5 * MINUTE_MS)
             expect(await vm.must('virsh domstate tiny')).toContain('running')

@@ -1,5 +1,5 @@
 // What is kept in memory of pools and volumes, and what is wanted of the rest of the daemon.
-import type { VolumeXml } from './storage-xml.ts'
+import type { Remote, VolumeXml } from './storage-xml.ts'
 
 export interface PoolEntry {
     uuid: string
@@ -14,6 +14,7 @@ export interface PoolEntry {
     allocationBytes: number
     availableBytes: number
     volumes: number
+    remote?: Remote
     /** Why it cannot be read; left out where it can. Its sizes and volumes are then those of before. */
     problem?: string
 }
@@ -23,6 +24,7 @@ export interface VolumeEntry {
     name: string
     path: string
     poolType: string
+    remote?: Remote
     key: string
     /** What it is read as: what was declared when DebVisor made it, else what libvirt says. */
     format: string
@@ -73,7 +75,7 @@ export const isOnFiles = (poolType: string): boolean => ['dir', 'fs', 'netfs', '
 
 /** An entry from libvirt's words and what was declared when it was made. */
 export function entryOf(
-    pool: { name: string; type: string },
+    pool: { name: string; type: string; remote?: Remote },
     xml: VolumeXml,
     declared?: { format: string; backingPath?: string },
 ): VolumeEntry {
@@ -83,6 +85,7 @@ export function entryOf(
     const backingPath = same ? xml.backingPath : declared.backingPath
     return {
         ...{ pool: pool.name, poolType: pool.type, name, path, key },
+        ...(pool.remote ? { remote: pool.remote } : {}),
         ...{ allocationBytes, physicalBytes, modifiedMs, createdMs },
         format: declared?.format ?? seen,
         // With a false header the capacity that libvirt tells is that header's.

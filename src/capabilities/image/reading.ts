@@ -62,14 +62,14 @@ export function createReading(deps: {
             connection.call('storagePoolGetAutostart', { pool: ref }, options),
             connection.call('storagePoolGetInfo', { pool: ref }, options),
         ])
-        const { uuid, name, type, path } = readPoolXml(xml)
+        const said = readPoolXml(xml)
         const sizes = {
             capacityBytes: Number(info.capacity),
             allocationBytes: Number(info.allocation),
             availableBytes: Number(info.available),
         }
-        const volumes = known.volumesOf(name).length
-        return { uuid, name, type, path, active: active === 1, autostart: autostart === 1, ...sizes, volumes }
+        const volumes = known.volumesOf(said.name).length
+        return { ...said, active: active === 1, autostart: autostart === 1, ...sizes, volumes }
     }
 
     async function readPool(connection: Libvirt, ref: StoragePoolRef, how: { xml: string; depth: Depth }) {

@@ -123,3 +123,25 @@ test('names of volumes may be long, as distributions make them', () => {
     for (const name of ['', '.x', '-x', 'a b', 'a/b', '..', 'x'.repeat(129), 'a\0'])
         expect(() => checkVolumeName(name)).toThrow()
 })
+
+test('where a pool of Ceph is, and as whom, without any key', () => {
+    const rbd = `<pool type='rbd'><name>vm-pool</name><uuid>${UUID}</uuid><source>
+        <host name='10.0.0.1' port='6789'/><host name='10.0.0.2'/><name>vm-pool</name>
+        <auth type='ceph' username='libvirt'><secret uuid='2ec115d7-3a88-3ceb-bc12-0ac909a6fd87'/></auth></source></pool>`
+    expect(readPoolXml(rbd)).toEqual({
+        ...{ uuid: UUID, name: 'vm-pool', type: 'rbd', path: '' },
+        remote: {
+            hosts: [{ name: '10.0.0.1', port: '6789' }, { name: '10.0.0.2' }],
+            auth: { username: 'libvirt', secretUuid: '2ec115d7-3a88-3ceb-bc12-0ac909a6fd87' },
+        },
+    })
+    const volume = `<volume type='network'><name>disk0</name><key>vm-pool/disk0</key><capacity>64</capacity>
+        <target><path>vm-pool/disk0</path><format type='raw'/></target></volume>`
+    expect(entryOf(readPoolXml(rbd), readVolumeXml(volume))).toMatchObject({
+        ...{ pool: 'vm-pool', poolType: 'rbd', path: 'vm-pool/disk0', format: 'raw' },
+        remote: { hosts: [{ name: '10.0.0.1' }, { name: '10.0.0.2' }] },
+    })
+    expect(readPoolXml("<pool type='dir'><name>a</name><target><path>/a</path></target></pool>")).not.toHaveProperty(
+        'remote',
+    )
+})

@@ -8,6 +8,13 @@ export interface PoolXml {
     type: string
     /** Folder of a pool on files; device path or empty for others. */
     path: string
+    remote?: Remote
+}
+
+/** Where a network pool is, and as whom: libvirt keeps the key itself, by the secret's id. */
+export interface Remote {
+    hosts: { name: string; port?: string }[]
+    auth?: { username: string; secretUuid: string }
 }
 
 export interface VolumeXml {
@@ -31,7 +38,21 @@ export function readPoolXml(xml: string): PoolXml {
         name: textAt(root, 'name'),
         type: root.getAttribute('type') ?? '',
         path: textAt(root, 'target', 'path'),
+        ...remoteOf(childOf(root, 'source')),
     }
+}
+
+function remoteOf(source: Element | undefined): { remote?: Remote } {
+    if (!source) return {}
+    const hosts = childrenOf(source, 'host').map(host => {
+        const port = host.getAttribute('port')
+        return { name: host.getAttribute('name') ?? '', ...(port ? { port } : {}) }
+    })
+    if (hosts.length === 0) return {}
+    const auth = childOf(source, 'auth')
+    const secretUuid = auth && childOf(auth, 'secret')?.getAttribute('uuid')
+    const username = auth?.getAttribute('username')
+    return { remote: { hosts, ...(secretUuid && username ? { auth: { username, secretUuid } } : {}) } }
 }
 
 export function readVolumeXml(xml: string): VolumeXml {
@@ -89,9 +110,14 @@ function rootOf(xml: string): Element {
     throw new Fault('internal', { summary: 'libvirt sent a description that cannot be read', detail: xml.slice(0, 80) })
 }
 
+function childrenOf(element: Element, name: string): Element[] {
+    const found: Element[] = []
+    for (let at = element.firstChild; at; at = at.nextSibling) if (at.nodeName === name) found.push(at as Element)
+    return found
+}
+
 function childOf(element: Element, name: string): Element | undefined {
-    for (let at = element.firstChild; at; at = at.nextSibling) if (at.nodeName === name) return at as Element
-    return undefined
+    return childrenOf(element, name)[0]
 }
 
 function textAt(root: Element, ...names: string[]): string {

@@ -12,7 +12,7 @@ import { setMetadataOf } from './settings.ts'
 import { findSources } from './sources.ts'
 import { refuseErrors } from './spec-finding.ts'
 import type { VolumeFacts } from './volumes.ts'
-import { sourceAttributes } from './xml/devices.ts'
+import { sourceOfVolume } from './xml/devices.ts'
 import { append, build, children, type Element, find, remove, setAttribute } from './xml/document.ts'
 import { readMetadata } from './xml/metadata.ts'
 
@@ -72,16 +72,11 @@ async function insert(
 /** The drive with another medium, or none. */
 function setMedium(drive: Element, medium: VolumeFacts | undefined): Element {
     for (const name of ['source', 'backingStore']) for (const gone of children(drive, name)) remove(gone)
-    const source = medium && sourceAttributes(medium)
+    const source = medium && sourceOfVolume(medium)
     setAttribute(drive, 'type', source?.type ?? 'file')
     const driver = find(drive, 'driver')
     if (driver) setAttribute(driver, 'type', 'raw')
-    if (source)
-        append(
-            drive,
-            build(drive.ownerDocument!, { name: 'source', attributes: source.attributes }),
-            find(drive, 'target'),
-        )
+    if (source) append(drive, build(drive.ownerDocument!, source.source), find(drive, 'target'))
     return drive
 }
 

@@ -10,7 +10,7 @@ import { inUse } from './sources.ts'
 import { unlessUsed } from './take-back.ts'
 import { lookThrough, type NewVolume, refOf, type VolumeFacts } from './volumes.ts'
 import { xmlText } from './xml/build-text.ts'
-import { driverFormat, sourceAttributes } from './xml/devices.ts'
+import { driverFormat, sourceOfVolume } from './xml/devices.ts'
 import { parseRoot } from './xml/document.ts'
 import { readDisks } from './xml/read-devices.ts'
 
@@ -59,14 +59,11 @@ export async function moveLive(deps: MakeDeps, move: Move, task: RunningTask): P
     // It may have been grown since the plan was made.
     const capacityBytes = Math.max(volume.capacityBytes, await liveBytes(deps, entry, { target }))
     const made = await deps.volumes.create({ ...volume, capacityBytes, by: task.id })
-    const { type, attributes } = sourceAttributes(made)
+    const { type, source } = sourceOfVolume(made)
     const destxml = xmlText({
         name: 'disk',
         attributes: { type },
-        children: [
-            { name: 'driver', attributes: { type: driverFormat(made.format) } },
-            { name: 'source', attributes },
-        ],
+        children: [{ name: 'driver', attributes: { type: driverFormat(made.format) } }, source],
     })
     const flags = VIR.VIR_DOMAIN_BLOCK_COPY_REUSE_EXT | VIR.VIR_DOMAIN_BLOCK_COPY_TRANSIENT_JOB
     await deps.libvirt

@@ -2,7 +2,7 @@
 import type { VmDeps } from './deps.ts'
 import { notFoundIsFine } from './make.ts'
 import { refOf, type VolumeFacts, type Volumes } from './volumes.ts'
-import { sourceAttributes } from './xml/devices.ts'
+import { sourceOfVolume } from './xml/devices.ts'
 import type { DiskFacts } from './xml/read-devices.ts'
 
 /** The volume at a source as definitions have it; asks libvirt for what was made a moment ago. */
@@ -25,7 +25,7 @@ export async function volumeAt(
 /** A disk that is named by pool and volume as the file or device that it is; others as they are. From memory. */
 export function located({ volumes }: { volumes: Pick<Volumes, 'at'> }, disk: DiskFacts): DiskFacts {
     const volume = disk.type === 'volume' ? volumes.at(disk.source) : undefined
-    const { type } = volume ? sourceAttributes(volume) : disk
+    const { type } = volume ? sourceOfVolume(volume) : disk
     // Network pools have no other name for it.
     return volume && type !== 'volume' ? { ...disk, source: volume.path, type } : disk
 }

@@ -1,6 +1,12 @@
 // What the vm capability wants of whoever keeps volumes: the small interface that the daemon hands over.
 import type { RunningTask, UndoStep } from '../../engine/task.ts'
 
+/** Where a network pool is, and as whom: libvirt keeps the key itself, by the secret's id. */
+export interface Remote {
+    hosts: readonly { name: string; port?: string }[]
+    auth?: { username: string; secretUuid: string }
+}
+
 export interface VolumeFacts {
     pool: string
     name: string
@@ -8,6 +14,8 @@ export interface VolumeFacts {
     path: string
     /** libvirt's type of the pool: dir, logical, rbd, zfs, … */
     poolType: string
+    /** How a pool that is in the network is reached. */
+    remote?: Remote
     format: string
     capacityBytes: number
     allocationBytes: number

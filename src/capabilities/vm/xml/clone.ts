@@ -4,7 +4,7 @@ import type { NvramFormat } from '../nvram.ts'
 import type { VolumeFacts } from '../volumes.ts'
 import { scsiController, seedBus } from './build-devices.ts'
 import { xmlText } from './build-text.ts'
-import { diskElement, driverFormat, freeTarget, sourceAttributes } from './devices.ts'
+import { diskElement, driverFormat, freeTarget, sourceOfVolume } from './devices.ts'
 import {
     append,
     attribute,
@@ -125,9 +125,9 @@ function putMetadata(root: Element, metadata: VmMetadata): void {
 
 /** Puts another volume into a disk, whatever kind of source it had. */
 export function putVolume(disk: Element, volume: VolumeFacts): void {
-    const { type, attributes } = sourceAttributes(volume)
+    const { type, source } = sourceOfVolume(volume)
     const old = find(disk, 'source')
-    const fresh = build(disk.ownerDocument!, { name: 'source', attributes })
+    const fresh = build(disk.ownerDocument!, source)
     if (old) disk.replaceChild(fresh, old)
     else append(disk, fresh)
     setAttribute(disk, 'type', type)

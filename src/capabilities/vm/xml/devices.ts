@@ -1,5 +1,5 @@
 // Disks and NICs as libvirt's elements, the same for a new domain, for an attached device and for an edit.
-import type { VolumeFacts } from '../volumes.ts'
+import type { Remote, VolumeFacts } from '../volumes.ts'
 import type { NewElement } from './document.ts'
 
 export interface Limits {
@@ -16,7 +16,7 @@ export interface DiskDevice {
     device: 'disk' | 'cdrom'
     bus: string
     /** Absent: an empty drive. */
-    volume?: Pick<VolumeFacts, 'pool' | 'name' | 'path' | 'poolType' | 'format'>
+    volume?: Pick<VolumeFacts, 'pool' | 'name' | 'path' | 'poolType' | 'format' | 'remote'>
     cache?: string
     discard?: boolean
     limits?: Limits
@@ -25,21 +25,34 @@ export interface DiskDevice {
 }
 
 const FILE_POOLS = new Set(['dir', 'fs', 'netfs', 'gluster', 'vstorage'])
-// Not proved here: no pool of these kinds was at hand. As far as is known libvirt refuses rbd pools as type 'volume'.
-const NETWORK_POOLS = new Set(['rbd', 'sheepdog', 'iscsi-direct'])
+// Not proved here: no pool of these kinds was at hand.
+const NETWORK_POOLS = new Set(['sheepdog', 'iscsi-direct'])
 
 /** The format that QEMU is told; it never finds it out by looking, for a guest could have written what it likes. */
 export const driverFormat = (format: string): string => (format === 'qcow2' ? 'qcow2' : 'raw')
 
-/** How libvirt names the source of a volume: the disk's type and the attributes of `<source>`. */
-export function sourceAttributes(volume: Pick<VolumeFacts, 'pool' | 'name' | 'path' | 'poolType'>): {
+/** How libvirt names the source of a volume: the disk's type, and its `<source>`. */
+export function sourceOfVolume(volume: Pick<VolumeFacts, 'pool' | 'name' | 'path' | 'poolType' | 'remote'>): {
     type: string
-    attributes: Record<string, string>
+    source: NewElement
 } {
-    if (NETWORK_POOLS.has(volume.poolType))
-        return { type: 'volume', attributes: { pool: volume.pool, volume: volume.name } }
-    if (FILE_POOLS.has(volume.poolType)) return { type: 'file', attributes: { file: volume.path } }
-    return { type: 'block', attributes: { dev: volume.path } }
+    const source = (attributes: Record<string, string>, inside: NewElement[] = []) => ({
+        ...{ name: 'source', attributes, children: inside },
+    })
+    const { poolType, path, remote } = volume
+    // libvirt refuses rbd pools as type 'volume'. (virDomainDiskTranslateSourcePool)
+    if (poolType === 'rbd') return { type: 'network', source: source({ protocol: 'rbd', name: path }, wayTo(remote)) }
+    if (NETWORK_POOLS.has(poolType))
+        return { type: 'volume', source: source({ pool: volume.pool, volume: volume.name }) }
+    if (FILE_POOLS.has(poolType)) return { type: 'file', source: source({ file: path }) }
+    return { type: 'block', source: source({ dev: path }) }
+}
+
+function wayTo({ hosts, auth }: Remote = { hosts: [] }): NewElement[] {
+    const ways: NewElement[] = hosts.map(({ name, port }) => ({ name: 'host', attributes: { name, port } }))
+    if (!auth) return ways
+    const secret = { name: 'secret', attributes: { type: 'ceph', uuid: auth.secretUuid } }
+    return [...ways, { name: 'auth', attributes: { username: auth.username }, children: [secret] }]
 }
 
 /** `<iotune>`; undefined where nothing is limited. */
@@ -58,7 +71,7 @@ export function iotuneElement(limits: Limits | undefined): NewElement | undefine
 
 /** `<disk>` */
 export function diskElement(disk: DiskDevice): NewElement {
-    const source = disk.volume && sourceAttributes(disk.volume)
+    const source = disk.volume && sourceOfVolume(disk.volume)
     const cdrom = disk.device === 'cdrom'
     return {
         name: 'disk',
@@ -73,7 +86,7 @@ export function diskElement(disk: DiskDevice): NewElement {
                     discard: disk.discard && !cdrom ? 'unmap' : undefined,
                 },
             },
-            source && { name: 'source', attributes: source.attributes },
+            source?.source,
             { name: 'target', attributes: { dev: disk.target, bus: disk.bus } },
             iotuneElement(disk.limits),
             cdrom ? { name: 'readonly' } : undefined,

@@ -1,7 +1,7 @@
 // What DebVisor keeps in a domain's metadata, written and read back, by the tree and by the walk.
 import { expect, test } from 'vitest'
 import { xmlText } from './build-text.ts'
-import { freeTarget, iotuneElement, sourceAttributes } from './devices.ts'
+import { freeTarget, iotuneElement, sourceOfVolume } from './devices.ts'
 import { parseRoot, renderXml } from './document.ts'
 import { metadataElement, noMetadata, readMetadata, type VmMetadata } from './metadata.ts'
 import { readSummary } from './read-summary.ts'
@@ -69,12 +69,20 @@ test('targets are given in order and past the alphabet', () => {
 
 test('sources by the type of pool; no limits, no element', () => {
     const volume = { pool: 'p', name: 'v', path: '/x/v' }
-    expect(sourceAttributes({ ...volume, poolType: 'dir' })).toEqual({ type: 'file', attributes: { file: '/x/v' } })
-    expect(sourceAttributes({ ...volume, poolType: 'zfs' })).toEqual({ type: 'block', attributes: { dev: '/x/v' } })
-    expect(sourceAttributes({ ...volume, poolType: 'rbd' })).toEqual({
-        type: 'volume',
-        attributes: { pool: 'p', volume: 'v' },
-    })
+    const said = (of: Parameters<typeof sourceOfVolume>[0]) => {
+        const { type, source } = sourceOfVolume(of)
+        return `${type}: ${renderXml(source)}`
+    }
+    expect(said({ ...volume, poolType: 'dir' })).toBe('file: <source file="/x/v"/>')
+    expect(said({ ...volume, poolType: 'zfs' })).toBe('block: <source dev="/x/v"/>')
+    expect(said({ ...volume, poolType: 'iscsi-direct' })).toBe('volume: <source pool="p" volume="v"/>')
+    const remote = { hosts: [{ name: '10.0.0.1' }, { name: 'fd00::1', port: '6789' }] }
+    const auth = { username: 'libvirt', secretUuid: '2ec115d7-3a88-3ceb-bc12-0ac909a6fd87' }
+    expect(said({ ...volume, path: 'vm-pool/v', poolType: 'rbd', remote: { ...remote, auth } })).toBe(
+        'network: <source protocol="rbd" name="vm-pool/v"><host name="10.0.0.1"/><host name="fd00::1" port="6789"/>' +
+            '<auth username="libvirt"><secret type="ceph" uuid="2ec115d7-3a88-3ceb-bc12-0ac909a6fd87"/></auth></source>',
+    )
+    expect(said({ ...volume, path: 'vm-pool/v', poolType: 'rbd', remote })).not.toContain('auth')
     const none = { readIops: 0, writeIops: 0, readBytesPerSecond: 0, writeBytesPerSecond: 0 }
     expect(iotuneElement(none)).toBeUndefined()
     expect(renderXml(iotuneElement({ ...none, readIops: 5 })!)).toBe(
