@@ -1,7 +1,7 @@
 # The verbs a person types; `make` alone lists them.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help run test test-all check build bench golden clean-run clean
+.PHONY: help run test test-all check build deb bench golden clean-run clean
 export PATH := $(CURDIR)/.tools/node/bin:$(CURDIR)/node_modules/.bin:$(PATH)
 TSX = exec node --import tsx
 
@@ -27,6 +27,10 @@ check: ## types, lint, layers, generated code, unit tests
 build: ## bundle the programs and the panel into dist/
 	@scripts/setup npm
 	@$(TSX) scripts/build.ts
+
+deb: ## build the package debvisor: dist/debvisor_<version>_all.deb
+	@scripts/setup deb
+	@$(TSX) scripts/deb.ts
 
 bench: ## benchmarks against a peer in the same run; fails when a target is missed
 	@scripts/setup test

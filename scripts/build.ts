@@ -4,7 +4,9 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSy
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
+import type { PluginOption } from 'vite'
 import { etcd3Inside } from './build-etcd3.ts'
+import { noteLicences, partsOf } from './licences.ts'
 import { root } from './stages.ts'
 
 const programs = { rpcd: 'src/apps/rpcd/main.ts', rootd: 'src/apps/rootd/main.ts', debvisor: 'src/apps/cli/main.ts' }
@@ -34,7 +36,8 @@ export async function buildAll(): Promise<string[]> {
 }
 
 async function bundle(name: string, entry: string) {
-    await build({
+    const { metafile } = await build({
+        metafile: true,
         entryPoints: [entry],
         outfile: `dist/${name}.mjs`,
         bundle: true,
@@ -48,11 +51,29 @@ async function bundle(name: string, entry: string) {
         plugins: [etcd3Inside],
         define: { 'process.env.NODE_ENV': '"production"' },
     })
+    noteLicences(name, partsOf(Object.keys(metafile.inputs)))
 }
 
 async function panel() {
     const vite = await import('vite')
-    await vite.build({ configFile: 'src/apps/panel/vite.config.ts', logLevel: 'warn' })
+    const inputs = new Set<string>()
+    const noting = {
+        name: 'debvisor-licences',
+        generateBundle(_: unknown, bundle: Record<string, { moduleIds?: string[] }>) {
+            for (const { moduleIds = [] } of Object.values(bundle)) for (const id of moduleIds) inputs.add(id)
+        },
+    }
+    const plugins = [noting as PluginOption]
+    // Whoever asks (tests do, with a NODE_ENV of their own), it is the same panel: without what is for development.
+    const before = process.env.NODE_ENV
+    process.env.NODE_ENV = 'production'
+    try {
+        await vite.build({ configFile: 'src/apps/panel/vite.config.ts', logLevel: 'warn', plugins })
+    } finally {
+        if (before === undefined) delete process.env.NODE_ENV
+        else process.env.NODE_ENV = before
+    }
+    noteLicences('panel', partsOf([...inputs]))
 }
 
 /** Runs `make` unless the output is there and was made from the same inputs. */
@@ -64,10 +85,12 @@ async function stamped(name: string, output: string, inputs: string, make: () =>
     return true
 }
 
+const recipes = ['build', 'build-etcd3', 'licences'].map(name => `scripts/${name}.ts`)
+
 /** Every input of a build: the sources, this recipe and the exact dependencies. */
 function hashOf(paths: string[]): string {
     const hash = createHash('sha256')
-    for (const path of [...paths, 'package-lock.json', 'scripts/build.ts', 'scripts/build-etcd3.ts'])
+    for (const path of [...paths, 'package.json', 'package-lock.json', ...recipes])
         hash.update(`${path}\0`).update(readFileSync(path)).update('\0')
     return hash.digest('hex')
 }

@@ -1,5 +1,6 @@
 // `make test`: check, build, the real worlds and the browser in turn; time per stage and one closing line of counts.
 import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
+import { rememberedPass } from './passed.ts'
 import { root, runStage, type Stage, type StageResult, stageLine } from './stages.ts'
 import { countsOf } from './test-counts.ts'
 import type { TestCounts } from './test-reporter.ts'
@@ -12,6 +13,8 @@ const tsx = ['node', '--import', 'tsx']
 interface TestStage extends Stage {
     /** The Vitest project whose counts belong to the stage. */
     project?: string
+    /** It runs only when one of these has changed since it passed here; `--all` runs it all the same. */
+    of?: readonly string[]
 }
 
 const world = (project: string): TestStage => ({
@@ -21,11 +24,19 @@ const world = (project: string): TestStage => ({
     deadlineMs: all ? 7_200_000 : 2_400_000,
 })
 
+/** What the package is made of and how it is tried; the programs in it have tests of their own. */
+const packaged = [
+    ...['debian', 'deploy', 'package.json', 'package-lock.json', 'tests/deb', 'tests/real/world-systemd.ts'],
+    ...['deb', 'build', 'build-etcd3', 'licences'].map(name => `scripts/${name}.ts`),
+    ...['rpcd', 'rootd'].map(name => `src/apps/${name}`),
+]
+
 const stages: TestStage[] = [
     { name: 'check', project: 'unit', argv: [...tsx, 'scripts/check.ts'] },
     { name: 'build', argv: [...tsx, 'scripts/build.ts'] },
     world('real'),
     world('browser'),
+    { ...world('deb'), of: packaged },
     // A node in an emulated machine: its image alone takes eight minutes to make.
     ...(all ? [world('vm')] : []),
 ]
@@ -47,9 +58,16 @@ for (const stage of stages) {
         lines.push(`none    ${stage.name.padEnd(14)}  tests/${stage.project} has no tests`)
         continue
     }
+    const passed = stage.of && rememberedPass(stage.name, stage.of)
+    if (!all && passed?.isPassed()) {
+        lines.push(`before  ${stage.name.padEnd(14)}  passed here, and nothing that it looks at has changed`)
+        continue
+    }
     if (stage.project) process.env.TEST_COUNTS = countsPath(stage.project)
     const result: StageResult = await runStage(stage, { live: true })
     const counts = countsOf({ ...result, path: stage.project && countsPath(stage.project) })
+    // One that skipped something has not shown it.
+    if (counts.failed.length + counts.skipped.length === 0) passed?.note()
     total.passed += counts.passed
     total.failed.push(...counts.failed)
     total.skipped.push(...counts.skipped)

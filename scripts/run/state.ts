@@ -39,6 +39,7 @@ const ourNames = [
     'pki',
     'staging',
     'tasks',
+    'vms',
     'vnc',
 ].concat(['rpcd.sock', 'before.json', 'run.json'])
 

@@ -1,5 +1,6 @@
 // Verbs into commander's commands: one shape for every verb, so that help and behaviour are the same everywhere.
 import { Command, Argument as CommanderArgument, Option as CommanderOption } from 'commander'
+import { VERSION } from '../../base/version.ts'
 import type { Option, Verb } from '../../capabilities/verb.ts'
 
 /** What a command line says, once it is parsed. */
@@ -9,9 +10,6 @@ export interface Parsed {
     lists: Record<string, string[]>
     options: Record<string, string | undefined>
 }
-
-/** The same as in package.json; a test compares. */
-export const VERSION = '0.1.0'
 
 export const EXIT_CODES: readonly (readonly [number, string])[] = [
     [0, 'done, or nothing to do'],

@@ -10,6 +10,8 @@ export interface Folders {
     tasks: string
     identity: string
     staging: string
+    /** What is remembered of VMs beside libvirt. */
+    vms: string
     /** Where QEMU makes the sockets of displays, and the daemon connects to them. */
     vnc: string
 }
@@ -21,10 +23,12 @@ export async function makeFolders(stateFolder: string, deps: { system: System; l
         tasks: `${stateFolder}/tasks`,
         identity: `${stateFolder}/identity`,
         staging: `${stateFolder}/staging`,
+        vms: `${stateFolder}/vms`,
         vnc: `${stateFolder}/vnc`,
     }
     await system.makeDirectory(stateFolder, 0o711)
-    for (const folder of [folders.tasks, folders.identity, folders.staging]) await system.makeDirectory(folder, 0o700)
+    for (const folder of [folders.tasks, folders.identity, folders.staging, folders.vms])
+        await system.makeDirectory(folder, 0o700)
     await makeVncFolder(folders.vnc, deps)
     return folders
 }

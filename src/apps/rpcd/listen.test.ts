@@ -393,6 +393,24 @@ it('an address that is taken is a fault with a fix', async () => {
     })
 })
 
+it('listens on every address of the machine, where it is told to', async () => {
+    const system = realSystem()
+    const listener = await listenTls(
+        '*:0',
+        await certificateIn(`${folder}/any`, { system, clock: realClock(), log }),
+        handler,
+    )
+    expect(listener.url).toMatch(/^https:\/\/(\[::\]|0\.0\.0\.0):\d+$/)
+    const port = Number(new URL(listener.url).port)
+    await new Promise<void>((resolve, reject) => {
+        const socket = tlsConnect({ host: '127.0.0.1', port, rejectUnauthorized: false }, () => {
+            socket.destroy()
+            resolve()
+        }).on('error', reject)
+    })
+    await listener.close()
+})
+
 it('shows another certificate to new connections once it is told to, as before one runs out', async () => {
     const system = realSystem()
     const made = (name: string) => certificateIn(`${folder}/${name}`, { system, clock: realClock(), log })

@@ -193,7 +193,10 @@ export interface Listening {
     close(): Promise<void>
 }
 
-/** HTTPS on `address` such as '127.0.0.1:8443' or '[::]:8443'. HTTP/2 for calls, HTTP/1.1 too, for WebSockets and curl. */
+/**
+ * HTTPS on `address` such as '127.0.0.1:8443' or '[::]:8443'; '*:8443' is all addresses, with IPv6 or without. HTTP/2 for
+ * calls, HTTP/1.1 too, for WebSockets and curl.
+ */
 export async function listenTls(address: string, certificate: Certificate, handler: Handler): Promise<Listening> {
     const { host, port } = parseAddress(address)
     const server = createSecureServer({
@@ -214,11 +217,12 @@ export async function listenTls(address: string, certificate: Certificate, handl
     server.on('sessionError', () => {})
     guardConnections(server)
     const close = closer(server)
-    await listening(server, { host, port }, address)
-    const actual = (server.address() as { port: number }).port
+    await listening(server, host === '*' ? { port } : { host, port }, address)
+    const actual = server.address() as { address: string; port: number }
+    const shown = host === '*' ? actual.address : host
     const show = ({ keyPem, certPem }: Certificate) =>
         server.setSecureContext({ key: keyPem, cert: certPem, minVersion: TLS_LEAST })
-    return { url: `https://${host.includes(':') ? `[${host}]` : host}:${actual}`, show, close }
+    return { url: `https://${shown.includes(':') ? `[${shown}]` : shown}:${actual.port}`, show, close }
 }
 
 /** The Unix socket of root: mode 0600, whoever reaches it is root of the node. */
@@ -261,7 +265,7 @@ function parseAddress(address: string): { host: string; port: number } {
     throw new Fault('invalid', {
         summary: 'That is not an address to listen on',
         detail: JSON.stringify(address),
-        fix: 'Write it like 127.0.0.1:8443 or [::1]:8443.',
+        fix: 'Write it like 127.0.0.1:8443, [::1]:8443 or *:8443.',
         at: 'listen',
     })
 }

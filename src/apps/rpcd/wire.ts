@@ -2,6 +2,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { ConnectRouter, Interceptor } from '@connectrpc/connect'
 import { Fault } from '../../base/fault.ts'
+import { VERSION } from '../../base/version.ts'
 import { createAudit, viaWords } from '../../capabilities/audit/audit.ts'
 import type { Caller, Guarded } from '../../capabilities/caller.ts'
 import type { Capability, Route } from '../../capabilities/capability.ts'
@@ -25,7 +26,6 @@ import { reflection } from './reflection.ts'
 import { rootClient } from './root.ts'
 import type { Settings } from './settings.ts'
 
-export const VERSION = '0.1.0'
 const LIBVIRT_PATIENCE_MS = 5000
 
 export interface Daemon {
@@ -108,7 +108,7 @@ export async function wire({ settings, system, clock, log }: Deps): Promise<Daem
         accelerator: settings.accelerator,
         vncFolder: folders.vnc,
         tagsWithGrants: () => identity.tagsWithGrants(),
-        boot: { system, stateFile: `${settings.stateFolder}/boot` },
+        boot: { system, stateFile: `${folders.vms}/boot` },
     })
     const consoles = createConsole({
         libvirt,
