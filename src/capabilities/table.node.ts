@@ -2,6 +2,13 @@
 import type { DescService } from '@bufbuild/protobuf'
 import { AuditService } from '../gen/proto/capabilities/audit/audit_pb.js'
 import { ConsoleService } from '../gen/proto/capabilities/console/console_pb.js'
+import { ContainerService } from '../gen/proto/capabilities/container/container_pb.js'
+import {
+    ContainerImageService,
+    ContainerNetworkService,
+    ContainerRegistryService,
+    ContainerVolumeService,
+} from '../gen/proto/capabilities/container/stores_pb.js'
 import { IdentityService } from '../gen/proto/capabilities/identity/identity_pb.js'
 import { ImageService } from '../gen/proto/capabilities/image/image_pb.js'
 import { NetworkService } from '../gen/proto/capabilities/network/network_pb.js'
@@ -13,6 +20,11 @@ import { VmService } from '../gen/proto/capabilities/vm/vm_pb.js'
 export const services: readonly DescService[] = [
     VmService,
     ConsoleService,
+    ContainerService,
+    ContainerImageService,
+    ContainerVolumeService,
+    ContainerNetworkService,
+    ContainerRegistryService,
     ImageService,
     NetworkService,
     NodeService,

@@ -1,5 +1,6 @@
 // The verbs of the command line, gathered from the capabilities.
 import { auditVerbs } from './audit/cli.ts'
+import { containerVerbs } from './container/cli.ts'
 import { identityVerbs } from './identity/cli.ts'
 import { imageVerbs } from './image/cli.ts'
 import { poolVerbs } from './image/cli-pools.ts'
@@ -11,7 +12,8 @@ import { vmVerbs } from './vm/cli.ts'
 
 export const topics = [
     { name: 'vm', summary: 'virtual machines' },
-    { name: 'image', summary: 'images, ISO files and disks' },
+    { name: 'container', summary: 'containers, their images, volumes and networks' },
+    { name: 'image', summary: 'disk images, ISO files and disks of VMs' },
     { name: 'pool', summary: 'storage pools' },
     { name: 'network', summary: 'networks that VMs join' },
     { name: 'node', summary: 'this machine' },
@@ -27,6 +29,7 @@ export const topics = [
 
 export const verbs: readonly Verb[] = [
     ...vmVerbs,
+    ...containerVerbs,
     ...imageVerbs,
     ...poolVerbs,
     ...networkVerbs,

@@ -16,6 +16,10 @@ export interface Argument {
 /** `disk` and `snapshot` are those of the VM that stands before them on the line. */
 export type Completion =
     | 'vm'
+    | 'container'
+    | 'container-image'
+    | 'container-volume'
+    | 'container-network'
     | 'disk'
     | 'snapshot'
     | 'pool'

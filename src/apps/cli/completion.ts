@@ -1,6 +1,12 @@
 // Shell completion from the same data as help: words and options are in the script, names are asked of the node.
 import { Fault } from '../../base/fault.ts'
 import type { Completion, Verb } from '../../capabilities/verb.ts'
+import { ContainerService } from '../../gen/proto/capabilities/container/container_pb.js'
+import {
+    ContainerImageService,
+    ContainerNetworkService,
+    ContainerVolumeService,
+} from '../../gen/proto/capabilities/container/stores_pb.js'
 import { IdentityService } from '../../gen/proto/capabilities/identity/identity_pb.js'
 import { ImageService } from '../../gen/proto/capabilities/image/image_pb.js'
 import { NetworkService } from '../../gen/proto/capabilities/network/network_pb.js'
@@ -14,6 +20,13 @@ type Ask = Parameters<Verb['run']>[0]
 /** `before` is what stands on the line before the word: of a snapshot and of a disk, first the VM. */
 const NAMES: Record<Exclude<Completion, 'file'>, (ask: Ask, before: readonly string[]) => Promise<string[]>> = {
     vm: async ask => (await ask.client(VmService).list({})).vms.map(vm => vm.name),
+    container: async ask => (await ask.client(ContainerService).list({})).containers.map(one => one.name),
+    'container-image': async ask =>
+        (await ask.client(ContainerImageService).list({})).images.flatMap(image => image.references),
+    'container-volume': async ask =>
+        (await ask.client(ContainerVolumeService).list({})).volumes.map(volume => volume.name),
+    'container-network': async ask =>
+        (await ask.client(ContainerNetworkService).list({})).networks.map(network => network.name),
     disk: async (ask, [vm]) => ((await ask.client(VmService).get({ vm })).detail?.disks ?? []).map(disk => disk.target),
     snapshot: async (ask, [vm]) => (await ask.client(VmService).listSnapshots({ vm })).snapshots.map(s => s.name),
     pool: async ask => (await ask.client(ImageService).listPools({})).pools.map(pool => pool.name),

@@ -11,6 +11,8 @@ export interface Exchange {
     path: string
     headers?: Record<string, string>
     body?: Uint8Array
+    /** Sent as it comes, instead of a body; its length stands in the headers. */
+    stream?: Readable
     signal?: AbortSignal
 }
 
@@ -25,7 +27,7 @@ const options = (target: Target) =>
 /** Sends one request; the answer's body is left to be read. @throws the node's Fault for a status of 400 and above */
 export function exchange(
     target: Target,
-    { method, path, headers, body, signal }: Exchange,
+    { method, path, headers, body, stream, signal }: Exchange,
 ): Promise<http.IncomingMessage> {
     const base = options(target)
     const how = { ...base, method, signal, headers: { ...('headers' in base ? base.headers : {}), ...headers } }
@@ -39,7 +41,9 @@ export function exchange(
                 ? http.request({ ...how, path }, answer)
                 : https.request(new URL(path, target.server), how, answer)
         request.on('error', reject)
-        request.end(body)
+        if (!stream) return void request.end(body)
+        stream.once('error', reject)
+        stream.pipe(request)
     })
 }
 

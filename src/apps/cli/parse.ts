@@ -57,7 +57,7 @@ export function program(
     write: { out(text: string): void; err(text: string): void },
 ): Command {
     const root = new Command('debvisor')
-        .description('Run virtual machines on this node.')
+        .description('Run containers and virtual machines on this node.')
         .version(VERSION, '--version', 'print the version')
         .helpCommand('help [command]', 'explain a command')
         .showSuggestionAfterError()

@@ -10,6 +10,10 @@ export interface Settings {
     listen: string
     socketPath: string
     libvirtSocket: string
+    /** Of dockerd; it may come later, or not at all. */
+    dockerSocket: string
+    /** The one folder that passwords of registries are read from. */
+    secretsFolder: string
     /** Of debvisor-rootd; it may come later, or not at all. */
     rootSocket: string
     etcd: { endpoints: string[]; ca?: string; cert?: string; key?: string }
@@ -30,6 +34,8 @@ const OPTIONS = {
     listen: { type: 'string', default: '127.0.0.1:8443' },
     socket: { type: 'string', default: '/run/debvisor/rpcd.sock' },
     libvirt: { type: 'string', default: '/run/libvirt/libvirt-sock' },
+    docker: { type: 'string', default: '/run/docker.sock' },
+    secrets: { type: 'string', default: '/etc/debvisor/secrets' },
     rootd: { type: 'string', default: '/run/debvisor-rootd.sock' },
     etcd: { type: 'string', multiple: true, default: ['https://127.0.0.1:12379'] as string[] },
     'etcd-ca': { type: 'string' },
@@ -61,6 +67,8 @@ export function settingsOf(argv: readonly string[]): Settings {
         listen: values.listen,
         socketPath: values.socket,
         libvirtSocket: values.libvirt,
+        dockerSocket: values.docker,
+        secretsFolder: values.secrets,
         rootSocket: values.rootd,
         etcd: { endpoints: values.etcd, ca: values['etcd-ca'], cert: values['etcd-cert'], key: values['etcd-key'] },
         accelerator: values.accel,

@@ -7,6 +7,7 @@ import { createAudit, viaWords } from '../../capabilities/audit/audit.ts'
 import type { Caller, Guarded } from '../../capabilities/caller.ts'
 import type { Capability, Route } from '../../capabilities/capability.ts'
 import { createConsole } from '../../capabilities/console/console.ts'
+import { createContainer } from '../../capabilities/container/container.ts'
 import { createIdentity } from '../../capabilities/identity/identity.ts'
 import { createImage } from '../../capabilities/image/image.ts'
 import { createNetwork } from '../../capabilities/network/network.ts'
@@ -15,6 +16,7 @@ import { createNode } from '../../capabilities/node/node.ts'
 import { services } from '../../capabilities/table.node.ts'
 import { createTask } from '../../capabilities/task/task.ts'
 import { createVm } from '../../capabilities/vm/vm.ts'
+import { stayWithDocker } from '../../drivers/docker/link.ts'
 import { openEtcd } from '../../drivers/etcd/etcd.ts'
 import { type LibvirtLink, stayConnected } from '../../drivers/libvirt/link.ts'
 import { createTasks } from '../../engine/tasks.ts'
@@ -59,6 +61,7 @@ export async function wire({ settings, system, clock, log }: Deps): Promise<Daem
         clock,
         log: log.child({ part: 'etcd' }),
     })
+    const docker = stayWithDocker({ socketPath: settings.dockerSocket, clock, log: log.child({ part: 'docker' }) })
     const tasks = await createTasks({ system, clock, log: log.child({ part: 'tasks' }), folder: folders.tasks })
     await system.makeDirectory(settings.auditFolder, 0o700)
     const audit = createAudit({
@@ -130,6 +133,24 @@ export async function wire({ settings, system, clock, log }: Deps): Promise<Daem
                 .catch(thrown => log.error('a console could not be recorded', { name, err: thrown }))
         },
     })
+    const container = createContainer({
+        docker,
+        tasks,
+        system,
+        clock,
+        log: log.child({ part: 'container' }),
+        registriesFile: `${settings.stateFolder}/registries.json`,
+        secretsFolder: settings.secretsFolder,
+        tagsWithGrants: () => identity.tagsWithGrants(),
+        onUse({ user, container: id, name, from, event, ...by }) {
+            audit.sink
+                .event({
+                    ...{ who: user, from, via: viaWords(by), what: `terminal.${event}` },
+                    ...{ onId: id, onName: name, result: 'done' },
+                })
+                .catch(thrown => log.error('a terminal could not be recorded', { name, err: thrown }))
+        },
+    })
     const network = createNetwork({
         libvirt,
         tasks,
@@ -163,6 +184,7 @@ export async function wire({ settings, system, clock, log }: Deps): Promise<Daem
                     detail: store.up() ? '' : 'logins work; users and rights cannot be changed',
                 }),
             },
+            { name: 'docker', up: () => ({ up: docker.up, detail: docker.why?.message ?? '' }) },
         ],
     })
     const configure = createConfigure({
@@ -173,8 +195,13 @@ export async function wire({ settings, system, clock, log }: Deps): Promise<Daem
         log: log.child({ part: 'configure' }),
         hostname: system.hostname(),
     })
-    const task = createTask({ tasks, tagsOf: uuid => vm.inventory.byUuid(uuid)?.tags ?? [] })
-    const capabilities: Capability[] = [audit, identity, task, image, vm, consoles, network, node, configure]
+    const task = createTask({
+        tasks,
+        tagsOf: id => vm.inventory.byUuid(id)?.tags ?? container.inventory.byId(id)?.tags ?? [],
+    })
+    const capabilities: Capability[] = [
+        ...[audit, identity, task, image, vm, consoles, container, network, node, configure],
+    ]
 
     /** A node without any pool gets one, as soon as libvirt is there. */
     function ensurePool(path: string): void {
@@ -186,8 +213,9 @@ export async function wire({ settings, system, clock, log }: Deps): Promise<Daem
     }
 
     const resolve = async (kind: string, ref: string): Promise<(Guarded & { name: string }) | undefined> => {
-        if (kind !== 'vm') return undefined
         try {
+            if (kind === 'container') return container.inventory.resolve(ref)
+            if (kind !== 'vm') return undefined
             const { uuid, name, tags, owner } = vm.inventory.resolve(ref)
             return { id: uuid, name, tags, owner }
         } catch {
@@ -225,6 +253,7 @@ export async function wire({ settings, system, clock, log }: Deps): Promise<Daem
             await tasks.close()
             for (const capability of capabilities.toReversed()) await capability.close?.()
             await libvirt.close()
+            await docker.close()
             await store.close()
         },
     }

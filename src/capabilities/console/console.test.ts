@@ -7,10 +7,10 @@ import { inflateSync } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
 import WebSocket, { WebSocketServer } from 'ws'
 import type { Clock } from '../../ports/ports.ts'
-import { bridge } from './bridge.ts'
+import { bridge } from '../bridge.ts'
+import { createTickets } from '../tickets.ts'
 import { vncAddress } from './graphics.ts'
 import { pictureOf } from './png.ts'
-import { createTickets } from './tickets.ts'
 
 function clockAt(start: number) {
     let nowMs = start
@@ -19,10 +19,11 @@ function clockAt(start: number) {
 }
 
 describe('a ticket', () => {
+    type Ticket = typeof ticket
     const ticket = { user: 'ann', vm: 'u-1', kind: 'vnc' as const, force: false }
 
     it('is good once', () => {
-        const tickets = createTickets(clockAt(0).clock)
+        const tickets = createTickets<Ticket>(clockAt(0).clock)
         const secret = tickets.issue(ticket)
         expect(tickets.redeem(secret)).toMatchObject(ticket)
         expect(() => tickets.redeem(secret)).toThrow('not valid')
@@ -30,7 +31,7 @@ describe('a ticket', () => {
 
     it('is good for 30 seconds', () => {
         const { clock, pass } = clockAt(0)
-        const tickets = createTickets(clock)
+        const tickets = createTickets<Ticket>(clock)
         const [early, late] = [tickets.issue(ticket), tickets.issue(ticket)]
         pass(29_999)
         expect(tickets.redeem(early).vm).toBe('u-1')
@@ -39,14 +40,14 @@ describe('a ticket', () => {
     })
 
     it('cannot be guessed: an empty or wrong one is refused', () => {
-        const tickets = createTickets(clockAt(0).clock)
+        const tickets = createTickets<Ticket>(clockAt(0).clock)
         tickets.issue(ticket)
         for (const guess of ['', 'x', 'a'.repeat(43)]) expect(() => tickets.redeem(guess)).toThrow('not valid')
     })
 
     it('there are not more than a hundred of one user, and that holds up nobody else', () => {
         const { clock, pass } = clockAt(0)
-        const tickets = createTickets(clock)
+        const tickets = createTickets<Ticket>(clock)
         for (let i = 0; i < 100; i++) tickets.issue(ticket)
         expect(() => tickets.issue(ticket)).toThrow('too many consoles')
         expect(tickets.issue({ ...ticket, user: 'bob' })).toHaveLength(43)

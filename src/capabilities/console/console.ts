@@ -7,12 +7,12 @@ import type { LibvirtLink } from '../../drivers/libvirt/link.ts'
 import { connectVnc } from '../../drivers/vnc/socket.ts'
 import { ConsoleService, Kind } from '../../gen/proto/capabilities/console/console_pb.js'
 import type { Clock, Log } from '../../ports/ports.ts'
+import { bridge } from '../bridge.ts'
 import { callerOf } from '../caller.ts'
 import type { Capability, Route } from '../capability.ts'
-import { bridge } from './bridge.ts'
+import { createTickets } from '../tickets.ts'
 import { vncAddress } from './graphics.ts'
 import { pictureOf } from './png.ts'
-import { createTickets, type Ticket } from './tickets.ts'
 
 const PATH = '/console'
 const PROTOCOL = 'debvisor.console'
@@ -26,6 +26,13 @@ const REFUSED = 4000
 const REASON_BYTES = 123
 /** Beyond that a browser sends nonsense: keys, mouse moves and pasted text are small. */
 const MESSAGE_MAX_BYTES = 4 * 1024 * 1024
+
+interface Ticket {
+    user: string
+    vm: string
+    kind: 'vnc' | 'serial'
+    force: boolean
+}
 
 /** What consoles want to know of VMs. */
 export interface ConsoleVms {
@@ -57,7 +64,7 @@ export interface ConsoleDeps {
 
 export function createConsole(deps: ConsoleDeps): Capability {
     const { libvirt, vms } = deps
-    const tickets = createTickets(deps.clock)
+    const tickets = createTickets<Ticket>(deps.clock)
     const sockets = new WebSocketServer({
         noServer: true,
         maxPayload: MESSAGE_MAX_BYTES,

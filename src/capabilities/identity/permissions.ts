@@ -14,10 +14,12 @@ export const ROLES: readonly Role[] = [
     { name: 'admin', summary: 'May do everything', permissions: ['*'], grantable: false },
     {
         name: 'operator',
-        summary: 'Makes, runs and deletes VMs and images; changes neither pools, networks, the node nor users',
-        // What reaches past the VM into the host (raw XML, host devices) is an administrator's.
+        summary:
+            'Makes, runs and deletes VMs, containers and images; changes neither pools, networks, the node nor users',
+        // What reaches past a VM or container into the host (raw XML, devices, paths) is an administrator's.
         permissions: [
             ...['vm.*', '!vm.raw', '!vm.host', 'console.*', 'image.*', '!image.pools'],
+            ...['container.*', '!container.host', '!container.registries'],
             ...['network.view', 'network.bridge', 'node.view', 'task.*'],
         ],
         grantable: true,

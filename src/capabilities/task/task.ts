@@ -20,15 +20,15 @@ const LIST_LIMIT = 100
 
 export interface TaskDeps {
     tasks: Tasks
-    /** The tags that a VM has now, by UUID: a grant on a tag covers the tasks of its VMs. */
-    tagsOf(vm: string): readonly string[]
+    /** The tags that a VM or container has now: a grant on a tag covers the tasks of what has it. */
+    tagsOf(id: string): readonly string[]
 }
 
 /** The capability over the tasks of the engine. It starts and ends nothing itself. */
 export function createTask({ tasks, tagsOf }: TaskDeps): Capability {
     const guarded = ({ on, owner }: TaskRecord): Guarded => ({
         ...{ id: on?.id ?? '', owner },
-        tags: on?.kind === 'vm' ? tagsOf(on.id) : [],
+        tags: on?.kind === 'vm' || on?.kind === 'container' ? tagsOf(on.id) : [],
     })
     /** Whether one may follow one’s own is for the caller to know: a token's scope may leave tasks out. */
     const maySee = (caller: Caller, task: TaskRecord): boolean => caller.may('task.view', guarded(task))

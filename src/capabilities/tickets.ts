@@ -1,28 +1,21 @@
-// Tickets for WebSockets: random, bound to user and VM, good once and for 30 s; only their hashes are kept.
+// Tickets for WebSockets: random, bound to user and object, good once and for 30 s; only their hashes are kept.
 import { createHash, randomBytes } from 'node:crypto'
-import { Fault } from '../../base/fault.ts'
-import type { Clock } from '../../ports/ports.ts'
+import { Fault } from '../base/fault.ts'
+import type { Clock } from '../ports/ports.ts'
 
 export const TICKET_LIFE_MS = 30_000
 /** Of one user, unused: nobody opens so many consoles in half a minute, and nobody uses up those of others. */
 const TICKETS_PER_USER = 100
 
-export interface Ticket {
-    user: string
-    vm: string
-    kind: 'vnc' | 'serial'
-    force: boolean
-}
-
-export interface Tickets {
+export interface Tickets<T extends { user: string }> {
     /** The secret, to be given to its user and nobody else. @throws Fault `exhausted` */
-    issue(ticket: Ticket): string
+    issue(ticket: T): string
     /** What the ticket is for; it is spent by this. @throws Fault `denied` for one that is unknown, spent or too old */
-    redeem(secret: string): Ticket
+    redeem(secret: string): T
 }
 
-export function createTickets(clock: Clock): Tickets {
-    const open = new Map<string, Ticket & { untilMs: number }>()
+export function createTickets<T extends { user: string }>(clock: Clock): Tickets<T> {
+    const open = new Map<string, T & { untilMs: number }>()
     const hash = (secret: string) => createHash('sha256').update(secret).digest('base64url')
     const sweep = () => {
         for (const [key, { untilMs }] of open) if (untilMs <= clock.ticks()) open.delete(key)

@@ -6,8 +6,15 @@ import type { WebSocket } from 'ws'
 const BUFFER_MAX_BYTES = 1024 * 1024
 const PING_MS = 20_000
 
+export interface BridgeOptions {
+    /** Takes what comes as text instead of bytes: words about the stream, not for it. */
+    onText?(text: string): void
+    /** What the other side is told when the stream has ended by itself. */
+    farewell?(): Promise<string>
+}
+
 /** Joins both until one ends; resolves when both are closed. Never throws: the end of one is the end of the other. */
-export function bridge(socket: WebSocket, stream: Duplex): Promise<void> {
+export function bridge(socket: WebSocket, stream: Duplex, options: BridgeOptions = {}): Promise<void> {
     return new Promise(resolve => {
         let answered = true
         const ping = setInterval(() => {
@@ -26,7 +33,8 @@ export function bridge(socket: WebSocket, stream: Duplex): Promise<void> {
             })
             if (socket.bufferedAmount > BUFFER_MAX_BYTES) stream.pause()
         })
-        socket.on('message', (data: Buffer) => {
+        socket.on('message', (data: Buffer, isBinary: boolean) => {
+            if (!isBinary && options.onText) return options.onText(data.toString('utf8'))
             if (stream.writable && !stream.write(data)) {
                 socket.pause()
                 stream.once('drain', () => socket.resume())
@@ -42,8 +50,12 @@ export function bridge(socket: WebSocket, stream: Duplex): Promise<void> {
             else socket.terminate()
             resolve()
         }
-        stream.on('end', () => end(1000, 'the console has ended'))
-        stream.on('close', () => end(1000, 'the console has ended'))
+        const over = () => {
+            const said = options.farewell?.() ?? Promise.resolve('the console has ended')
+            said.catch(() => 'the console has ended').then(words => end(1000, words))
+        }
+        stream.on('end', over)
+        stream.on('close', over)
         stream.on('error', () => end(1011, 'the console was lost'))
         socket.on('close', () => end(1000, ''))
         socket.on('error', () => end(1011, ''))

@@ -1,0 +1,115 @@
+// The container capability: the inventory, the figures, and the services, made from what the daemon hands over.
+import { Fault } from '../../base/fault.ts'
+import type { Finding } from '../../base/finding.ts'
+import type { DockerLink } from '../../drivers/docker/link.ts'
+import type { Tasks } from '../../engine/task.ts'
+import { ContainerService } from '../../gen/proto/capabilities/container/container_pb.js'
+import {
+    ContainerImageService,
+    ContainerNetworkService,
+    ContainerRegistryService,
+    ContainerVolumeService,
+} from '../../gen/proto/capabilities/container/stores_pb.js'
+import type { Clock, Log, System } from '../../ports/ports.ts'
+import type { Caller } from '../caller.ts'
+import type { Capability } from '../capability.ts'
+import type { ContainerEntry } from './entry.ts'
+import { createFigures } from './figures.ts'
+import { createFiles } from './files.ts'
+import { createImports } from './imports.ts'
+import { createInventory, type Inventory } from './inventory.ts'
+import { registerMake } from './make.ts'
+import { createRegistries } from './registries.ts'
+import { containerMethods, guardedOf, needHost } from './rpc.ts'
+import { imageMethods, networkMethods, registryMethods, volumeMethods } from './rpc-stores.ts'
+import { createTerminals, type TerminalUse } from './terminal.ts'
+
+export interface ContainerParts {
+    docker: DockerLink
+    tasks: Tasks
+    system: Pick<System, 'readText' | 'writeFile' | 'look'>
+    clock: Clock
+    log: Log
+    /** File with the registries that want credentials; the folder that their passwords are read from. */
+    registriesFile: string
+    secretsFolder: string
+    /** Tags on which grants rest: only an administrator may set them. */
+    tagsWithGrants(): ReadonlySet<string>
+    /** Told when a terminal opens and closes: for the audit record. */
+    onUse(use: TerminalUse): void
+}
+
+export interface ContainerCapability extends Capability {
+    inventory: Inventory
+    /** What is wrong with Docker; empty where nothing is. */
+    findings(): Finding[]
+}
+
+/** Follows Docker from now on; `start` begins the figures. Without Docker everything else of the node works. */
+export function createContainer(parts: ContainerParts): ContainerCapability {
+    const { docker, log } = parts
+    const inventory = createInventory(parts)
+    const registries = createRegistries({
+        system: parts.system,
+        path: parts.registriesFile,
+        secretsFolder: parts.secretsFolder,
+    })
+    const deps = { ...parts, inventory, registries }
+    const figures = createFigures(deps)
+    registerMake(deps)
+    const needExec = (caller: Caller, entry: ContainerEntry) => {
+        caller.need('container.exec', guardedOf(entry))
+        needHost(caller, entry)
+    }
+    const files = createFiles({ ...deps, needFiles: needExec })
+    const terminals = createTerminals({ ...deps, needExec })
+    const imports = createImports(deps)
+
+    const findings = (): Finding[] => {
+        const { why } = docker
+        if (!why) return []
+        const { code, summary, detail, fix } = why
+        const severity = code === 'unsupported' ? ('error' as const) : ('warning' as const)
+        return [{ severity, code: `docker-${code}`, at: 'docker', summary, detail, fix }]
+    }
+
+    function checkTags(caller: Caller, tags: readonly string[]): void {
+        if (caller.may('identity.manage')) return
+        const granting = tags.filter(tag => parts.tagsWithGrants().has(tag))
+        if (granting.length > 0)
+            throw new Fault('denied', {
+                summary: 'Grants rest on that tag: only an administrator may set it',
+                detail: granting.join(', '),
+                at: 'tags',
+                fix: 'Leave the tag out, or ask an administrator.',
+            })
+    }
+
+    return {
+        name: 'container',
+        inventory,
+        findings,
+        routes: [files.route, terminals.route, imports.route],
+        services(router) {
+            router.service(
+                ContainerService,
+                containerMethods({ ...deps, figures, files, terminals, checkTags, findings }),
+            )
+            router.service(ContainerImageService, imageMethods({ ...deps, imports }))
+            router.service(ContainerVolumeService, volumeMethods(deps))
+            router.service(ContainerNetworkService, networkMethods(deps))
+            router.service(ContainerRegistryService, registryMethods(deps))
+        },
+        async start() {
+            figures.start()
+            docker.onUp(
+                () => void figures.sample().catch(thrown => log.debug('no figures of containers', { err: thrown })),
+            )
+        },
+        async close() {
+            figures.close()
+            terminals.close()
+            inventory.close()
+        },
+    }
+}

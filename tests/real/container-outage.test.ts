@@ -1,0 +1,113 @@
+// Containers when Docker is killed, hangs, is away from the beginning; long logs; many containers; the daemon killed.
+import { readFile } from 'node:fs/promises'
+import { Code, ConnectError } from '@connectrpc/connect'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import WebSocket from 'ws'
+import { ContainerService, State } from '../../src/gen/proto/capabilities/container/container_pb.js'
+import { NodeService } from '../../src/gen/proto/capabilities/node/node_pb.js'
+import { VmService } from '../../src/gen/proto/capabilities/vm/vm_pb.js'
+import { type ContainerWorld, startContainers } from './container-world.ts'
+import { until } from './world.ts'
+
+let world: ContainerWorld
+const containers = () => world.daemon.client(ContainerService)
+
+beforeAll(async () => {
+    world = await startContainers()
+    await world.docker.image('tiny:1')
+}, 600_000)
+afterAll(() => world?.stop())
+
+it('dockerd is killed: containers go on, what was known is shown as old, a terminal ends; it comes back, all heals', async () => {
+    await world.daemon.done(await containers().create({ name: 'stays', image: 'tiny:1', start: true }))
+    const { path, ticket } = await containers().openTerminal({ container: 'stays', command: ['cat'] })
+    const socket = new WebSocket(`ws+unix:${world.daemon.socketPath}:${path}`, ['debvisor.console', `ticket.${ticket}`])
+    const closed = new Promise<number>(resolve => socket.once('close', code => resolve(code)))
+    await new Promise(resolve => socket.once('open', resolve))
+
+    const stop = new AbortController()
+    const told: boolean[] = []
+    const watching = (async () => {
+        for await (const { stale } of containers().watch({}, { signal: stop.signal })) told.push(stale)
+    })().catch(() => undefined)
+    await world.docker.kill()
+    expect(await closed).toBe(1000)
+    await until('the list to be old', 5_000, async () => (await containers().list({})).stale)
+    expect((await world.find('stays'))?.state).toBe(State.RUNNING)
+    const trouble = await containers()
+        .stop({ container: 'stays' })
+        .then(begun => world.daemon.done(begun))
+        .catch(thrown => thrown)
+    expect(trouble.message).toMatch(/Docker does not run here|Docker has closed|went away/)
+    const { findings } = await containers().getEngine({})
+    expect(findings).toMatchObject([{ code: 'docker-unavailable', at: 'docker' }])
+    // The rest of the node works.
+    expect((await world.daemon.client(VmService).list({})).vms).toEqual([])
+    const { services } = await world.daemon.client(NodeService).getFacts({})
+    expect(services.find(({ name }) => name === 'docker')?.up).toBe(false)
+
+    await world.docker.start()
+    await world.docker.docker(['run', '-d', '--name', 'meanwhile', 'tiny:1'])
+    await until('the list to be fresh', 10_000, async () => !(await containers().list({})).stale)
+    await until('what was made meanwhile', 5_000, async () => (await world.find('meanwhile')) !== undefined)
+    expect((await world.find('stays'))?.state).toBe(State.RUNNING)
+    await until('those who watch to know', 5_000, () => told.includes(true) && told.at(-1) === false)
+    stop.abort()
+    await watching
+})
+
+it('dockerd hangs: a call ends at its deadline, and the list says that it is old', async () => {
+    await world.docker.freeze(true)
+    try {
+        await until('the list to be old', 40_000, async () => (await containers().list({})).stale)
+        expect((await containers().getEngine({})).up).toBe(false)
+    } finally {
+        await world.docker.freeze(false)
+    }
+    await until('the list to be fresh', 20_000, async () => !(await containers().list({})).stale)
+})
+
+it('the daemon is killed while it makes a container: the next life takes it back', async () => {
+    // The image is not there, and the pull of it hangs until its registry does not answer.
+    const begun = await containers().create({ name: 'half', image: '10.255.255.1:5000/none:1', start: true })
+    expect(begun.task).not.toBe('')
+    await world.daemon.kill()
+    await world.daemon.start()
+    await until('the containers to be read', 10_000, async () => !(await containers().list({})).stale)
+    expect(await world.find('half')).toBeUndefined()
+    expect((await world.find('stays'))?.state).toBe(State.RUNNING)
+})
+
+it('a log of a gigabyte is followed without growth of memory', async () => {
+    const command = [
+        'sh',
+        '-c',
+        "yes '123456789 123456789 123456789 123456789 123456789 123456789' | head -c 1000000000; sleep 1000",
+    ]
+    await world.daemon.done(await containers().create({ name: 'chatter', image: 'tiny:1', command, start: true }))
+    const memory = async () => {
+        const status = await readFile(`/proc/${world.daemon.pid}/status`, 'utf8')
+        return Number(/^VmRSS:\s+(\d+) kB/m.exec(status)![1]) * 1024
+    }
+    const before = await memory()
+    let bytes = 0
+    let most = 0
+    let messages = 0
+    for await (const { lines } of containers().watchLogs({ container: 'chatter', follow: true })) {
+        for (const { text } of lines) bytes += text.length + 1
+        if (++messages % 20 === 0) most = Math.max(most, await memory())
+        // A part of it tells as much as all, on a machine that does much else.
+        if (bytes > 60_000_000) break
+    }
+    expect(bytes).toBeGreaterThan(60_000_000)
+    expect(most - before).toBeLessThan(200 * 1024 * 1024)
+    await world.daemon.done(await containers().remove({ container: 'chatter', force: true }))
+})
+
+it('a name that is none and a container that is gone are told alike to who may see none', async () => {
+    const trouble = await containers()
+        .get({ container: '<img src=x onerror=alert(1)>' })
+        .catch(thrown => thrown)
+    expect(trouble).toBeInstanceOf(ConnectError)
+    expect((trouble as ConnectError).code).toBe(Code.NotFound)
+})
