@@ -172,11 +172,14 @@ it('an operator makes containers, but none that reaches into the node, nor enter
         { hostNetwork: true },
         { capabilities: ['SYS_ADMIN'] },
         { mounts: [{ type: 'bind', source: '/etc', target: '/host' }] },
+        { mounts: [{ source: 'etc', target: '/host' }] },
     ]
+    await world.docker.docker(['volume', 'create', '-o', 'type=none', '-o', 'o=bind', '-o', 'device=/etc', 'etc'])
     for (const more of reaches) {
         const trouble = await refusal(operator.create({ name: 'sly', image: 'tiny:1', ...more }))
         expect([JSON.stringify(more), trouble.code]).toEqual([JSON.stringify(more), Code.PermissionDenied])
     }
+    await world.docker.docker(['volume', 'rm', 'etc'])
     await world.docker.docker(['run', '-d', '--name', 'root', '--privileged', 'tiny:1'])
     await until('it to be listed', 5_000, async () => (await world.find('root')) !== undefined)
     expect((await refusal(operator.openTerminal({ container: 'root' }))).code).toBe(Code.PermissionDenied)

@@ -28,6 +28,8 @@ export interface Inventory {
     refresh(id: string): Promise<ContainerEntry | undefined>
     /** Docker is away, or was not read yet: what is known may be old. */
     readonly stale: boolean
+    /** Whether a volume is made of a path of the node, or otherwise more than a folder of Docker's own. */
+    isHostVolume(name: string): Promise<boolean>
     /** Resolves when it was read once, or Docker is known to be away. */
     ready(): Promise<void>
     watch(signal: AbortSignal): AsyncGenerator<InventoryChange>
@@ -221,6 +223,7 @@ export function createInventory({ docker, log }: { docker: DockerLink; log: Log 
                     : 'List them with: debvisor container list',
             })
         },
+        isHostVolume,
         async refresh(id) {
             await read(id)
             return entries.get(id)

@@ -12,6 +12,7 @@ import { checkName, checkRestart, engineLimits, nameTaken } from './settings.ts'
 
 const REMOVE = 'container.remove'
 const LABEL_KEY = /^[a-zA-Z0-9][a-zA-Z0-9._/-]{0,199}$/
+const NETWORK = /^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,127}$/
 const VARIABLE = /^[^\p{C}=]{1,200}$/u
 
 export interface Made {
@@ -65,6 +66,13 @@ export function bodyOf(request: CreateRequest, owner: string): Made {
         say('tags', 'One of these is not a tag', { fix: 'Use 1 to 63 characters without spaces or commas.' })
     for (const port of request.ports) checkPort(port, say)
     for (const mount of request.mounts) checkMount(mount, say)
+    // `host` and `container:NAME` are ways into other people's networks, and no names of one.
+    for (const network of request.networks)
+        if (!NETWORK.test(network) || network === 'host')
+            say('networks', 'That is not the name of a network', {
+                detail: JSON.stringify(network.slice(0, 80)),
+                fix: 'Use one of: debvisor container networks. For that of the node: host_network.',
+            })
     if (request.hostNetwork && (request.ports.length > 0 || request.networks.length > 0))
         say('host_network', 'On the network of the node a container has no ports and networks of its own', {
             fix: 'Leave ports and networks out, or host_network.',

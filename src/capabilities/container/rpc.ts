@@ -132,6 +132,10 @@ export function containerMethods(deps: RpcDeps): Impl {
         async create(request, context) {
             const caller = callerOf(context)
             const made = bodyOf(request, caller.user)
+            // A volume that somebody made for a path of the node is that path.
+            for (const { type, source } of request.mounts)
+                if ((type || 'volume') === 'volume' && source && (await inventory.isHostVolume(source)))
+                    made.marks.push(`host-volume:${source}`)
             if (made.marks.length > 0) caller.need('container.host')
             deps.checkTags(caller, request.tags)
             const change = await planCreate(deps, request, made)
