@@ -1,7 +1,7 @@
 # The verbs a person types; `make` alone lists them.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help run test test-all check build deb bench golden clean-run clean
+.PHONY: help run test test-all lab-node check build deb bench golden clean-run clean
 export PATH := $(CURDIR)/.tools/node/bin:$(CURDIR)/node_modules/.bin:$(PATH)
 TSX = exec node --import tsx
 
@@ -19,6 +19,10 @@ test: ## all tests: check, build, real libvirt and QEMU, real browser
 test-all: ## the same and the slow stages
 	@scripts/setup test
 	@$(TSX) scripts/test.ts --all
+
+lab-node: ## a node in QEMU, from bare to what its document says, broken, cut from its power (half an hour)
+	@scripts/setup test
+	@exec vitest run --project vm --reporter=verbose tests/vm/node.test.ts
 
 check: ## types, lint, layers, generated code, unit tests
 	@scripts/setup npm
