@@ -40,6 +40,7 @@ const ourNames = [
     'staging',
     'tasks',
     'vms',
+    'containers',
     'vnc',
 ].concat(['rpcd.sock', 'before.json', 'run.json'])
 

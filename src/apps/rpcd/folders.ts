@@ -12,6 +12,8 @@ export interface Folders {
     staging: string
     /** What is remembered of VMs beside libvirt. */
     vms: string
+    /** What is remembered of containers beside Docker. */
+    containers: string
     /** Where QEMU makes the sockets of displays, and the daemon connects to them. */
     vnc: string
 }
@@ -24,12 +26,13 @@ export async function makeFolders(stateFolder: string, deps: { system: System; l
         identity: `${stateFolder}/identity`,
         staging: `${stateFolder}/staging`,
         vms: `${stateFolder}/vms`,
+        containers: `${stateFolder}/containers`,
         vnc: `${stateFolder}/vnc`,
     }
     await system.makeDirectory(stateFolder, 0o711)
-    for (const folder of [folders.tasks, folders.identity, folders.staging, folders.vms])
-        await system.makeDirectory(folder, 0o700)
-    await makeVncFolder(folders.vnc, deps)
+    const { vnc, ...own } = folders
+    for (const folder of Object.values(own)) await system.makeDirectory(folder, 0o700)
+    await makeVncFolder(vnc, deps)
     return folders
 }
 

@@ -139,7 +139,7 @@ export async function wire({ settings, system, clock, log }: Deps): Promise<Daem
         system,
         clock,
         log: log.child({ part: 'container' }),
-        registriesFile: `${settings.stateFolder}/registries.json`,
+        registriesFile: `${folders.containers}/registries.json`,
         secretsFolder: settings.secretsFolder,
         tagsWithGrants: () => identity.tagsWithGrants(),
         onUse({ user, container: id, name, from, event, ...by }) {
