@@ -202,6 +202,9 @@ if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) 
         stderr: process.stderr,
         env: process.env,
     })
+    // What a slow reader has not taken yet would be lost with the process.
+    for (const stream of [process.stdout, process.stderr])
+        await new Promise<void>(resolve => stream.write('', () => resolve()))
     // A keep-alive connection must not keep a finished command alive.
     process.exit()
 }
