@@ -112,6 +112,9 @@ it('runs a VM, as the user debvisor-rpc and in its sandbox', async ({ skip }) =>
     expect(await sh('debvisor vm list')).toMatch(/web1\s+running/)
     await sh('debvisor vm screenshot web1 /root/web1.png && test -s /root/web1.png')
     expect(await sh('systemctl show --property=NRestarts --value debvisor-rpcd')).toBe('0\n')
+    // The unit leaves it what it needs to open images of strangers in a root of its own.
+    const sandbox = await sh('journalctl --quiet --no-pager -u debvisor-rpcd | grep -i sandbox')
+    expect(sandbox).toContain('root of its own')
 })
 
 it('is upgraded while the VM and etcd go on', async ({ skip }) => {

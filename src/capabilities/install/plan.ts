@@ -1,0 +1,168 @@
+// The disk of the system, laid out: partitions, mirrors, file systems, and the image of a node unpacked onto them.
+import type { Agreed } from '../../engine/plan.ts'
+import type { OwnPlan } from '../../engine/resource.ts'
+import type { Step } from '../../engine/step.ts'
+import type { Disk } from './spec.ts'
+
+export interface TargetWant {
+    /** One, or two that have the same on them. */
+    disks: readonly Disk[]
+    /** The file system of a node. */
+    image: string
+    /** Where it is put together. */
+    mountAt: string
+    /** Chosen before anything is made, so that the plan says all. */
+    ids: { root: string; boot: string; esp: readonly string[] }
+}
+
+export interface TargetSeen {
+    /** The note of an installation that came to its end, below `mountAt`. */
+    note?: string
+}
+
+export const GROUP = 'debvisor'
+const ROOT = `/dev/${GROUP}/root`
+/** What is left is for the checkpoints of upgrades. */
+const ROOT_SHARE = '75%VG'
+const TOOL_MS = 120_000
+const COPY_MS = 3_600_000
+
+/** Below `mountAt`. */
+export const noteFile = (mountAt: string): string => `${mountAt}/var/lib/debvisor/installed.json`
+
+const target = (disk: Disk) => `disk:${disk.id}`
+
+/** By udev's names where the disk has one of them, else by the kernel's. */
+export function partition({ id }: Pick<Disk, 'id'>, number: number): string {
+    if (id.startsWith('/dev/disk/')) return `${id}-part${number}`
+    return /\d$/.test(id) ? `${id}p${number}` : `${id}${number}`
+}
+
+/**
+ * All of it anew: what an installation left that was cut off is worth nothing, and its intents let it be made again.
+ * The disks are those that were selected, and hold what was seen when the plan was agreed to.
+ */
+export function planTarget(want: TargetWant, seen: TargetSeen, agreed: Agreed): OwnPlan {
+    const { disks, ids } = want
+    const note = `${JSON.stringify({ root: ids.root })}\n`
+    if (seen.note === note) return { steps: [] }
+    const held = disks.filter(disk => !disk.blank)
+    const fingerprints = Object.fromEntries(held.map(disk => [target(disk), disk.fingerprint]))
+    const moved = held.some(
+        disk => agreed.get(target(disk)) !== undefined && agreed.get(target(disk)) !== disk.fingerprint,
+    )
+    const steps = [
+        ...disks.flatMap(partitionSteps),
+        ...mirrorSteps(want),
+        ...fileSystemSteps(want),
+        ...fillSteps(want),
+        write('Note that the system is whole', noteFile(want.mountAt), note),
+    ]
+    if (!moved) return { steps, fingerprints }
+    return {
+        ...{ steps: [], fingerprints },
+        findings: [
+            {
+                ...{
+                    severity: 'error',
+                    code: 'disk-changed',
+                    at: 'disks',
+                    detail: disks.map(disk => disk.id).join(', '),
+                },
+                summary: 'What is on the disk has changed since it was agreed to',
+                fix: 'Look at the plan again.',
+            },
+        ],
+    }
+}
+
+const run = (say: string, tool: string, args: readonly string[], more: object = {}): Step => ({
+    ...{ do: 'run', say, tool, args, deadlineMs: TOOL_MS, ...more },
+})
+const write = (say: string, path: string, content: string): Step => ({ do: 'write', say, path, content, mode: 0o644 })
+
+/** sgdisk(8): EF02 BIOS boot, EF00 EFI system, FD00 Linux RAID, 8E00 Linux LVM. */
+function partitionSteps(disk: Disk, _: number, all: readonly Disk[]): Step[] {
+    const [boot, rest] = all.length > 1 ? ['FD00', 'FD00'] : ['8300', '8E00']
+    const marks = disk.blank ? { claims: [target(disk)] } : { destroys: [target(disk)] }
+    const table = [
+        ...['--zap-all', '--clear', '--new=1:2048:+1M', '--typecode=1:EF02', '--change-name=1:bios'],
+        ...['--new=2:0:+512M', '--typecode=2:EF00', '--change-name=2:esp'],
+        ...['--new=3:0:+1G', `--typecode=3:${boot}`, '--change-name=3:boot'],
+        ...['--new=4:0:0', `--typecode=4:${rest}`, '--change-name=4:system', disk.id],
+    ]
+    const parts = [2, 3, 4].map(number => partition(disk, number))
+    const release = ['--lvmoptions', 'wholevg', '--mdraidoptions', 'wait', '--dmoptions', 'retry', disk.id]
+    return [
+        // LVM and RAID of an earlier system are started by udev as soon as they are seen.
+        run(`Let go of what stands on ${disk.id}`, 'blkdeactivate', release),
+        run(`Clear ${disk.id} (${disk.words})`, 'wipefs', ['--all', '--force', disk.id], marks),
+        run(`Partition ${disk.id}: BIOS boot, EFI, /boot, and the rest for the system`, 'sgdisk', table, marks),
+        run('Wait for the partitions', 'udevadm', ['settle', '--timeout=60']),
+        // What an older table had at the same places would be found, and started, again.
+        run(`Clear the partitions of ${disk.id}`, 'wipefs', ['--all', '--force', ...parts], marks),
+    ]
+}
+
+const devices = ({ disks }: TargetWant) =>
+    disks.length > 1
+        ? { boot: '/dev/md/boot', system: '/dev/md/system' }
+        : { boot: partition(disks[0]!, 3), system: partition(disks[0]!, 4) }
+
+function mirrorSteps({ disks }: TargetWant): Step[] {
+    if (disks.length < 2) return []
+    const mirror = (name: string, number: number) =>
+        run(`Mirror ${name} over both disks`, 'mdadm', [
+            ...['--create', `/dev/md/${name}`, '--run', '--level=1', `--raid-devices=${disks.length}`],
+            ...['--metadata=1.2', '--homehost=any', '--bitmap=internal'],
+            ...disks.map(disk => partition(disk, number)),
+        ])
+    return [mirror('boot', 3), mirror('system', 4), run('Wait for the mirrors', 'udevadm', ['settle', '--timeout=60'])]
+}
+
+function fileSystemSteps(want: TargetWant): Step[] {
+    const { disks, ids } = want
+    const { boot, system } = devices(want)
+    const esp = disks.map((disk, i) =>
+        run(`Make the EFI file system on ${disk.id}`, 'mkfs.vfat', [
+            ...['-F', '32', '-n', i === 0 ? 'ESP' : `ESP${i + 1}`, '-i', ids.esp[i]!.replace('-', '')],
+            partition(disk, 2),
+        ]),
+    )
+    const ext4 = (say: string, label: string, id: string, device: string) =>
+        run(say, 'mkfs.ext4', ['-q', '-F', '-L', label, '-U', id, device])
+    return [
+        ...esp,
+        ext4('Make the file system of /boot', 'boot', ids.boot, boot),
+        run(`Make the volume group ${GROUP}`, 'vgcreate', ['--yes', GROUP, system]),
+        run('Make the root volume, and leave room for checkpoints of upgrades', 'lvcreate', [
+            ...['--yes', '--wipesignatures', 'y', '--name', 'root', '--extents', ROOT_SHARE, GROUP],
+        ]),
+        ext4('Make the root file system', 'root', ids.root, ROOT),
+    ]
+}
+
+function fillSteps(want: TargetWant): Step[] {
+    const { disks, ids, image, mountAt } = want
+    const { boot } = devices(want)
+    const mount = (device: string, at: string): Step[] => [
+        { do: 'folder', say: `Make ${at}`, path: at, mode: 0o755 },
+        run(`Mount ${device} at ${at}`, 'mount', [device, at]),
+    ]
+    const lines = [
+        '# Written by the installer. The EFI file system of a mirror may be away with its disk.',
+        `UUID=${ids.root} / ext4 errors=remount-ro 0 1`,
+        `UUID=${ids.boot} /boot ext4 defaults 0 2`,
+        `UUID=${ids.esp[0]} /boot/efi vfat umask=0077${disks.length > 1 ? ',nofail' : ''} 0 1`,
+    ]
+    return [
+        ...mount(ROOT, mountAt),
+        ...mount(boot, `${mountAt}/boot`),
+        run('Unpack the system', 'unsquashfs', ['-force', '-quiet', '-no-progress', '-dest', mountAt, image], {
+            deadlineMs: COPY_MS,
+        }),
+        // After it: a FAT file system takes no owners.
+        ...mount(partition(disks[0]!, 2), `${mountAt}/boot/efi`),
+        write('Write /etc/fstab', `${mountAt}/etc/fstab`, `${lines.join('\n')}\n`),
+    ]
+}
