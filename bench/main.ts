@@ -8,6 +8,7 @@ const benches: Record<string, () => Promise<Result>> = {
     latency: async () => (await import('./latency.ts')).latency(),
     idle: async () => (await import('./idle.ts')).idle(),
     plan: async () => (await import('./plan.ts')).plan(),
+    containers: async () => (await import('./containers.ts')).containers(),
 }
 
 const asked = process.argv.slice(2)
