@@ -166,6 +166,40 @@ test('images, volumes and networks are shown; cleaning up says what goes, and wa
     })
 })
 
+test('an image comes from a file, a registry gets its credentials, a container joins a network and leaves it', async () => {
+    await inside(async page => {
+        await page.goto(`${sim.url}/container-images`)
+        await page.locator('[data-action=import-image]').click()
+        const tar = { name: 'app.tar', mimeType: 'application/x-tar', buffer: Buffer.from('a tar') }
+        await page.locator('#image-file').setInputFiles(tar)
+        await submit(page)
+        await page.getByText('The image is there').waitFor()
+        await page.locator('[data-action=set-registry]').click()
+        await page.locator('[data-field=server]').fill('registry.example.org')
+        await page.locator('[data-field=user]').fill('ann')
+        await page.locator('[data-field=password_file]').fill('/etc/debvisor/secrets/registry')
+        await submit(page)
+        await page.locator('[data-registry="registry.example.org"]').waitFor()
+        await menu(page, 'Actions for registry.example.org', 'forget')
+        await eventually(() => page.locator('[data-registry]').count()).toBe(0)
+        await open(page, 'wiki')
+        await page.locator('.dv-head-actions').getByRole('button', { name: 'Actions' }).click()
+        await page.locator('[data-action=join]').click()
+        await page.locator('[data-field=network]').selectOption('back')
+        await submit(page)
+        await page.locator('[data-action=leave-back]').click()
+        await eventually(() => one('wiki')!.networks.join()).toBe('bridge')
+    })
+    await inside(
+        async page => {
+            await page.goto(`${sim.url}/container-images`)
+            await page.locator('[data-image="nginx:1.27"]').waitFor()
+            expect(await page.locator('[data-action=set-registry]').count()).toBe(0)
+        },
+        { user: 'olga' },
+    )
+})
+
 test('five hundred containers with markup in them: a list that stays quick, and nothing of it runs', async () => {
     await inside(
         async page => {

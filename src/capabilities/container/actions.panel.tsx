@@ -1,8 +1,10 @@
 // What can be done with a container as a whole, offered by state and rights.
+import { useQuery } from '@tanstack/react-query'
 import { useNavigate } from '@tanstack/react-router'
 import { useCallback, useState } from 'react'
 import { formatBytes } from '../../base/units.ts'
 import { type Container, ContainerService, State } from '../../gen/proto/capabilities/container/container_pb.js'
+import { ContainerNetworkService } from '../../gen/proto/capabilities/container/stores_pb.js'
 import { act, openDialog } from '../act.panel.tsx'
 import { clientOf } from '../client.panel.tsx'
 import { CheckField, ChoiceField, needSize, refuse, TextField } from '../fields.panel.tsx'
@@ -10,7 +12,7 @@ import { FormDialog } from '../forms.panel.tsx'
 import { useMay } from '../me.panel.tsx'
 import type { MenuAction } from '../parts.panel.tsx'
 import { PlanDialog } from '../plan.panel.tsx'
-import { fill } from '../words.panel.tsx'
+import { common, fill } from '../words.panel.tsx'
 import { covered, isOn } from './store.panel.tsx'
 import { words } from './words.panel.tsx'
 
@@ -72,6 +74,11 @@ export function useActions(): Actions {
                         label: words.limits,
                         run: () => openDialog(close => <LimitsDialog container={one} close={close} />),
                     },
+                    {
+                        key: 'join',
+                        label: words.join,
+                        run: () => openDialog(close => <JoinDialog container={one} close={close} />),
+                    },
                     one.stack === '' && {
                         key: 'rename',
                         label: words.rename,
@@ -96,6 +103,36 @@ export function useActions(): Actions {
             return actions.filter(a => !!a).filter(a => !without.includes(a.key))
         },
         [may, navigate],
+    )
+}
+
+/** Networks that it is not on yet. */
+function JoinDialog(props: { container: Container; close: () => void }) {
+    const { id, name, networks: on } = props.container
+    const [network, setNetwork] = useState('')
+    const all = useQuery({
+        queryKey: ['container-networks'],
+        queryFn: async ({ signal }) => (await clientOf(ContainerNetworkService).list({}, { signal })).networks,
+    })
+    const choices = (all.data ?? [])
+        .map(one => one.name)
+        .filter(one => !on.includes(one) && one !== 'host' && one !== 'none')
+    return (
+        <FormDialog
+            title={fill(words.joinTitle, { name })}
+            submit={words.join}
+            close={props.close}
+            disabled={network === ''}
+            run={() => clientOf(ContainerNetworkService).connect({ container: id, network })}
+        >
+            <ChoiceField
+                name="network"
+                label={words.network}
+                value={network}
+                change={setNetwork}
+                choices={[{ value: '', label: common.none }, ...choices.map(value => ({ value, label: value }))]}
+            />
+        </FormDialog>
     )
 }
 

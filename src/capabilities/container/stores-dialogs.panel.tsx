@@ -1,14 +1,18 @@
 // The questions about images, volumes and networks of containers, and about cleaning up.
+import { FormGroup } from '@patternfly/react-core'
 import { useState } from 'react'
 import { ContainerService } from '../../gen/proto/capabilities/container/container_pb.js'
 import {
     ContainerImageService,
     ContainerNetworkService,
+    ContainerRegistryService,
     ContainerVolumeService,
 } from '../../gen/proto/capabilities/container/stores_pb.js'
-import { clientOf } from '../client.panel.tsx'
-import { CheckField, TextField } from '../fields.panel.tsx'
+import { notify } from '../act.panel.tsx'
+import { clientOf, type Trouble } from '../client.panel.tsx'
+import { CheckField, refuse, TextField } from '../fields.panel.tsx'
 import { FormDialog } from '../forms.panel.tsx'
+import { useAskAgain } from '../fresh.panel.tsx'
 import { PlanDialog } from '../plan.panel.tsx'
 import { common, fill } from '../words.panel.tsx'
 import { words } from './words.panel.tsx'
@@ -34,6 +38,78 @@ export function PullDialog({ close }: Props) {
                 value={reference}
                 change={setReference}
                 focus
+                required
+            />
+        </FormDialog>
+    )
+}
+
+/** The file goes straight to Docker; the answer comes when the image is there. */
+export function ImportDialog({ close }: Props) {
+    const [reference, setReference] = useState('')
+    const [file, setFile] = useState<File>()
+    return (
+        <FormDialog
+            title={words.import}
+            submit={words.import}
+            close={close}
+            disabled={!file}
+            run={async () => {
+                const asked = { reference: reference.trim(), sizeBytes: BigInt(file!.size) }
+                const { path } = await clientOf(ContainerImageService).beginImport(asked)
+                const answer = await fetch(path, { method: 'PUT', body: file })
+                if (answer.ok) return notify('success', words.imported, { detail: file!.name })
+                const problem = (await answer.json().catch(() => ({}))) as Partial<Trouble>
+                refuse(problem.summary ?? words.importFailed, problem.detail, problem.fix)
+            }}
+        >
+            <FormGroup label={words.importFile} fieldId="image-file" isRequired>
+                <input type="file" id="image-file" onChange={event => setFile(event.target.files?.[0])} />
+            </FormGroup>
+            <TextField
+                name="reference"
+                label={`${words.importName} (${common.optional})`}
+                help={words.importHelp}
+                value={reference}
+                change={setReference}
+            />
+        </FormDialog>
+    )
+}
+
+export function RegistryDialog({ close }: Props) {
+    const [server, setServer] = useState('')
+    const [user, setUser] = useState('')
+    const [passwordFile, setFile] = useState('/etc/debvisor/secrets/')
+    const askAgain = useAskAgain()
+    return (
+        <FormDialog
+            title={words.setRegistry}
+            submit={common.save}
+            close={close}
+            disabled={server === '' || user === ''}
+            run={async () => {
+                await clientOf(ContainerRegistryService).set({ registry: { server, user, passwordFile } })
+                askAgain(['container-registries'])
+                notify('success', words.registrySet, { detail: server })
+            }}
+        >
+            <TextField
+                name="server"
+                label={words.registry}
+                help={words.registryHelp}
+                value={server}
+                change={setServer}
+                focus
+                required
+            />
+            <TextField name="user" label={words.registryUser} value={user} change={setUser} required />
+            <TextField
+                name="password_file"
+                label={words.registryFile}
+                help={words.registryFileHelp}
+                value={passwordFile}
+                change={setFile}
                 required
             />
         </FormDialog>

@@ -1,39 +1,26 @@
-// What containers are made of and stand on: images, volumes and networks, and cleaning up what nothing uses.
-import { Button, Label, Tooltip } from '@patternfly/react-core'
-import { Table, Tbody, Td, Th, Thead, Tr } from '@patternfly/react-table'
-import { useQuery } from '@tanstack/react-query'
-import { type ReactNode, useEffect } from 'react'
-import {
-    ContainerImageService,
-    ContainerNetworkService,
-    ContainerVolumeService,
-} from '../../gen/proto/capabilities/container/stores_pb.js'
+// What containers are made of and stand on: images, volumes, networks and registries, and cleaning up.
+import { Button, Label } from '@patternfly/react-core'
+import { Td, Tr } from '@patternfly/react-table'
+import { useEffect } from 'react'
+import { ContainerImageService, ContainerVolumeService } from '../../gen/proto/capabilities/container/stores_pb.js'
 import { act, openDialog } from '../act.panel.tsx'
-import { clientOf, troubleOf } from '../client.panel.tsx'
+import { clientOf } from '../client.panel.tsx'
 import { bytes, moment } from '../format.panel.tsx'
 import { useAskAgain } from '../fresh.panel.tsx'
 import { useLive } from '../live.panel.tsx'
 import { useMay } from '../me.panel.tsx'
-import {
-    ActionMenu,
-    actionsOf,
-    Freshness,
-    Loading,
-    PageBody,
-    PageHead,
-    Quiet,
-    Section,
-    TroubleNote,
-} from '../parts.panel.tsx'
+import { ActionMenu, actionsOf, Freshness, PageBody, PageHead } from '../parts.panel.tsx'
 import { PlanDialog } from '../plan.panel.tsx'
-import { common, fill, plural } from '../words.panel.tsx'
+import { common, fill } from '../words.panel.tsx'
+import { Kept, Users } from './kept.panel.tsx'
+import { Networks } from './networks.panel.tsx'
+import { Registries } from './registries.panel.tsx'
 import { containers, onTouched } from './store.panel.tsx'
-import { NetworkDialog, PruneDialog, PullDialog, TagDialog, VolumeDialog } from './stores-dialogs.panel.tsx'
+import { ImportDialog, PruneDialog, PullDialog, TagDialog, VolumeDialog } from './stores-dialogs.panel.tsx'
 import { words } from './words.panel.tsx'
 
 const images = clientOf(ContainerImageService)
 const volumes = clientOf(ContainerVolumeService)
-const networks = clientOf(ContainerNetworkService)
 
 const KEYS: Record<string, string> = {
     images: 'container-images',
@@ -69,54 +56,9 @@ export default function Stores() {
                 <Images />
                 <Volumes />
                 <Networks />
+                {may('container.registries') && <Registries />}
             </PageBody>
         </>
-    )
-}
-
-/** A section whose rows are asked for: what went wrong, nothing yet, or the table. */
-function Kept<T>(props: {
-    title: string
-    queryKey: string
-    ask: (signal: AbortSignal) => Promise<T[]>
-    empty: string
-    columns: string[]
-    row: (one: T) => ReactNode
-    actions?: ReactNode
-}) {
-    const query = useQuery({ queryKey: [props.queryKey], queryFn: ({ signal }) => props.ask(signal) })
-    return (
-        <Section title={props.title} actions={props.actions}>
-            {query.isError && !query.data ? (
-                <TroubleNote trouble={troubleOf(query.error)} retry={() => void query.refetch()} />
-            ) : !query.data ? (
-                <Loading />
-            ) : query.data.length === 0 ? (
-                <Quiet>{props.empty}</Quiet>
-            ) : (
-                <Table aria-label={props.title} variant="compact">
-                    <Thead>
-                        <Tr>
-                            {props.columns.map(column => (
-                                <Th key={column}>{column}</Th>
-                            ))}
-                            <Th screenReaderText={common.actions} />
-                        </Tr>
-                    </Thead>
-                    <Tbody>{query.data.map(props.row)}</Tbody>
-                </Table>
-            )}
-        </Section>
-    )
-}
-
-function Users({ of }: { of: string[] }) {
-    if (of.length === 0) return null
-    return (
-        <Tooltip content={of.slice(0, 20).join(', ')}>
-            {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what it says on being pointed at has to be reached by keyboard */}
-            <span tabIndex={0}>{plural(words.counted, of.length)}</span>
-        </Tooltip>
     )
 }
 
@@ -131,13 +73,22 @@ function Images() {
             columns={[common.name, words.size, words.created, words.usedBy]}
             actions={
                 manage && (
-                    <Button
-                        variant="primary"
-                        data-action="pull"
-                        onClick={() => openDialog(close => <PullDialog close={close} />)}
-                    >
-                        {words.pull}
-                    </Button>
+                    <>
+                        <Button
+                            variant="secondary"
+                            data-action="import-image"
+                            onClick={() => openDialog(close => <ImportDialog close={close} />)}
+                        >
+                            {words.import}
+                        </Button>
+                        <Button
+                            variant="primary"
+                            data-action="pull"
+                            onClick={() => openDialog(close => <PullDialog close={close} />)}
+                        >
+                            {words.pull}
+                        </Button>
+                    </>
                 )
             }
             row={image => {
@@ -247,66 +198,6 @@ function Volumes() {
                                                     close={close}
                                                     typed={volume.name}
                                                     ask={dryRun => volumes.remove({ name: volume.name, dryRun })}
-                                                />
-                                            )),
-                                    },
-                                ]}
-                            />
-                        )}
-                    </Td>
-                </Tr>
-            )}
-        />
-    )
-}
-
-function Networks() {
-    const manage = useMay()('container.networks')
-    return (
-        <Kept
-            title={words.networks}
-            queryKey="container-networks"
-            ask={async signal => (await networks.list({}, { signal })).networks}
-            empty=""
-            columns={[common.name, words.driver, words.subnets, words.facts.stack, words.usedBy]}
-            actions={
-                manage && (
-                    <Button
-                        variant="secondary"
-                        data-action="create-container-network"
-                        onClick={() => openDialog(close => <NetworkDialog close={close} />)}
-                    >
-                        {words.createNetwork}
-                    </Button>
-                )
-            }
-            row={network => (
-                <Tr key={network.id} data-container-network={network.name}>
-                    <Td dataLabel={common.name} className="dv-anywhere">
-                        {network.name} {network.internal && <Label isCompact>{words.internalShort}</Label>}
-                    </Td>
-                    <Td dataLabel={words.driver}>{network.driver}</Td>
-                    <Td dataLabel={words.subnets}>{network.subnets.join(', ')}</Td>
-                    <Td dataLabel={words.facts.stack}>{network.stack}</Td>
-                    <Td dataLabel={words.usedBy}>
-                        <Users of={network.usedBy} />
-                    </Td>
-                    <Td isActionCell>
-                        {manage && !network.builtIn && (
-                            <ActionMenu
-                                label={actionsOf(network.name)}
-                                actions={[
-                                    {
-                                        key: 'remove',
-                                        label: words.remove,
-                                        danger: true,
-                                        run: () =>
-                                            openDialog(close => (
-                                                <PlanDialog
-                                                    title={fill(words.removeNetwork, { name: network.name })}
-                                                    submit={words.remove}
-                                                    close={close}
-                                                    ask={dryRun => networks.remove({ network: network.id, dryRun })}
                                                 />
                                             )),
                                     },

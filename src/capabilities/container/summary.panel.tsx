@@ -1,5 +1,6 @@
 // What a container is and how it fares: facts, ports and to whom they are open, and the last hour in four charts.
 import {
+    Button,
     DescriptionList,
     DescriptionListDescription,
     DescriptionListGroup,
@@ -8,23 +9,28 @@ import {
 } from '@patternfly/react-core'
 import { type ReactNode, useMemo } from 'react'
 import { ContainerService, type Figures } from '../../gen/proto/capabilities/container/container_pb.js'
+import { ContainerNetworkService } from '../../gen/proto/capabilities/container/stores_pb.js'
+import { act } from '../act.panel.tsx'
 import { clientOf } from '../client.panel.tsx'
 import { Chart, FiguresLost, useHistory } from '../figures.panel.tsx'
 import { bytes, moment, percent, rate } from '../format.panel.tsx'
+import { useMay } from '../me.panel.tsx'
 import { Quiet, Section } from '../parts.panel.tsx'
 import { fill } from '../words.panel.tsx'
 import type { TabProps } from './detail.panel.tsx'
-import { isOn, portLine } from './store.panel.tsx'
+import { covered, isOn, portLine } from './store.panel.tsx'
 import { healthWord, words } from './words.panel.tsx'
 
 const f = words.facts
 const api = clientOf(ContainerService)
+const networks = clientOf(ContainerNetworkService)
 
 async function* figuresOf(container: string, signal: AbortSignal): AsyncIterable<Figures | undefined> {
     for await (const { figures } of api.watchFigures({ container }, { signal })) yield figures
 }
 
 export default function Summary({ container: one, detail }: TabProps) {
+    const may = useMay()
     const running = isOn(one.state)
     const { history, lost } = useHistory(`${one.id} ${running}`, {
         past: async signal => (await api.getFigures({ container: one.id }, { signal })).history,
@@ -90,7 +96,22 @@ export default function Summary({ container: one, detail }: TabProps) {
                     <Fact label={f.networks}>
                         {detail.addresses.map(address => (
                             <div key={address.network} className="dv-anywhere">
-                                {address.network} <span className="dv-quiet">{address.ipv4 || address.ipv6}</span>
+                                {address.network} <span className="dv-quiet">{address.ipv4 || address.ipv6}</span>{' '}
+                                {detail.addresses.length > 1 && may('container.update', covered(one)) && (
+                                    <Button
+                                        variant="link"
+                                        isInline
+                                        size="sm"
+                                        data-action={`leave-${address.network}`}
+                                        onClick={() =>
+                                            void act(() =>
+                                                networks.disconnect({ container: one.id, network: address.network }),
+                                            )
+                                        }
+                                    >
+                                        {words.leave}
+                                    </Button>
+                                )}
                             </div>
                         ))}
                     </Fact>

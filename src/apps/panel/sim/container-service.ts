@@ -225,18 +225,39 @@ export function containerService(world: World, router: ConnectRouter, tickets: M
     })
     router.service(ContainerNetworkService, {
         list: () => ({
-            networks: ['bridge', 'host', 'none'].map(name => ({
-                ...{ id: name, name, driver: name === 'none' ? 'null' : name, builtIn: true },
+            networks: ['back', 'bridge', 'host', 'none'].map(name => ({
+                ...{ id: name, name, driver: name === 'back' ? 'bridge' : name, builtIn: name !== 'back' },
                 subnets: name === 'bridge' ? ['172.17.0.0/16'] : [],
                 usedBy: usedBy(one => one.networks.includes(name)),
             })),
         }),
         create: store('Create network', 'network-create'),
         remove: store('Remove network', 'network-remove'),
-        connect: store('Connect', 'connect'),
-        disconnect: store('Disconnect', 'disconnect'),
+        connect: ({ container, network, dryRun }, context) => {
+            const one = find(container)
+            const effect = () => void one.networks.push(network)
+            return doing(context, dryRun, { verb: 'connect', title: `Put ${one.name} on ${network}`, one, effect })
+        },
+        disconnect: ({ container, network, dryRun }, context) => {
+            const one = find(container)
+            const effect = () => {
+                one.networks = one.networks.filter(name => name !== network)
+            }
+            return doing(context, dryRun, { verb: 'disconnect', title: `Take ${one.name} off ${network}`, one, effect })
+        },
     })
-    router.service(ContainerRegistryService, { list: () => ({ registries: [] }), set: () => ({}), remove: () => ({}) })
+    const registries: { server: string; user: string; passwordFile: string }[] = []
+    router.service(ContainerRegistryService, {
+        list: () => ({ registries }),
+        set: ({ registry }) => {
+            registries.push({ server: '', user: '', passwordFile: '', ...registry })
+            return {}
+        },
+        remove: ({ server }) => {
+            registries.splice(0, registries.length, ...registries.filter(one => one.server !== server))
+            return {}
+        },
+    })
 }
 
 const figuresOf = (one: Container, atMs: number) =>

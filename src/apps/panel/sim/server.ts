@@ -134,7 +134,7 @@ function backend(world: World) {
     /** True when the request was one of the API's own routes. */
     function route(request: IncomingMessage, response: ServerResponse): boolean {
         if (request.method === 'PUT' && request.url?.startsWith('/upload/')) receive(request, response)
-        else if (request.method === 'PUT' && request.url?.startsWith('/container-files/'))
+        else if (request.method === 'PUT' && /^\/container-(files|images)\//.test(request.url ?? ''))
             request.resume().once('end', () => response.writeHead(204).end())
         else if (request.url?.startsWith('/download/') || request.url?.startsWith('/container-files/'))
             response.writeHead(200, { 'content-disposition': 'attachment' }).end('twelve bytes')
