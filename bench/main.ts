@@ -9,6 +9,7 @@ const benches: Record<string, () => Promise<Result>> = {
     idle: async () => (await import('./idle.ts')).idle(),
     plan: async () => (await import('./plan.ts')).plan(),
     verify: async () => (await import('./verify.ts')).verify(),
+    containers: async () => (await import('./containers.ts')).containers(),
 }
 
 const asked = process.argv.slice(2)

@@ -95,11 +95,11 @@ export function TroubleNote(props: { trouble: Trouble; retry?: () => void }) {
 }
 
 /** Says that a live list may be old. */
-export function Freshness(props: { of: Snapshot<unknown> }) {
+export function Freshness(props: { of: Snapshot<unknown>; stale?: string }) {
     if (props.of.state === 'lost')
         return <Alert variant="warning" isInline isPlain title={common.lostServer} data-freshness="lost" />
     if (props.of.state === 'stale')
-        return <Alert variant="warning" isInline isPlain title={common.stale} data-freshness="stale" />
+        return <Alert variant="warning" isInline isPlain title={props.stale ?? common.stale} data-freshness="stale" />
     return null
 }
 

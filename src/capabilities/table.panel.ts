@@ -1,6 +1,7 @@
 // The one list of what the panel shows: a line a capability.
 import { panel as audit } from './audit/panel.tsx'
 import { panel as console_ } from './console/panel.tsx'
+import { panel as container } from './container/panel.tsx'
 import { panel as identity } from './identity/panel.tsx'
 import { panel as image } from './image/panel.tsx'
 import { panel as network } from './network/panel.tsx'
@@ -9,4 +10,4 @@ import type { PanelEntry } from './pages.panel.tsx'
 import { panel as task } from './task/panel.tsx'
 import { panel as vm } from './vm/panel.tsx'
 
-export const table: readonly PanelEntry[] = [vm, console_, image, network, node, task, audit, identity]
+export const table: readonly PanelEntry[] = [container, vm, console_, image, network, node, task, audit, identity]

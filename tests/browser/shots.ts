@@ -28,7 +28,32 @@ interface Scene {
     before?: (page: Page) => Promise<void>
 }
 
+const shop = [...sim.world.containers.values()].find(one => one.name === 'shop-web')!.id
 const scenes: Scene[] = [
+    { name: 'workloads', path: '/workloads', ready: '[data-kind=vm]' },
+    { name: 'containers', path: '/containers', ready: '[data-container]' },
+    {
+        name: 'container-create',
+        path: '/containers',
+        ready: '[data-container]',
+        before: page => page.locator('[data-action=create-container]').click(),
+    },
+    { name: 'container-summary', path: `/containers/${shop}`, ready: '[data-chart] canvas' },
+    { name: 'container-logs', path: `/containers/${shop}/logs`, ready: '.dv-log-lines > div' },
+    { name: 'container-terminal', path: `/containers/${shop}/terminal`, ready: '[data-console=connected] .xterm' },
+    { name: 'container-files', path: `/containers/${shop}/files`, ready: '[data-action=fetch]' },
+    { name: 'container-environment', path: `/containers/${shop}/environment`, ready: '[data-variable]' },
+    { name: 'container-inspect', path: `/containers/${shop}/inspect`, ready: 'pre' },
+    { name: 'container-images', path: '/container-images', ready: '[data-image]' },
+    {
+        name: 'container-prune',
+        path: '/container-images',
+        ready: '[data-image]',
+        async before(page) {
+            await page.locator('[data-action=prune]').click()
+            await page.locator('.dv-destroys').first().waitFor()
+        },
+    },
     { name: 'vms', path: '/vms', ready: '[data-vm]' },
     {
         name: 'vms-selected',

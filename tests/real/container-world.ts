@@ -25,8 +25,8 @@ export interface ContainerWorld {
     stop(): Promise<void>
 }
 
-export async function startContainers(args: string[] = []): Promise<ContainerWorld> {
-    const docker = await startDocker()
+export async function startContainers(args: string[] = [], how: { diskMb?: number } = {}): Promise<ContainerWorld> {
+    const docker = await startDocker(how)
     const daemon = await startDaemon({ args: ['--docker', docker.socketPath, '--secrets', docker.folder, ...args] })
     const tokens = new Map<string, string>()
     const program = ['--import', 'tsx', join(root, 'src/apps/cli/main.ts')]

@@ -128,6 +128,14 @@ it('what docker does by hand is told to those who watch, within a moment', async
     await world.docker.docker(['rm', '-f', 'byhand'])
     await until('it to be gone', 5_000, () => one() === undefined)
     expect(states).toContain(State.RUNNING)
+    const { records } = await world.daemon.client(AuditService).list({ limit: 100 })
+    const outside = records
+        .filter(({ who, onName }) => who === 'outside' && onName === 'byhand')
+        .map(({ what }) => what)
+    expect(new Set(outside)).toEqual(
+        new Set(['created', 'started', 'paused', 'killed', 'removed'].map(what => `container.${what}`)),
+    )
+    expect(records.filter(({ who, onName }) => who === 'outside' && onName === 'web')).toEqual([])
     stop.abort()
     await watching
 })
@@ -172,14 +180,14 @@ it('an operator makes containers, but none that reaches into the node, nor enter
         { hostNetwork: true },
         { capabilities: ['SYS_ADMIN'] },
         { mounts: [{ type: 'bind', source: '/etc', target: '/host' }] },
-        { mounts: [{ source: 'etc', target: '/host' }] },
+        { mounts: [{ type: 'volume', source: 'sly', target: '/host' }] },
+        { networks: ['host'] },
     ]
-    await world.docker.docker(['volume', 'create', '-o', 'type=none', '-o', 'o=bind', '-o', 'device=/etc', 'etc'])
+    await world.docker.docker(['volume', 'create', '-o', 'type=none', '-o', 'o=bind', '-o', 'device=/etc', 'sly'])
     for (const more of reaches) {
         const trouble = await refusal(operator.create({ name: 'sly', image: 'tiny:1', ...more }))
         expect([JSON.stringify(more), trouble.code]).toEqual([JSON.stringify(more), Code.PermissionDenied])
     }
-    await world.docker.docker(['volume', 'rm', 'etc'])
     await world.docker.docker(['run', '-d', '--name', 'root', '--privileged', 'tiny:1'])
     await until('it to be listed', 5_000, async () => (await world.find('root')) !== undefined)
     expect((await refusal(operator.openTerminal({ container: 'root' }))).code).toBe(Code.PermissionDenied)
@@ -187,6 +195,7 @@ it('an operator makes containers, but none that reaches into the node, nor enter
         Code.PermissionDenied,
     )
     expect((await operator.openTerminal({ container: 'mine' })).ticket).toHaveLength(43)
+    await world.docker.docker(['volume', 'rm', 'sly'])
     for (const name of ['mine', 'root'])
         await world.daemon.done(await containers().remove({ container: name, force: true }))
 })
@@ -299,6 +308,25 @@ it('files go in and come out unchanged, whatever they are called', async () => {
         stderr: expect.stringContaining('There is no such file in the container'),
     })
     await world.daemon.done(await containers().remove({ container: 'files', force: true }))
+})
+
+it('the same on the command line alone', async () => {
+    const run = async (line: string) => (await world.debvisor(['container', ...line.split(' ')])).stdout
+    expect(await run('create cli tiny:1 --publish 18082:80 --env A=b --tag shop --start --dry-run')).toContain(
+        'Start cli',
+    )
+    await run('create cli tiny:1 --publish 18082:80 --env A=b --tag shop --start')
+    expect(await run('list --tag shop')).toMatch(/cli +running +tiny:1 .*127\.0\.0\.1:18082→80 +shop/)
+    await run('set cli --memory 64M --restart always')
+    const shown = await run('show cli')
+    for (const words of [/Limits +64 MiB/, /policy always/, /A=b/]) expect(shown).toMatch(words)
+    expect(await run('processes cli')).toContain('sleep 1000000')
+    await run('stop cli --deadline 1')
+    expect(await run('list')).toMatch(/cli +ended \(137\)/)
+    await expect(world.debvisor(['container', 'remove', 'cli'])).rejects.toMatchObject({ code: 3 })
+    await run('remove cli --yes')
+    expect(await world.find('cli')).toBeUndefined()
+    expect(await run('engine')).toMatch(/Docker +26\.1.*API 1\.45/)
 })
 
 it('networks are made, joined and left, and removed only when nobody is on them', async () => {

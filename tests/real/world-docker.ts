@@ -65,6 +65,7 @@ rm -rf "$FOLDER"
 find /sys/fs/cgroup -depth -type d -path "*/$(basename "$FOLDER")*" -exec rmdir {} + || :
 `
 const inner = `
+[ "$DISK_MB" = 0 ] || mount -t tmpfs -o "size=\${DISK_MB}m" data "$FOLDER/data"
 mount --bind "$BASE" "$FOLDER/root"
 mount -o remount,bind,ro "$FOLDER/root"
 mount -t proc proc "$FOLDER/root/proc"
@@ -77,12 +78,17 @@ ${Object.entries(own)
     .map(([name, path]) => `mount --bind "$FOLDER/${name}" "$FOLDER/root/${path}"`)
     .join('\n')}
 ip link set lo up
-echo ready
-cat >/dev/null
+# The root of the namespace itself, not a chroot in it: what runc executes in a container would else land in the old root.
+cd "$FOLDER/root"
+pivot_root . mnt
+exec chroot . sh -eu -c 'umount -l /mnt; echo ready; cat >/dev/null'
 `
 
-/** Starts an isolated dockerd and resolves when it answers. It ends, with all in it, when the test process does. */
-export async function startDocker(): Promise<DockerWorld> {
+/**
+ * Starts an isolated dockerd and resolves when it answers; with `diskMb` its images have so much room and no more. It
+ * ends, with all in it, when the test process does.
+ */
+export async function startDocker({ diskMb = 0 } = {}): Promise<DockerWorld> {
     const why = whyNoDocker()
     if (why) throw new Error(why)
     const base = join(await cached('docker-node', JSON.stringify([packages, settings, hooks]), make), 'root')
@@ -93,7 +99,7 @@ export async function startDocker(): Promise<DockerWorld> {
     const holder = spawn('sh', ['-eu', '-c', outer], {
         stdio: ['pipe', 'pipe', 'inherit'],
         detached: true,
-        env: { ...process.env, INNER: inner, FOLDER: folder, BASE: base },
+        env: { ...process.env, INNER: inner, FOLDER: folder, BASE: base, DISK_MB: String(diskMb) },
     })
     await new Promise<void>((resolve, reject) => {
         holder.stdout!.once('data', () => resolve())
@@ -103,16 +109,8 @@ export async function startDocker(): Promise<DockerWorld> {
     const group = `/${basename(folder)}`
     const socketPath = join(folder, 'run/docker.sock')
     const enterPrefix = () => [
-        ...['nsenter', '--target', String(initPid), '--mount', '--net', '--pid', '--uts', '--'],
-        ...[
-            'chroot',
-            join(folder, 'root'),
-            'env',
-            '-i',
-            'PATH=/usr/sbin:/usr/bin:/sbin:/bin',
-            'HOME=/tmp',
-            'LANG=C.UTF-8',
-        ],
+        ...['nsenter', '--target', String(initPid), '--mount', '--net', '--pid', '--uts', '--wdns=/', '--'],
+        ...['env', '-i', 'PATH=/usr/sbin:/usr/bin:/sbin:/bin', 'HOME=/tmp', 'LANG=C.UTF-8'],
     ]
     const enter = async (argv: string[], stdin?: string) => {
         const [program, ...rest] = [...enterPrefix(), ...argv]
@@ -208,7 +206,11 @@ export async function startDocker(): Promise<DockerWorld> {
             await gone()
         },
         start,
-        freeze: frozen => signal(frozen ? 'STOP' : 'CONT'),
+        async freeze(frozen) {
+            await signal(frozen ? 'STOP' : 'CONT')
+            // nsenter stops itself with its child, but does not go on with it: then nothing would ever end.
+            if (!frozen) daemon?.kill('SIGCONT')
+        },
         log,
         stop,
     }

@@ -12,6 +12,9 @@ import { common } from '../../capabilities/words.panel.tsx'
 import { IdentityService } from '../../gen/proto/capabilities/identity/identity_pb.js'
 import { Frame } from './frame.tsx'
 import { words } from './words.ts'
+import { workloads } from './workloads.tsx'
+
+const entries = [workloads, ...table]
 
 const final = new Set([
     Code.PermissionDenied,
@@ -52,7 +55,7 @@ const router = createRouter({
             path: '/',
             component: () => <Navigate to={'/vms' as string} replace />,
         }),
-        ...table
+        ...entries
             .flatMap(entry => entry.pages ?? [])
             .map(page =>
                 createRoute({
@@ -113,7 +116,7 @@ function useWhoAmI(): boolean {
 export function App(props: { secret: string }) {
     return (
         <QueryClientProvider client={queries}>
-            <PanelTable value={table}>
+            <PanelTable value={entries}>
                 <Gate secret={props.secret} />
             </PanelTable>
         </QueryClientProvider>

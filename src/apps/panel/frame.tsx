@@ -41,7 +41,7 @@ function useFreshAfterTasks(): void {
         () =>
             onSettled(task => {
                 for (const key of ['vm', 'snapshots', 'xml']) if (task.onKind === 'vm') askAgain([key, task.onId])
-                for (const key of ['volumes', 'pools', 'networks', 'bridges', 'node']) askAgain([key])
+                for (const key of ['volumes', 'pools', 'networks', 'bridges', 'node', 'container']) askAgain([key])
             }),
         [askAgain],
     )

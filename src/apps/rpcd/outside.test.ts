@@ -4,6 +4,7 @@ import type { LibvirtEvent } from '../../drivers/libvirt/events.ts'
 import type { TaskRecord } from '../../engine/task.ts'
 import { fakeClock, fakeLog } from '../../ports/fake.ts'
 import { watchOutside } from './outside.ts'
+import { containerChanges } from './outside-docker.ts'
 
 const UUID = '11111111-2222-3333-4444-555555555555'
 const bytes = (uuid: string) => Buffer.from(uuid.replaceAll('-', ''), 'hex')
@@ -48,6 +49,28 @@ function world() {
     }
     return { clock, records, outside, vm, thing, begin, whats: () => records.map(record => record.what) }
 }
+
+describe('what Docker tells', () => {
+    const event = (Action: string, words: object = {}) => ({
+        ...{ Type: 'container', Action },
+        Actor: { ID: 'a', Attributes: { name: 'web', image: 'nginx', ...words } },
+    })
+    it('is a change where somebody made it, and none where a container ends and is started again', async () => {
+        const clock = fakeClock()
+        const changeOf = containerChanges(clock)
+        const whats = (...events: ReturnType<typeof event>[]) => events.map(one => changeOf(one)?.what)
+        expect(whats(event('create'), event('start'))).toEqual(['created', 'started'])
+        expect(whats(event('die'), event('start'))).toEqual([undefined, undefined])
+        expect(whats(event('kill', { signal: '15' }), event('die'), event('stop'), event('start'))).toEqual([
+            ...[undefined, undefined, 'stopped', 'started'],
+        ])
+        await clock.advance(150_000)
+        expect(whats(event('kill', { signal: '9' }), event('die'), event('destroy'))).toEqual([
+            ...['killed', undefined, 'removed'],
+        ])
+        expect(whats(event('exec_create: sh'), { ...event('create'), Type: 'volume' })).toEqual([undefined, undefined])
+    })
+})
 
 describe('what nobody here did', () => {
     it("is recorded with libvirt's reason, a start once", () => {

@@ -1,13 +1,16 @@
-// What libvirt tells and no task of ours explains: somebody else changed it, and the audit record says so.
+// What libvirt and Docker tell and no task of ours explains: somebody else changed it, and the audit record says so.
 import type { AuditSink } from '../../capabilities/audit/audit.ts'
+import type { DockerLink } from '../../drivers/docker/link.ts'
 import type { LibvirtEvent } from '../../drivers/libvirt/events.ts'
 import { uuidFromBytes, VIR } from '../../drivers/libvirt/libvirt.ts'
 import type { LibvirtLink } from '../../drivers/libvirt/link.ts'
 import type { TaskRecord, Tasks } from '../../engine/task.ts'
 import type { Clock, Log } from '../../ports/ports.ts'
+import { containerChanges } from './outside-docker.ts'
 
 export interface OutsideDeps {
     libvirt: Pick<LibvirtLink, 'onEvent'>
+    docker?: Pick<DockerLink, 'onEvent'>
     tasks: Pick<Tasks, 'some'>
     audit: Pick<AuditSink, 'event'>
     clock: Clock
@@ -21,7 +24,7 @@ export interface Outside {
 }
 
 interface Seen {
-    kind: 'vm' | 'network' | 'pool'
+    kind: 'vm' | 'network' | 'pool' | 'container'
     uuid: string
     name: string
     /** Such as `started`. */
@@ -40,8 +43,8 @@ const SAME_KEPT = 5_000
 /** Of all together: a thousand VMs in a crash loop must not fill the disk. */
 const MOST_A_MINUTE = 300
 
-/** Follows libvirt's events and records what came from elsewhere, as who `outside`. */
-export function watchOutside({ libvirt, tasks, audit, clock, log }: OutsideDeps): Outside {
+/** Follows the events of libvirt and Docker and records what came from elsewhere, as who `outside`. */
+export function watchOutside({ libvirt, docker, tasks, audit, clock, log }: OutsideDeps): Outside {
     const ours = new Map<string, number>()
     const last = new Map<string, { atMs: number; since: number }>()
     const startedMs = new Map<string, number>()
@@ -98,6 +101,11 @@ export function watchOutside({ libvirt, tasks, audit, clock, log }: OutsideDeps)
         if (seen.what === 'resumed' && now - (startedMs.get(seen.uuid) ?? Number.NEGATIVE_INFINITY) < GRACE_MS) return
         if (!isOurs(seen)) hear(seen)
     })
+    const changeOf = containerChanges(clock)
+    const stopDocker = docker?.onEvent(event => {
+        const seen = changeOf(event)
+        if (seen && !isOurs(seen)) hear(seen)
+    })
     const stopTimer = clock.every(60_000, () => {
         if (unrecorded > 0) write({ what: 'outside.more', detail: { unrecorded } })
         recorded = 0
@@ -120,6 +128,7 @@ export function watchOutside({ libvirt, tasks, audit, clock, log }: OutsideDeps)
         },
         close() {
             stopEvents()
+            stopDocker?.()
             stopTimer()
         },
     }
@@ -132,6 +141,8 @@ function explains(task: Readonly<TaskRecord>, seen: Seen, nowMs: number): boolea
     if (sinceMs > (asked ? SHUTDOWN_MS : GRACE_MS)) return false
     const { on } = task
     if (on?.kind === seen.kind) return on.id.toLowerCase() === seen.uuid || on.name === seen.name
+    // Cleaning up names none of those that it takes away.
+    if (seen.kind === 'container') return task.kind === 'container.prune'
     // Tasks about many VMs name none; one about a VM starts the network and the pool that it needs.
     return task.kind.startsWith('vm.') && (on === undefined || (seen.kind !== 'vm' && seen.what === 'started'))
 }

@@ -79,7 +79,7 @@ export async function wire({ settings, system, clock, log }: Deps): Promise<Daem
         stateFolder: folders.identity,
     })
     tasks.onEnd(audit.taskEnded)
-    const outside = watchOutside({ libvirt, tasks, audit: audit.sink, clock, log })
+    const outside = watchOutside({ libvirt, docker, tasks, audit: audit.sink, clock, log })
     identity.events(({ what, result, user, from, agent, detail, on, ...by }) => {
         // The gate records denials, with the method.
         if (what === 'denied') return

@@ -89,7 +89,6 @@ describe('a wish', () => {
         [{ environment: [{ name: 'A=B', value: '' }] }, 'environment'],
         [{ tags: ['stack:shop'] }, 'tags'],
         [{ hostNetwork: true, networks: ['back'] }, 'host_network'],
-        [{ networks: ['host'] }, 'networks'],
         [{ networks: ['container:of-another'] }, 'networks'],
         [{ networks: ['../back'] }, 'networks'],
     ])('number %# of these is refused', (more, at) => {

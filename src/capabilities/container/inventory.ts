@@ -1,7 +1,7 @@
 // The containers in memory, as Docker has them: read anew after a reconnect, followed by events in between.
 import { asFault, Fault } from '../../base/fault.ts'
 import type { DockerLink, EngineEvent } from '../../drivers/docker/link.ts'
-import type { Log } from '../../ports/ports.ts'
+import type { Clock, Log } from '../../ports/ports.ts'
 import type { EngineContainer, EngineVolume } from './engine-types.ts'
 import { type ContainerEntry, entryOf, LABEL_OWNER, LABEL_STACK, LABEL_TAGS } from './entry.ts'
 import { reachesHost } from './marks.ts'
@@ -28,8 +28,6 @@ export interface Inventory {
     refresh(id: string): Promise<ContainerEntry | undefined>
     /** Docker is away, or was not read yet: what is known may be old. */
     readonly stale: boolean
-    /** Whether a volume is made of a path of the node, or otherwise more than a folder of Docker's own. */
-    isHostVolume(name: string): Promise<boolean>
     /** Resolves when it was read once, or Docker is known to be away. */
     ready(): Promise<void>
     watch(signal: AbortSignal): AsyncGenerator<InventoryChange>
@@ -40,6 +38,8 @@ export interface Inventory {
 
 const AT_ONCE = 8
 const SHORTEST_ID = 12
+/** So long a first question waits for the first reading. */
+const READY_MS = 2_000
 const CHANGES = /^(create|start|die|stop|kill|pause|unpause|restart|destroy|rename|update|oom|health_status.*)$/
 const IMAGE_LABELS_KEPT = 500
 
@@ -51,7 +51,7 @@ interface Reader {
     wake(): void
 }
 
-export function createInventory({ docker, log }: { docker: DockerLink; log: Log }): Inventory {
+export function createInventory({ docker, clock, log }: { docker: DockerLink; clock: Clock; log: Log }): Inventory {
     const entries = new Map<string, ContainerEntry>()
     const readers = new Set<Reader>()
     /** Reads under way, by id; true where it has to be read once more. */
@@ -223,7 +223,6 @@ export function createInventory({ docker, log }: { docker: DockerLink; log: Log 
                     : 'List them with: debvisor container list',
             })
         },
-        isHostVolume,
         async refresh(id) {
             await read(id)
             return entries.get(id)
@@ -233,7 +232,13 @@ export function createInventory({ docker, log }: { docker: DockerLink; log: Log 
         },
         async ready() {
             if (!stale || docker.why) return
-            await Promise.race([whenReady, new Promise(resolve => setTimeout(resolve, 2_000).unref())])
+            await new Promise<void>(resolve => {
+                const late = clock.after(READY_MS, resolve)
+                void whenReady.then(() => {
+                    late()
+                    resolve()
+                })
+            })
         },
         async *watch(signal) {
             const reader: Reader = {

@@ -35,7 +35,7 @@ export async function* readLogs(
         signal,
     })
     const search = asked.search.toLowerCase()
-    const fits = (line: LogLine) => search === '' || line.text.toLowerCase().includes(search)
+    const fits = (line: LogLine) => search === '' || line.text.replace(COLOURS, '').toLowerCase().includes(search)
     try {
         for await (const lines of linesOf(entry.terminal ? plainBatches(stream) : frameBatches(stream))) {
             const wanted = lines.filter(fits)
@@ -72,6 +72,8 @@ export async function* linesOf(pieces: AsyncIterable<Frame[]>): AsyncGenerator<L
     if (last.length > 0) yield last.map(from => lineOf(rest[from], from))
 }
 
+/** What is searched for stands on the screen, between which no colours are seen. */
+const COLOURS = /\u001b\[[\d;]*m/g
 const STAMP = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(\.\d+)?(Z|[+-]\d\d:\d\d) ?/
 
 function lineOf(bytes: Buffer, from: Frame['from']): LogLine {

@@ -3,16 +3,15 @@ import { asFault, Fault } from '../../base/fault.ts'
 import type { Finding } from '../../base/finding.ts'
 import type { CreateRequest, Mount, Publish } from '../../gen/proto/capabilities/container/container_pb.js'
 import type { Change } from './begin.ts'
-import type { EngineHostConfig } from './engine-types.ts'
+import type { EngineHostConfig, EngineVolume } from './engine-types.ts'
 import { LABEL_OWNER, LABEL_TAGS, LABEL_TASK, wordsOf } from './entry.ts'
 import { hasImage, type ImageDeps, pull } from './images.ts'
-import { marksOf } from './marks.ts'
+import { marksOf, reachesHost } from './marks.ts'
 import { referenceOf } from './reference.ts'
 import { checkName, checkRestart, engineLimits, nameTaken } from './settings.ts'
 
 const REMOVE = 'container.remove'
 const LABEL_KEY = /^[a-zA-Z0-9][a-zA-Z0-9._/-]{0,199}$/
-const NETWORK = /^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,127}$/
 const VARIABLE = /^[^\p{C}=]{1,200}$/u
 
 export interface Made {
@@ -66,12 +65,11 @@ export function bodyOf(request: CreateRequest, owner: string): Made {
         say('tags', 'One of these is not a tag', { fix: 'Use 1 to 63 characters without spaces or commas.' })
     for (const port of request.ports) checkPort(port, say)
     for (const mount of request.mounts) checkMount(mount, say)
-    // `host` and `container:NAME` are ways into other people's networks, and no names of one.
     for (const network of request.networks)
-        if (!NETWORK.test(network) || network === 'host')
-            say('networks', 'That is not the name of a network', {
+        if (!/^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,127}$/.test(network))
+            say('networks', 'That cannot be the name of a network', {
                 detail: JSON.stringify(network.slice(0, 80)),
-                fix: 'Use one of: debvisor container networks. For that of the node: host_network.',
+                fix: 'Use a name of: debvisor container networks',
             })
     if (request.hostNetwork && (request.ports.length > 0 || request.networks.length > 0))
         say('host_network', 'On the network of the node a container has no ports and networks of its own', {
@@ -169,6 +167,22 @@ const portFindings = (ports: Publish[]): Finding[] =>
               },
           ]
         : []
+
+/** What volumes that are there already reach: by its options one can be any path of the node. */
+export async function volumeMarks({ docker }: Pick<ImageDeps, 'docker'>, mounts: Mount[]): Promise<string[]> {
+    const marks: string[] = []
+    for (const { type, source } of mounts) {
+        if ((type || 'volume') !== 'volume' || source === '') continue
+        const volume = await docker
+            .json<EngineVolume>({ path: `/volumes/${encodeURIComponent(source)}` })
+            .catch(thrown => {
+                if (asFault(thrown).code === 'not-found') return undefined
+                throw thrown
+            })
+        if (volume && reachesHost(volume)) marks.push(`host-volume:${source}`)
+    }
+    return marks
+}
 
 /** @throws Fault `invalid`, `exists`, `not-found` */
 export async function planCreate(deps: ImageDeps, request: CreateRequest, made: Made): Promise<Change> {

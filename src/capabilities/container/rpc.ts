@@ -17,7 +17,7 @@ import type { FigureStore } from './figures.ts'
 import type { Files } from './files.ts'
 import type { ImageDeps } from './images.ts'
 import { readLogs } from './logs.ts'
-import { bodyOf, planCreate } from './make.ts'
+import { bodyOf, planCreate, volumeMarks } from './make.ts'
 import { planKill, planPause, planRestart, planStart, planStop, planUnpause } from './power.ts'
 import { planPrune } from './prune.ts'
 import { planRemove, planRename, planUpdate } from './settings.ts'
@@ -132,10 +132,7 @@ export function containerMethods(deps: RpcDeps): Impl {
         async create(request, context) {
             const caller = callerOf(context)
             const made = bodyOf(request, caller.user)
-            // A volume that somebody made for a path of the node is that path.
-            for (const { type, source } of request.mounts)
-                if ((type || 'volume') === 'volume' && source && (await inventory.isHostVolume(source)))
-                    made.marks.push(`host-volume:${source}`)
+            made.marks.push(...(await volumeMarks(deps, request.mounts)))
             if (made.marks.length > 0) caller.need('container.host')
             deps.checkTags(caller, request.tags)
             const change = await planCreate(deps, request, made)

@@ -65,7 +65,8 @@ export function accountsOf({ root, administrators, node, monitor }: UsersSpec): 
         })),
         { ...login, ...node, name: 'node', at: 'users.node', fullName: 'Looks after the node', groups: readers },
         { ...login, ...monitor, name: 'monitor', at: 'users.monitor', fullName: 'Watches the node', groups: readers },
-        service('debvisor-rpc', 'The API of the node', ['libvirt', 'kvm']),
+        // Who may speak to libvirt or Docker can become root: what the API lets people do is the wall, not these groups.
+        service('debvisor-rpc', 'The API of the node', ['libvirt', 'kvm', 'docker']),
         service('webpanel', 'The web panel'),
         service('tsig-rotator', 'Renews keys of DNS'),
     ]

@@ -11,6 +11,19 @@ export const permissions: Record<string, string[]> = {
     admin: ['*'],
     operator: [
         'vm.*',
+        ...[
+            'view',
+            'logs',
+            'create',
+            'power',
+            'update',
+            'delete',
+            'exec',
+            'images',
+            'volumes',
+            'networks',
+            'prune',
+        ].map(verb => `container.${verb}`),
         'image.view',
         'image.manage',
         'image.import',
@@ -23,7 +36,7 @@ export const permissions: Record<string, string[]> = {
         'task.view',
         'task.cancel',
     ],
-    viewer: ['vm.view', 'image.view', 'network.view', 'node.view', 'task.view'],
+    viewer: ['vm.view', 'container.view', 'image.view', 'network.view', 'node.view', 'task.view'],
     auditor: ['audit.view', 'task.view'],
     '': [],
 }

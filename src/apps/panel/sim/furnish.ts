@@ -3,6 +3,7 @@ import { create } from '@bufbuild/protobuf'
 import { PoolSchema } from '../../../gen/proto/capabilities/image/image_pb.js'
 import { NetworkSchema } from '../../../gen/proto/capabilities/network/network_pb.js'
 import { type Snapshot, SnapshotSchema, State } from '../../../gen/proto/capabilities/vm/vm_pb.js'
+import { furnishContainers } from './container-service.ts'
 import { createWorld, GIB, MARKUP, type World, type WorldOptions } from './world.ts'
 
 export function furnishedWorld(options: WorldOptions): World {
@@ -143,6 +144,8 @@ function furnish(world: World): void {
             detail: JSON.stringify({ vm: one?.detail.vm?.name, password: '[hidden]' }),
         })
     }
+
+    if (!options.bare) furnishContainers(world, options.containers ?? 10)
 
     if (options.churn) {
         const all = [...vms.values()]

@@ -84,7 +84,9 @@ export function display(socket: WebSocket, name: string): void {
 /** A login prompt that echoes what is typed. */
 export function serial(socket: WebSocket, name: string): void {
     socket.send(Buffer.from(`\r\nDebian GNU/Linux 13 ${name} ttyS0\r\n\r\n${name} login: `))
-    socket.on('message', data => {
+    socket.on('message', (data, isBinary) => {
+        // As text come words about the terminal, such as its size.
+        if (!isBinary) return
         const text = (data as Buffer).toString('utf8')
         socket.send(Buffer.from(text.replace(/\r/g, `\r\n${name} login: `)))
     })

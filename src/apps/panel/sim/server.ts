@@ -9,6 +9,7 @@ import { WebSocketServer } from 'ws'
 import { interceptor } from './access.ts'
 import { auditService } from './audit-service.ts'
 import { consoleService } from './console-service.ts'
+import { containerService } from './container-service.ts'
 import { furnishedWorld } from './furnish.ts'
 import { identityService } from './identity-service.ts'
 import { imageService, type SimUpload } from './image-service.ts'
@@ -41,6 +42,7 @@ export const CONTENT_SECURITY_POLICY = [
 function backend(world: World) {
     const uploads = new Map<string, SimUpload>()
     const tickets = new Map<string, { vm: string; kind: number }>()
+    const terminals = new Map<string, string>()
     const sockets = new WebSocketServer({ noServer: true, handleProtocols: () => 'debvisor.console' })
     const api = (fallback: (request: IncomingMessage, response: ServerResponse) => void) =>
         connectNodeAdapter({
@@ -55,6 +57,7 @@ function backend(world: World) {
                 auditService(world, router)
                 identityService(world, router)
                 consoleService(world, router, tickets)
+                containerService(world, router, terminals)
             },
             fallback: fallback as never,
         })
@@ -104,9 +107,14 @@ function backend(world: World) {
     }
 
     function upgrade(request: IncomingMessage, socket: Socket, head: Buffer): boolean {
-        if (request.url !== '/console') return false
+        if (request.url !== '/console' && request.url !== '/container-terminal') return false
         const offered = (request.headers['sec-websocket-protocol'] ?? '').split(/,\s*/)
         const ticket = offered.find(p => p.startsWith('ticket.'))?.slice(7) ?? ''
+        const shell = terminals.get(ticket)
+        if (shell !== undefined && terminals.delete(ticket)) {
+            sockets.handleUpgrade(request, socket, head, ws => serial(ws, shell))
+            return true
+        }
         const way = tickets.get(ticket)
         tickets.delete(ticket)
         if (!way) {
@@ -126,7 +134,9 @@ function backend(world: World) {
     /** True when the request was one of the API's own routes. */
     function route(request: IncomingMessage, response: ServerResponse): boolean {
         if (request.method === 'PUT' && request.url?.startsWith('/upload/')) receive(request, response)
-        else if (request.url?.startsWith('/download/'))
+        else if (request.method === 'PUT' && /^\/container-(files|images)\//.test(request.url ?? ''))
+            request.resume().once('end', () => response.writeHead(204).end())
+        else if (request.url?.startsWith('/download/') || request.url?.startsWith('/container-files/'))
             response.writeHead(200, { 'content-disposition': 'attachment' }).end('twelve bytes')
         else return false
         return true

@@ -3,6 +3,7 @@ import { create } from '@bufbuild/protobuf'
 import { timestampFromMs } from '@bufbuild/protobuf/wkt'
 import type { WebSocket } from 'ws'
 import { type Record as AuditRecord, RecordSchema } from '../../../gen/proto/capabilities/audit/audit_pb.js'
+import type { Container } from '../../../gen/proto/capabilities/container/container_pb.js'
 import { type Problem, ProblemSchema } from '../../../gen/proto/capabilities/debvisor_pb.js'
 import { type Grant, type Token, type User, UserSchema } from '../../../gen/proto/capabilities/identity/identity_pb.js'
 import { type Pool, type Volume, VolumeSchema } from '../../../gen/proto/capabilities/image/image_pb.js'
@@ -13,6 +14,8 @@ import { random } from './random.ts'
 
 export interface WorldOptions {
     vms: number
+    /** Ten unless told otherwise. */
+    containers?: number
     seed?: number
     /** Changes of machines a second. */
     churn?: number
@@ -32,7 +35,7 @@ export interface SimVm {
 }
 
 export type Change =
-    | { kind: 'vm' | 'task' | 'pool' | 'volume' | 'network'; key: string }
+    | { kind: 'vm' | 'task' | 'pool' | 'volume' | 'network' | 'container' | 'docker'; key: string }
     | { kind: 'stale'; key: ''; stale: boolean }
 
 export interface TaskWish {
@@ -257,6 +260,7 @@ export function createWorld(options: WorldOptions) {
         pools,
         volumes,
         networks,
+        containers: new Map<string, Container>(),
         users,
         tokens,
         grants,

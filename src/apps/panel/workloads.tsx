@@ -1,0 +1,253 @@
+// Workloads: containers and virtual machines in one list, live, with their kind, what they use, and the way to each.
+import {
+    FormSelect,
+    FormSelectOption,
+    Label,
+    SearchInput,
+    Toolbar,
+    ToolbarContent,
+    ToolbarItem,
+} from '@patternfly/react-core'
+import LayersIcon from '@patternfly/react-icons/dist/esm/icons/layer-group-icon'
+import { Table, Tbody, Td, Th, Thead, Tr } from '@patternfly/react-table'
+import { Link } from '@tanstack/react-router'
+import { useVirtualizer } from '@tanstack/react-virtual'
+import { type ReactNode, useDeferredValue, useMemo, useRef, useState } from 'react'
+import {
+    StateLabel as ContainerState,
+    isOn as containerRuns,
+    containers,
+    Marked,
+} from '../../capabilities/container/store.panel.tsx'
+import { bytes, percent } from '../../capabilities/format.panel.tsx'
+import { useLive } from '../../capabilities/live.panel.tsx'
+import type { PanelEntry } from '../../capabilities/pages.panel.tsx'
+import { EmptyHint, Forbidden, Freshness, Loading, PageBody, PageHead } from '../../capabilities/parts.panel.tsx'
+import { StateLabel as VmState, isOn as vmRuns, vms } from '../../capabilities/vm/store.panel.tsx'
+import { common, plural } from '../../capabilities/words.panel.tsx'
+import { words } from './words.ts'
+
+const w = words.workloads
+const ROW_PX = 48
+const collator = new Intl.Collator(undefined, { numeric: true })
+
+interface Workload {
+    key: string
+    kind: 'container' | 'vm'
+    name: string
+    to: string
+    running: boolean
+    state: ReactNode
+    mark?: ReactNode
+    cpu: number
+    memoryBytes: bigint
+    tags: readonly string[]
+    /** What the search looks at beside the name. */
+    more: string
+}
+
+function useWorkloads() {
+    const ofContainers = useLive(containers)
+    const ofVms = useLive(vms)
+    const rows = useMemo(
+        () =>
+            [
+                ...ofContainers.list.map(
+                    (one): Workload => ({
+                        ...{ key: one.id, kind: 'container', name: one.name, to: `/containers/${one.id}` },
+                        ...{ running: containerRuns(one.state), state: <ContainerState of={one} /> },
+                        ...{ mark: <Marked of={one} />, cpu: one.cpu, memoryBytes: one.memoryBytes, tags: one.tags },
+                        more: `${one.image}\n${one.stack}`,
+                    }),
+                ),
+                ...ofVms.list.map(
+                    (vm): Workload => ({
+                        ...{
+                            key: vm.uuid,
+                            kind: 'vm',
+                            name: vm.name,
+                            to: `/vms/${vm.uuid}`,
+                            running: vmRuns(vm.state),
+                        },
+                        ...{ state: <VmState state={vm.state} />, cpu: vm.cpu * vm.vcpus, memoryBytes: vm.memoryBytes },
+                        ...{ tags: vm.tags, more: vm.description },
+                    }),
+                ),
+            ].sort((a, b) => collator.compare(a.name, b.name) || collator.compare(a.kind, b.kind)),
+        [ofContainers, ofVms],
+    )
+    return { rows, ofContainers, ofVms }
+}
+
+function Workloads() {
+    const { rows, ofContainers, ofVms } = useWorkloads()
+    const [search, setSearch] = useState('')
+    const [kind, setKind] = useState('')
+    const [state, setState] = useState('')
+    const wanted = useDeferredValue(search)
+    const shown = useMemo(() => {
+        const text = wanted.trim().toLowerCase()
+        return rows.filter(
+            one =>
+                (kind === '' || one.kind === kind) &&
+                (state === '' || one.running === (state === 'on')) &&
+                (text === '' || `${one.name}\n${one.more}\n${one.tags.join('\n')}`.toLowerCase().includes(text)),
+        )
+    }, [rows, wanted, kind, state])
+    const states = [ofContainers.state, ofVms.state]
+    if (states.every(one => one === 'denied')) return <Forbidden />
+    // Who may see the one only waits for that one.
+    if (rows.length === 0 && states.includes('connecting')) return <Loading />
+    return (
+        <>
+            <PageHead
+                title={w.title}
+                aside={
+                    <span className="dv-quiet" data-count={shown.length}>
+                        {plural(w.counted, shown.length)}
+                    </span>
+                }
+                below={
+                    <>
+                        {ofContainers.state !== 'denied' && <Freshness of={ofContainers} stale={w.staleContainers} />}
+                        {ofVms.state === 'stale' && <Freshness of={ofVms} />}
+                    </>
+                }
+            />
+            <PageBody fill>
+                <Toolbar inset={{ default: 'insetNone' }} className="dv-toolbar">
+                    <ToolbarContent>
+                        <ToolbarItem className="dv-search">
+                            <SearchInput
+                                aria-label={w.searchHint}
+                                placeholder={w.searchHint}
+                                value={search}
+                                onChange={(_e, value) => setSearch(value)}
+                                onClear={() => setSearch('')}
+                            />
+                        </ToolbarItem>
+                        <ToolbarItem>
+                            <FormSelect aria-label={w.kind} value={kind} onChange={(_e, value) => setKind(value)}>
+                                <FormSelectOption value="" label={w.allKinds} />
+                                <FormSelectOption value="container" label={w.kinds.container} />
+                                <FormSelectOption value="vm" label={w.kinds.vm} />
+                            </FormSelect>
+                        </ToolbarItem>
+                        <ToolbarItem>
+                            <FormSelect
+                                aria-label={common.state}
+                                value={state}
+                                onChange={(_e, value) => setState(value)}
+                            >
+                                <FormSelectOption value="" label={w.allStates} />
+                                <FormSelectOption value="on" label={w.on} />
+                                <FormSelectOption value="off" label={w.off} />
+                            </FormSelect>
+                        </ToolbarItem>
+                    </ToolbarContent>
+                </Toolbar>
+                {shown.length === 0 ? (
+                    <EmptyHint
+                        title={rows.length === 0 ? w.empty : common.nothingMatches}
+                        icon={LayersIcon}
+                        body={rows.length === 0 ? w.emptyHelp : undefined}
+                    />
+                ) : (
+                    <Rows rows={shown} />
+                )}
+            </PageBody>
+        </>
+    )
+}
+
+function Rows({ rows }: { rows: readonly Workload[] }) {
+    const scroller = useRef<HTMLDivElement>(null)
+    const virtual = useVirtualizer({
+        count: rows.length,
+        getScrollElement: () => scroller.current,
+        estimateSize: () => ROW_PX,
+        overscan: 12,
+        getItemKey: index => rows[index]?.key ?? index,
+    })
+    const items = virtual.getVirtualItems()
+    const above = items[0]?.start ?? 0
+    const below = virtual.getTotalSize() - (items[items.length - 1]?.end ?? 0)
+    return (
+        <div className="dv-scroll" ref={scroller}>
+            <Table
+                aria-label={w.title}
+                aria-rowcount={rows.length + 1}
+                variant="compact"
+                gridBreakPoint=""
+                isStickyHeader
+                className="dv-vms dv-containers"
+            >
+                <Thead>
+                    <Tr>
+                        <Th className="dv-col-name" modifier="nowrap">
+                            {common.name}
+                        </Th>
+                        <Th modifier="nowrap">{w.kind}</Th>
+                        <Th className="dv-col-state" modifier="nowrap">
+                            {common.state}
+                        </Th>
+                        <Th className="dv-col-cpu" modifier="nowrap">
+                            {w.cpu}
+                        </Th>
+                        <Th className="dv-col-memory" modifier="nowrap">
+                            {w.memory}
+                        </Th>
+                        <Th className="dv-col-tags" modifier="nowrap">
+                            {w.tags}
+                        </Th>
+                    </Tr>
+                </Thead>
+                <Tbody>
+                    {above > 0 && <Spacer height={above} />}
+                    {items.map(item => {
+                        const one = rows[item.index]
+                        return one && <Row key={one.key} one={one} index={item.index} />
+                    })}
+                    {below > 0 && <Spacer height={below} />}
+                </Tbody>
+            </Table>
+        </div>
+    )
+}
+
+// One cell only: a span over columns that a narrow screen hides would bring them back.
+const Spacer = (props: { height: number }) => (
+    <tr aria-hidden className="dv-spacer">
+        <td style={{ height: props.height }} />
+    </tr>
+)
+
+const Row = ({ one, index }: { one: Workload; index: number }) => (
+    <Tr data-workload={one.name} data-kind={one.kind} aria-rowindex={index + 2}>
+        <Td className="dv-col-name">
+            <Link to={one.to as string} className="dv-link">
+                {one.name}
+            </Link>{' '}
+            {one.mark}
+        </Td>
+        <Td>{w.kinds[one.kind]}</Td>
+        <Td className="dv-col-state">{one.state}</Td>
+        <Td className="dv-col-cpu">{one.running ? percent(one.cpu) : ''}</Td>
+        <Td className="dv-col-memory">{one.running ? bytes(one.memoryBytes) : ''}</Td>
+        <Td className="dv-col-tags">
+            <div className="dv-tags">
+                {one.tags.slice(0, 3).map(tag => (
+                    <Label key={tag} isCompact>
+                        {tag}
+                    </Label>
+                ))}
+            </div>
+        </Td>
+    </Tr>
+)
+
+export const workloads: PanelEntry = {
+    name: 'workloads',
+    nav: [{ to: '/workloads', label: w.title, icon: LayersIcon, permission: 'vm.view', order: 1 }],
+    pages: [{ path: '/workloads', component: Workloads, title: w.title }],
+}

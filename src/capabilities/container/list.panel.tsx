@@ -1,0 +1,300 @@
+// The list of containers: live, searched and filtered; only the rows in sight are drawn.
+import {
+    Button,
+    FormSelect,
+    FormSelectOption,
+    Label,
+    SearchInput,
+    Toolbar,
+    ToolbarContent,
+    ToolbarItem,
+} from '@patternfly/react-core'
+import CubeIcon from '@patternfly/react-icons/dist/esm/icons/cube-icon'
+import PlusIcon from '@patternfly/react-icons/dist/esm/icons/plus-circle-icon'
+import { Table, Tbody, Td, Th, Thead, Tr } from '@patternfly/react-table'
+import { useQuery } from '@tanstack/react-query'
+import { Link } from '@tanstack/react-router'
+import { useVirtualizer } from '@tanstack/react-virtual'
+import { memo, useDeferredValue, useMemo, useRef, useState } from 'react'
+import { type Container, ContainerService, State } from '../../gen/proto/capabilities/container/container_pb.js'
+import { openDialog } from '../act.panel.tsx'
+import { clientOf } from '../client.panel.tsx'
+import { bytes, percent, since } from '../format.panel.tsx'
+import { useLive } from '../live.panel.tsx'
+import { useMay } from '../me.panel.tsx'
+import {
+    ActionMenu,
+    actionsOf,
+    EmptyHint,
+    Forbidden,
+    Freshness,
+    Loading,
+    PageBody,
+    PageHead,
+    TroubleNote,
+} from '../parts.panel.tsx'
+import { common, fill, plural } from '../words.panel.tsx'
+import { type Actions, fits, power, useActions } from './actions.panel.tsx'
+import { CreateDialog } from './create.panel.tsx'
+import { containers, covered, Marked, portsShort, StateLabel } from './store.panel.tsx'
+import { stateName, words } from './words.panel.tsx'
+
+const ROW_PX = 48
+const NO_STACK = '-'
+const collator = new Intl.Collator(undefined, { numeric: true })
+
+export default function ContainerList() {
+    const snapshot = useLive(containers)
+    const may = useMay()
+    const [search, setSearch] = useState('')
+    const [state, setState] = useState('')
+    const [stack, setStack] = useState('')
+    const wanted = useDeferredValue(search)
+    const stacks = useMemo(
+        () => [...new Set(snapshot.list.map(one => one.stack).filter(name => name !== ''))].sort(collator.compare),
+        [snapshot],
+    )
+    const shown = useMemo(() => {
+        const text = wanted.trim().toLowerCase()
+        return snapshot.list
+            .filter(
+                one =>
+                    (state === '' || one.state === Number(state)) &&
+                    (stack === '' || one.stack === (stack === NO_STACK ? '' : stack)) &&
+                    (text === '' ||
+                        `${one.name}\n${one.image}\n${one.stack}\n${one.tags.join('\n')}`.toLowerCase().includes(text)),
+            )
+            .sort((a, b) => collator.compare(a.name, b.name))
+    }, [snapshot, wanted, state, stack])
+    const filtered = search !== '' || state !== '' || stack !== ''
+    const clear = (): void => {
+        setSearch('')
+        setState('')
+        setStack('')
+    }
+    const create = may('container.create') && (
+        <Button
+            variant="primary"
+            icon={<PlusIcon />}
+            data-action="create-container"
+            onClick={() => openDialog(close => <CreateDialog close={close} />)}
+        >
+            {words.create}
+        </Button>
+    )
+    if (snapshot.state === 'denied') return <Forbidden />
+    if (snapshot.state === 'connecting') return <Loading />
+    if (snapshot.list.length === 0)
+        return (
+            <>
+                <PageHead title={words.containers} below={<Freshness of={snapshot} stale={words.stale} />} />
+                <PageBody>
+                    {snapshot.state === 'stale' ? (
+                        <EngineTrouble />
+                    ) : (
+                        <EmptyHint title={words.emptyTitle} icon={CubeIcon} body={create ? words.emptyHelp : undefined}>
+                            {create}
+                        </EmptyHint>
+                    )}
+                </PageBody>
+            </>
+        )
+    const all = plural(words.counted, snapshot.list.length)
+    return (
+        <>
+            <PageHead
+                title={words.containers}
+                aside={
+                    <span className="dv-quiet" data-count={shown.length}>
+                        {filtered ? fill(words.countedOf, { shown: shown.length, all }) : all}
+                    </span>
+                }
+                below={<Freshness of={snapshot} stale={words.stale} />}
+            >
+                {create}
+            </PageHead>
+            <PageBody fill>
+                <Toolbar inset={{ default: 'insetNone' }} className="dv-toolbar">
+                    <ToolbarContent>
+                        <ToolbarItem className="dv-search">
+                            <SearchInput
+                                aria-label={words.searchHint}
+                                placeholder={words.searchHint}
+                                value={search}
+                                onChange={(_e, value) => setSearch(value)}
+                                onClear={() => setSearch('')}
+                            />
+                        </ToolbarItem>
+                        <ToolbarItem>
+                            <FormSelect aria-label={words.filterState} value={state} onChange={(_e, v) => setState(v)}>
+                                <FormSelectOption value="" label={words.allStates} />
+                                {[State.RUNNING, State.EXITED, State.PAUSED, State.RESTARTING, State.CREATED].map(s => (
+                                    <FormSelectOption key={s} value={String(s)} label={stateName(s)} />
+                                ))}
+                            </FormSelect>
+                        </ToolbarItem>
+                        {stacks.length > 0 && (
+                            <ToolbarItem>
+                                <FormSelect
+                                    aria-label={words.filterStack}
+                                    value={stack}
+                                    onChange={(_e, v) => setStack(v)}
+                                >
+                                    <FormSelectOption value="" label={words.allStacks} />
+                                    <FormSelectOption value={NO_STACK} label={words.noStack} />
+                                    {stacks.map(name => (
+                                        <FormSelectOption key={name} value={name} label={name} />
+                                    ))}
+                                </FormSelect>
+                            </ToolbarItem>
+                        )}
+                    </ToolbarContent>
+                </Toolbar>
+                {shown.length === 0 ? (
+                    <EmptyHint title={common.nothingMatches}>
+                        <Button variant="link" onClick={clear}>
+                            {common.clearFilters}
+                        </Button>
+                    </EmptyHint>
+                ) : (
+                    <Rows rows={shown} />
+                )}
+            </PageBody>
+        </>
+    )
+}
+
+/** Nothing is known, and Docker is away: why, and what to do. */
+function EngineTrouble() {
+    const engine = useQuery({
+        queryKey: ['docker-engine'],
+        queryFn: ({ signal }) => clientOf(ContainerService).getEngine({}, { signal }),
+        refetchInterval: 5_000,
+    })
+    const finding = engine.data?.findings[0]
+    if (!finding) return <EmptyHint title={words.awayTitle} />
+    return <TroubleNote trouble={{ ...finding, findings: [] }} retry={() => void engine.refetch()} />
+}
+
+function Rows({ rows }: { rows: readonly Container[] }) {
+    const may = useMay()
+    const actions = useActions()
+    const scroller = useRef<HTMLDivElement>(null)
+    const virtual = useVirtualizer({
+        count: rows.length,
+        getScrollElement: () => scroller.current,
+        estimateSize: () => ROW_PX,
+        overscan: 12,
+        getItemKey: index => rows[index]?.id ?? index,
+    })
+    const items = virtual.getVirtualItems()
+    const above = items[0]?.start ?? 0
+    const below = virtual.getTotalSize() - (items[items.length - 1]?.end ?? 0)
+    return (
+        <div className="dv-scroll" ref={scroller}>
+            <Table
+                aria-label={words.containers}
+                aria-rowcount={rows.length + 1}
+                variant="compact"
+                gridBreakPoint=""
+                isStickyHeader
+                className="dv-vms dv-containers"
+            >
+                <Thead>
+                    <Tr>
+                        <Th className="dv-col-name" modifier="nowrap">
+                            {common.name}
+                        </Th>
+                        <Th className="dv-col-state" modifier="nowrap">
+                            {common.state}
+                        </Th>
+                        <Th className="dv-col-image" modifier="nowrap">
+                            {words.image}
+                        </Th>
+                        <Th className="dv-col-cpu" modifier="nowrap">
+                            {words.cpu}
+                        </Th>
+                        <Th className="dv-col-memory" modifier="nowrap">
+                            {words.memory}
+                        </Th>
+                        <Th className="dv-col-networks" modifier="nowrap">
+                            {words.ports}
+                        </Th>
+                        <Th className="dv-col-tags" modifier="nowrap">
+                            {words.tags}
+                        </Th>
+                        <Th className="dv-col-uptime" modifier="nowrap">
+                            {words.uptime}
+                        </Th>
+                        <Th screenReaderText={common.actions} className="dv-col-actions" />
+                    </Tr>
+                </Thead>
+                <Tbody>
+                    {above > 0 && <Spacer height={above} />}
+                    {items.map(item => {
+                        const one = rows[item.index]
+                        return one && <Row key={one.id} one={one} index={item.index} may={may} actions={actions} />
+                    })}
+                    {below > 0 && <Spacer height={below} />}
+                </Tbody>
+            </Table>
+        </div>
+    )
+}
+
+// One cell only: a span over columns that a narrow screen hides would bring them back.
+const Spacer = (props: { height: number }) => (
+    <tr aria-hidden className="dv-spacer">
+        <td style={{ height: props.height }} />
+    </tr>
+)
+
+const Row = memo(function Row(props: {
+    one: Container
+    index: number
+    may: ReturnType<typeof useMay>
+    actions: Actions
+}) {
+    const { one, may, actions } = props
+    const verb = (['start', 'unpause', 'stop'] as const).find(v => fits(v, one))
+    const running = one.state === State.RUNNING
+    return (
+        <Tr data-container={one.name} aria-rowindex={props.index + 2}>
+            <Td className="dv-col-name">
+                <Link
+                    to={'/containers/$container' as string}
+                    params={{ container: one.id } as never}
+                    className="dv-link"
+                >
+                    {one.name}
+                </Link>{' '}
+                <Marked of={one} />
+            </Td>
+            <Td className="dv-col-state">
+                <StateLabel of={one} />
+            </Td>
+            <Td className="dv-col-image">{one.image}</Td>
+            <Td className="dv-col-cpu">{running ? percent(one.cpu) : ''}</Td>
+            <Td className="dv-col-memory">{running ? bytes(one.memoryBytes) : ''}</Td>
+            <Td className="dv-col-networks">{portsShort(one.ports)}</Td>
+            <Td className="dv-col-tags">
+                <div className="dv-tags">
+                    {one.tags.slice(0, 3).map(tag => (
+                        <Label key={tag} isCompact>
+                            {tag}
+                        </Label>
+                    ))}
+                </div>
+            </Td>
+            <Td className="dv-col-uptime">{running ? since(one.started) : ''}</Td>
+            <Td className="dv-col-actions" isActionCell>
+                {verb && may('container.power', covered(one)) && (
+                    <Button variant="link" size="sm" data-action={verb} onClick={() => void power(verb, one)}>
+                        {words[verb]}
+                    </Button>
+                )}
+                <ActionMenu label={actionsOf(one.name)} actions={actions(one, verb ? [verb] : [])} />
+            </Td>
+        </Tr>
+    )
+})
