@@ -11,6 +11,7 @@ import { TaskService } from '../../gen/proto/capabilities/task/task_pb.js'
 import { byteVerbs } from './bytes.ts'
 import { completionVerbs } from './completion.ts'
 import { type Target, targetFor, transportTo } from './connect.ts'
+import { factorVerbs } from './factor.ts'
 import { follow, goesOn } from './follow.ts'
 import { healthVerbs } from './health.ts'
 import { CONSENT, confirm, type Io, readFile, secret } from './io.ts'
@@ -30,6 +31,7 @@ export function allVerbs(io: Io): readonly Verb[] {
         ...byteVerbs(io, target),
         ...screenVerbs(io, target),
         ...loginVerbs(io, target),
+        ...factorVerbs(io, target),
         ...provisionVerbs(io),
         ...healthVerbs(io),
         ...storageVerbs(io),
