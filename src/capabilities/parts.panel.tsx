@@ -1,6 +1,8 @@
 // The parts pages are made of: heads, troubles, empty states, loading, meters, copying, menus of actions.
 import {
     Alert,
+    Breadcrumb,
+    BreadcrumbItem,
     Button,
     ClipboardCopyButton,
     CodeBlock,
@@ -27,10 +29,31 @@ import type { Trouble } from './client.panel.tsx'
 import type { Snapshot } from './live.panel.tsx'
 import { common, fill } from './words.panel.tsx'
 
-/** Title, what stands beside it, and the buttons of a page. */
-export function PageHead(props: { title: string; below?: ReactNode; children?: ReactNode; aside?: ReactNode }) {
+export interface Crumb {
+    label: string
+    to: string
+}
+
+/** Title, what stands beside it, the buttons of a page, and the way that leads to it. */
+export function PageHead(props: {
+    title: string
+    below?: ReactNode
+    children?: ReactNode
+    aside?: ReactNode
+    crumbs?: readonly Crumb[]
+}) {
     return (
         <PageSection className="dv-head" hasBodyWrapper={false}>
+            {props.crumbs && (
+                <Breadcrumb aria-label={common.whereYouAre} className="dv-crumbs">
+                    {props.crumbs.map(crumb => (
+                        <BreadcrumbItem key={crumb.to}>
+                            <Anchor href={crumb.to}>{crumb.label}</Anchor>
+                        </BreadcrumbItem>
+                    ))}
+                    <BreadcrumbItem isActive>{props.title}</BreadcrumbItem>
+                </Breadcrumb>
+            )}
             <div className="dv-head-row">
                 <Title headingLevel="h1" className="dv-title">
                     {props.title}
@@ -152,7 +175,12 @@ export interface MenuAction {
 }
 
 /** A menu of actions behind three dots, or behind a labelled button. */
-export function ActionMenu(props: { label: string; actions: (MenuAction | undefined | false)[]; text?: string }) {
+export function ActionMenu(props: {
+    label: string
+    actions: (MenuAction | undefined | false)[]
+    text?: string
+    icon?: ReactNode
+}) {
     const [open, setOpen] = useState(false)
     // A dropdown is heavy, and a list has many: until one is first opened there is only its button.
     const [used, setUsed] = useState(false)
@@ -168,7 +196,7 @@ export function ActionMenu(props: { label: string; actions: (MenuAction | undefi
     const look = {
         variant: props.text ? ('secondary' as const) : ('plain' as const),
         'aria-label': props.text ? undefined : props.label,
-        icon: props.text ? undefined : <EllipsisVIcon />,
+        icon: props.text ? undefined : (props.icon ?? <EllipsisVIcon />),
     }
     if (!used) {
         // Later, since the dropdown would take this very click for one outside of it, and close.
@@ -245,12 +273,25 @@ export function CopyBlock(props: { text: string; label: string; tall?: boolean }
     )
 }
 
+/** An address of the panel with what stands after `?`, as the router takes it. */
+export function placeOf(href: string): { to: string; search: Record<string, string> } {
+    const [to = '/', query = ''] = href.split('?')
+    return { to, search: Object.fromEntries(new URLSearchParams(query)) }
+}
+
+/** `/vms?state=running`; what is empty is left out. */
+export function address(path: string, query: Record<string, string>): string {
+    const text = new URLSearchParams(Object.entries(query).filter(([, value]) => value !== '')).toString()
+    return text === '' ? path : `${path}?${text}`
+}
+
 /**
  * A link inside the panel where PatternFly wants a component, as `component={Anchor} href="/vms"`. One and the same
  * function: a new one at each drawing would take the element, and with it focus and clicks, away.
  */
 export function Anchor({ href, ...rest }: AnchorHTMLAttributes<HTMLAnchorElement>) {
-    return <Link to={(href ?? '/') as string} {...(rest as object)} />
+    const { to, search } = placeOf(href ?? '/')
+    return <Link to={to as string} search={search as never} {...(rest as object)} />
 }
 
 /** Small grey text. */

@@ -161,6 +161,7 @@ export function ManyPlansDialog<T extends { uuid: string; name: string }>(props:
     close: () => void
     children?: ReactNode
     basis?: string
+    calm?: boolean
 }) {
     const [answers, setAnswers] = useState<ReadonlyMap<string, Answer>>(new Map())
     const [text, setText] = useState('')
@@ -195,7 +196,7 @@ export function ManyPlansDialog<T extends { uuid: string; name: string }>(props:
             title={props.title}
             submit={props.submit}
             close={props.close}
-            danger
+            danger={!props.calm}
             disabled={answers.size < all.length || planned.length === 0 || (needsTyping && text !== word)}
             run={async () => {
                 const others = new Map<string, Answer>()

@@ -52,6 +52,7 @@ export const common = catalogue('common', {
     cancel: 'Cancel',
     close: 'Close',
     save: 'Save',
+    next: 'Next',
     create: 'Create',
     add: 'Add',
     remove: 'Remove',
@@ -102,5 +103,8 @@ export const common = catalogue('common', {
     pageFailed: 'This page failed',
     pageFailedFix: 'Go back or load the page again. If it happens again, report it.',
     notFound: 'There is no such page',
-    home: 'Go to virtual machines',
+    home: 'Go to the overview',
+    whereYouAre: 'Where you are',
+    more: 'Show more',
+    filter: 'Filter',
 })

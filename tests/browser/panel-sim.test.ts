@@ -34,7 +34,7 @@ const inside = <T>(
 
 describe('coming in', () => {
     test('a wrong password says so; the right one opens the list', async () => {
-        const { page, context } = await visit(browser, sim.url)
+        const { page, context } = await visit(browser, `${sim.url}/vms`)
         await page.getByLabel('Name').fill('admin')
         await page.getByLabel('Password').fill('not this one')
         await page.getByRole('button', { name: 'Log in' }).click()
@@ -54,9 +54,12 @@ describe('coming in', () => {
         await page.getByText('The two passwords are not the same').waitFor()
         await page.locator('[data-field=repeat]').fill('a good long password')
         await page.locator('[data-action=first-login]').click()
-        await page.getByText('No virtual machine yet').waitFor()
-        await page.getByRole('link', { name: 'Get an image' }).click()
+        await page.locator('[data-first-steps] [data-step=image][data-done=false]').waitFor()
+        await page.getByRole('link', { name: /^Begin: Get an image/ }).click()
         await page.getByText('No image yet').waitFor()
+        await page.locator('[data-nav="/vms"]').click()
+        await page.getByText('No virtual machine yet').waitFor()
+        await page.getByRole('link', { name: 'Get an image' }).waitFor()
         expect(bare.world.users.get('admin')?.role).toBe('admin')
         expect(complaints).toEqual([])
         await context.close()
@@ -375,6 +378,7 @@ describe('the other pages', () => {
 
 describe('manners', () => {
     const paths = () => [
+        '/overview',
         '/vms',
         `/vms/${uuidOf('web1')}`,
         `/vms/${uuidOf('web1')}/console`,
@@ -493,7 +497,7 @@ describe('manners', () => {
     test('the server goes away and comes back: the list stays, says so, and lives again', async () => {
         const weak = await startSim({ vms: 10, panel: panel.folder })
         const port = Number(new URL(weak.url).port)
-        const { page, context } = await visit(browser, weak.url)
+        const { page, context } = await visit(browser, `${weak.url}/vms`)
         await login(page)
         await page.locator('[data-vm="app1"]').waitFor()
         await weak.close()
@@ -554,7 +558,7 @@ describe('manners', () => {
             if (/woff2/.test(response.url()))
                 total += Number(readFileSync(join(panel.folder, new URL(response.url()).pathname)).length)
         })
-        await page.goto(sim.url)
+        await page.goto(`${sim.url}/vms`)
         await login(page)
         await page.locator('[data-vm="app1"]').waitFor()
         console.log(`first load: ${Math.round(total / 1024)} KiB`)

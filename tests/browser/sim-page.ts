@@ -3,13 +3,13 @@ import type { Browser, Page } from 'playwright-core'
 import { expect } from 'vitest'
 import { login, type Visit, type VisitOptions, visit } from './browser.ts'
 
-/** A page that is logged in; it must end without a single complaint. */
+/** A page that is logged in, with the list of machines; it must end without a single complaint. */
 export async function insideOf<T>(
     at: { browser: Browser; url: string },
     run: (page: Page, visit: Visit) => Promise<T>,
     options: VisitOptions & { user?: string } = {},
 ): Promise<T> {
-    const visited = await visit(at.browser, at.url, options)
+    const visited = await visit(at.browser, `${at.url}/vms`, options)
     try {
         await login(visited.page, options.user ?? 'admin')
         const result = await run(visited.page, visited)

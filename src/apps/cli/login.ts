@@ -1,7 +1,6 @@
 // `debvisor login` and what else needs the password itself: it is asked for, used once, and a token is kept instead of it.
 import { hostname, userInfo } from 'node:os'
-import { type Client, createClient } from '@connectrpc/connect'
-import { createConnectTransport } from '@connectrpc/connect-node'
+import { createClient } from '@connectrpc/connect'
 import { Fault } from '../../base/fault.ts'
 import { carryOutAtOnce, said } from '../../capabilities/change.ts'
 import type { Verb, VerbContext } from '../../capabilities/verb.ts'
@@ -17,51 +16,14 @@ import {
     writeLogin,
 } from './connect.ts'
 import type { Io } from './io.ts'
-
-interface Address {
-    server: string
-    certificate?: string
-}
-
-/** A session with that password, which ends when the work has ended. @throws Fault `unauthenticated` */
-async function withSession<T>(
-    { server, certificate }: Address,
-    { user, password }: { user: string; password: string },
-    work: (identity: Client<typeof IdentityService>) => Promise<T>,
-): Promise<T> {
-    let cookie = ''
-    await createClient(IdentityService, overTls({ server, token: '', certificate })).login(
-        { user, password },
-        { onHeader: headers => (cookie = headers.get('set-cookie')?.split(';')[0] ?? '') },
-    )
-    const session = createClient(
-        IdentityService,
-        createConnectTransport({
-            baseUrl: server,
-            httpVersion: '1.1',
-            nodeOptions: certificate ? { ca: certificate, checkServerIdentity: () => undefined } : {},
-            interceptors: [
-                next => request => {
-                    request.header.set('cookie', cookie)
-                    return next(request)
-                },
-            ],
-        }),
-    )
-    try {
-        return await work(session)
-    } finally {
-        // It ends by itself where this does not reach the node.
-        await session.logout({}).catch(() => undefined)
-    }
-}
+import { withSession } from './session.ts'
 
 export const loginVerbs = (io: Io, target: (options: VerbContext['options']) => Target): Verb[] => [
     {
         words: ['login'],
         summary: 'log in to a node from this machine',
         description:
-            'Asks for your password once and keeps an API token for 90 days in a file that only you can read. Where the ' +
+            'Asks for your password once, and for a one-time password where you have a second factor, and keeps an API token for 90 days in a file that only you can read. Where the ' +
             "node's certificate is its own, its fingerprint is shown first: compare it with the one on the node's console. " +
             'On the node it makes a token; here it changes that file alone.',
         arguments: [{ name: 'server', summary: 'address of the node, such as https://node1:8443' }],
@@ -87,7 +49,7 @@ export const loginVerbs = (io: Io, target: (options: VerbContext['options']) => 
             const certificate = shown.trusted ? undefined : shown.pem
             const user = context.options.user ?? userInfo().username
             const password = await context.secret(`Password of ${user}`)
-            const made = await withSession({ server, certificate }, { user, password }, identity =>
+            const made = await withSession(context, { server, certificate, user, password }, identity =>
                 identity.createToken({ name: `cli on ${hostname()}`, days: 90 }),
             )
             writeLogin(io.env, { server, token: made.secret, certificate })
@@ -125,7 +87,7 @@ export const loginVerbs = (io: Io, target: (options: VerbContext['options']) => 
                 async work() {
                     const oldPassword = await context.secret(`Present password of ${user}`)
                     const newPassword = await context.secret('New password (at least 12 characters)')
-                    await withSession(at, { user, password: oldPassword }, identity =>
+                    await withSession(context, { ...at, user, password: oldPassword }, identity =>
                         identity.changePassword({ oldPassword, newPassword }),
                     )
                     return said('Your password is changed; your other sessions are ended.')

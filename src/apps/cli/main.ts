@@ -12,6 +12,7 @@ import { byteVerbs } from './bytes.ts'
 import { completionVerbs } from './completion.ts'
 import { type Target, targetFor, transportTo } from './connect.ts'
 import { containerVerbs } from './containers.ts'
+import { factorVerbs } from './factor.ts'
 import { follow, goesOn } from './follow.ts'
 import { healthVerbs } from './health.ts'
 import { CONSENT, confirm, type Io, readFile, secret } from './io.ts'
@@ -32,6 +33,7 @@ export function allVerbs(io: Io): readonly Verb[] {
         ...screenVerbs(io, target),
         ...containerVerbs(io, target),
         ...loginVerbs(io, target),
+        ...factorVerbs(io, target),
         ...provisionVerbs(io),
         ...healthVerbs(io),
         ...storageVerbs(io),

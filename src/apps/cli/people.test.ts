@@ -122,3 +122,32 @@ it("one's own password is not changed where one is root", async () => {
     expect(code).toBe(1)
     expect(err).toContain('debvisor user set NAME --password')
 })
+
+describe('the second factor', () => {
+    it('of somebody else is taken away only when somebody agrees', async () => {
+        expect((await node.run('factor reset ann')).code).toBe(3)
+        expect(node.calls).toEqual([])
+        expect((await node.run('factor reset ann --yes')).out).toContain('The second factor of ann is taken away.')
+        expect(node.calls).toMatchObject([['resetFactor', { user: 'ann' }]])
+        expect((await node.run('factor reset ben')).out).toContain('ben has no second factor.')
+    })
+
+    it('is needed by the roles that are named, and what is no role is refused before anything is sent', async () => {
+        expect((await node.run('factor policy')).out).toBe('A second factor is needed by: admin\n')
+        expect((await node.run('factor policy --require admin,operator')).code).toBe(0)
+        expect((await node.run('factor policy --require none')).code).toBe(0)
+        expect(node.calls).toMatchObject([
+            ['setFactorPolicy', { roles: ['admin', 'operator'] }],
+            ['setFactorPolicy', { roles: [] }],
+        ])
+        const { code, err } = await node.run('factor policy --require wizards')
+        expect(code).toBe(1)
+        expect(err).toContain('There is no such role')
+    })
+
+    it.each(['enrol', 'codes', 'remove'])('is not one’s own where one is root (%s)', async verb => {
+        const { code, err } = await node.run(`factor ${verb}`, { pipe: 'a\nb\n' })
+        expect(code).toBe(1)
+        expect(err).toContain('--server https://NODE:8443 --user NAME')
+    })
+})

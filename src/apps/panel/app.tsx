@@ -1,20 +1,20 @@
 // The panel as a whole: queries, session, routes from the table, and the edge where failures of pages end.
 import { Code, ConnectError } from '@connectrpc/connect'
 import { QueryClient, QueryClientProvider } from '@tanstack/react-query'
-import { createRootRoute, createRoute, createRouter, Navigate, RouterProvider } from '@tanstack/react-router'
+import { createRootRoute, createRoute, createRouter, Navigate, Outlet, RouterProvider } from '@tanstack/react-router'
 import { type ComponentType, type ReactNode, Suspense, useEffect, useState } from 'react'
 import { clientOf, session, useSession } from '../../capabilities/client.panel.tsx'
-import { FirstPage, LoginPage } from '../../capabilities/identity/login.panel.tsx'
-import { PanelTable } from '../../capabilities/pages.panel.tsx'
+import { FactorPage, FirstPage, LoginPage } from '../../capabilities/identity/login.panel.tsx'
+import { useMe } from '../../capabilities/me.panel.tsx'
+import { type Page, PanelTable } from '../../capabilities/pages.panel.tsx'
 import { EmptyHint, Loading, PageBody } from '../../capabilities/parts.panel.tsx'
 import { table } from '../../capabilities/table.panel.ts'
 import { common } from '../../capabilities/words.panel.tsx'
 import { IdentityService } from '../../gen/proto/capabilities/identity/identity_pb.js'
-import { Frame } from './frame.tsx'
+import { Alone, Frame } from './frame.tsx'
+import { overview } from './overview.tsx'
 import { words } from './words.ts'
 import { workloads } from './workloads.tsx'
-
-const entries = [workloads, ...table]
 
 const final = new Set([
     Code.PermissionDenied,
@@ -33,7 +33,13 @@ const queries = new QueryClient({
     },
 })
 
-const root = createRootRoute({ component: Frame, notFoundComponent: Missing })
+/** The first page and that of workloads show something of several capabilities, and so are no capability themselves. */
+const everything = [overview, workloads, ...table]
+
+const root = createRootRoute({ component: Outlet, notFoundComponent: Missing })
+const framed = createRoute({ getParentRoute: () => root, id: 'framed', component: Frame, notFoundComponent: Missing })
+const alone = createRoute({ getParentRoute: () => root, id: 'alone', component: Alone })
+const pages = everything.flatMap(entry => entry.pages ?? [])
 
 function titled(Component: ComponentType, title: string): () => ReactNode {
     return function Titled() {
@@ -48,22 +54,27 @@ function titled(Component: ComponentType, title: string): () => ReactNode {
     }
 }
 
+function routeOf(page: Page, parent: typeof framed | typeof alone) {
+    return createRoute({
+        getParentRoute: () => parent as typeof framed,
+        path: page.path,
+        component: titled(page.component, page.title),
+    })
+}
+
 const router = createRouter({
     routeTree: root.addChildren([
-        createRoute({
-            getParentRoute: () => root,
-            path: '/',
-            component: () => <Navigate to={'/vms' as string} replace />,
-        }),
-        ...entries
-            .flatMap(entry => entry.pages ?? [])
-            .map(page =>
-                createRoute({
-                    getParentRoute: () => root,
-                    path: page.path,
-                    component: titled(page.component, page.title),
-                }),
-            ),
+        framed.addChildren([
+            createRoute({
+                getParentRoute: () => framed,
+                path: '/',
+                component: () => <Navigate to={'/overview' as string} replace />,
+            }),
+            ...pages.filter(page => !page.alone).map(page => routeOf(page, framed)),
+            // Whatever else is asked for is missing, inside the frame.
+            createRoute({ getParentRoute: () => framed, path: '$', component: Missing }),
+        ]),
+        alone.addChildren(pages.filter(page => page.alone).map(page => routeOf(page, alone))),
     ]),
     defaultErrorComponent: Broken,
 })
@@ -72,7 +83,7 @@ function Missing() {
     return (
         <PageBody>
             <EmptyHint title={common.notFound}>
-                <a href="/vms">{common.home}</a>
+                <a href="/overview">{common.home}</a>
             </EmptyHint>
         </PageBody>
     )
@@ -82,7 +93,7 @@ function Broken() {
     return (
         <PageBody>
             <EmptyHint title={common.pageFailed} body={common.pageFailedFix}>
-                <a href="/vms">{common.home}</a>
+                <a href="/overview">{common.home}</a>
             </EmptyHint>
         </PageBody>
     )
@@ -116,7 +127,7 @@ function useWhoAmI(): boolean {
 export function App(props: { secret: string }) {
     return (
         <QueryClientProvider client={queries}>
-            <PanelTable value={entries}>
+            <PanelTable value={everything}>
                 <Gate secret={props.secret} />
             </PanelTable>
         </QueryClientProvider>
@@ -130,5 +141,12 @@ function Gate(props: { secret: string }) {
     if (secret !== '') return <FirstPage secret={secret} done={() => setSecret('')} />
     if (state === 'out') return <LoginPage />
     if (state === 'unknown') return away ? <EmptyHint title={words.away} body={words.awayText} /> : <Loading />
+    return <Inside />
+}
+
+/** Where a second factor is needed and missing, nothing else is there yet. */
+function Inside() {
+    const me = useMe()
+    if (me?.factorRequired) return <FactorPage done={() => window.location.reload()} />
     return <RouterProvider router={router} />
 }

@@ -3,35 +3,35 @@ import {
     Alert,
     AlertActionCloseButton,
     AlertGroup,
+    Button,
     Masthead,
     MastheadBrand,
     MastheadContent,
     MastheadLogo,
     MastheadMain,
     MastheadToggle,
-    Nav,
-    NavItem,
-    NavList,
     Page,
     PageSidebar,
     PageSidebarBody,
     PageToggleButton,
     SkipToContent,
 } from '@patternfly/react-core'
+import SearchIcon from '@patternfly/react-icons/dist/esm/icons/search-icon'
 import { Outlet, useNavigate, useRouterState } from '@tanstack/react-router'
-import { Fragment, useContext, useEffect, useState } from 'react'
+import { Fragment, useEffect, useState } from 'react'
 import { dismiss, useDialogs, useNotices } from '../../capabilities/act.panel.tsx'
 import { clientOf, session, useSession } from '../../capabilities/client.panel.tsx'
 import { useAskAgain } from '../../capabilities/fresh.panel.tsx'
 import { LoginAgain } from '../../capabilities/identity/login.panel.tsx'
-import { useMay, useMe } from '../../capabilities/me.panel.tsx'
-import { PanelTable } from '../../capabilities/pages.panel.tsx'
+import { useMe } from '../../capabilities/me.panel.tsx'
 import { ActionMenu, Anchor } from '../../capabilities/parts.panel.tsx'
 import { TaskPane } from '../../capabilities/task/pane.panel.tsx'
 import { onSettled } from '../../capabilities/task/store.panel.tsx'
 import { common, fill } from '../../capabilities/words.panel.tsx'
 import { IdentityService } from '../../gen/proto/capabilities/identity/identity_pb.js'
+import { openPalette, usePaletteKey } from './palette.tsx'
 import { setTheme, type Theme, useTheme } from './theme.ts'
+import { Tree } from './tree.tsx'
 import { words } from './words.ts'
 
 /** When a task ends, what is shown of its object is asked for again, and the lists that forms choose from. */
@@ -47,11 +47,25 @@ function useFreshAfterTasks(): void {
     )
 }
 
+/** A page without a frame, which has its dialogs and notices all the same. */
+export function Alone() {
+    const state = useSession()
+    return (
+        <>
+            <Outlet />
+            <Notices />
+            <Dialogs />
+            {state === 'expired' && <LoginAgain />}
+        </>
+    )
+}
+
 const wide = (): boolean => window.innerWidth >= 1200
 
 export function Frame() {
     const state = useSession()
     useFreshAfterTasks()
+    usePaletteKey()
     const [open, setOpen] = useState(wide)
     const path = useRouterState({ select: s => s.location.pathname })
     // On a narrow screen the navigation covers the page: it goes when a page was chosen.
@@ -63,7 +77,7 @@ export function Frame() {
         <>
             <Page
                 masthead={<Head toggle={() => setOpen(o => !o)} open={open} />}
-                sidebar={<Side open={open} path={path} />}
+                sidebar={<Side open={open} />}
                 skipToContent={
                     <SkipToContent
                         href="#page"
@@ -116,13 +130,26 @@ function Head(props: { toggle: () => void; open: boolean }) {
                     />
                 </MastheadToggle>
                 <MastheadBrand>
-                    <MastheadLogo component={Anchor} href="/vms">
+                    <MastheadLogo component={Anchor} href="/overview">
                         <span className="dv-mark dv-mark-small" aria-hidden />
                         <span className="dv-brand">{common.product}</span>
                     </MastheadLogo>
                 </MastheadBrand>
             </MastheadMain>
             <MastheadContent className="dv-masthead">
+                <Button
+                    variant="secondary"
+                    className="dv-search-button"
+                    icon={<SearchIcon />}
+                    aria-label={`${words.searchShort} ${words.searchKey}`}
+                    aria-keyshortcuts="Control+K"
+                    data-action="search"
+                    onClick={openPalette}
+                >
+                    <span className="dv-search-words">
+                        {words.searchShort} <kbd>{words.searchKey}</kbd>
+                    </span>
+                </Button>
                 <span data-me={name}>
                     <ActionMenu
                         label={fill(words.user, { name })}
@@ -154,34 +181,14 @@ async function logout(): Promise<void> {
     window.location.assign('/')
 }
 
-function Side(props: { open: boolean; path: string }) {
-    const table = useContext(PanelTable)
-    const may = useMay()
-    const entries = table
-        .flatMap(entry => entry.nav ?? [])
-        .filter(entry => entry.permission === '' || may(entry.permission))
-        .sort((a, b) => a.order - b.order)
+function Side(props: { open: boolean }) {
+    const path = useRouterState({ select: s => s.location.pathname })
+    const search = useRouterState({ select: s => s.location.searchStr })
     return (
         <PageSidebar isSidebarOpen={props.open} className="dv-side">
-            <PageSidebarBody>
-                <Nav aria-label={words.navigation}>
-                    <NavList>
-                        {entries.map(entry => (
-                            <NavItem
-                                key={entry.to}
-                                isActive={
-                                    props.path.startsWith(entry.to) || (entry.to === '/vms' && props.path === '/create')
-                                }
-                                icon={<entry.icon />}
-                                to={entry.to}
-                                component={Anchor}
-                                data-nav={entry.to}
-                            >
-                                {entry.label}
-                            </NavItem>
-                        ))}
-                    </NavList>
-                </Nav>
+            <PageSidebarBody isFilled className="dv-side-body">
+                {/* Not drawn where it cannot be seen: what it follows is then not asked for. */}
+                {props.open && <Tree path={path} search={search} />}
             </PageSidebarBody>
         </PageSidebar>
     )

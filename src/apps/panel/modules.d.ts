@@ -5,6 +5,7 @@ declare module '@novnc/novnc' {
         scaleViewport: boolean
         resizeSession: boolean
         clipViewport: boolean
+        dragViewport: boolean
         viewOnly: boolean
         background: string
         focus(): void

@@ -1,14 +1,19 @@
 // Display and serial port of a machine: one toolbar, the rest is loaded when it is opened.
 import { Button, ToggleGroup, ToggleGroupItem } from '@patternfly/react-core'
+import CompressIcon from '@patternfly/react-icons/dist/esm/icons/compress-arrows-alt-icon'
+import SizeIcon from '@patternfly/react-icons/dist/esm/icons/expand-arrows-alt-icon'
 import ExpandIcon from '@patternfly/react-icons/dist/esm/icons/expand-icon'
+import PopOutIcon from '@patternfly/react-icons/dist/esm/icons/external-link-alt-icon'
+import KeyboardIcon from '@patternfly/react-icons/dist/esm/icons/keyboard-icon'
 import { lazy, Suspense, useCallback, useEffect, useRef, useState } from 'react'
 import { ConsoleService, Kind } from '../../gen/proto/capabilities/console/console_pb.js'
 import { openDialog } from '../act.panel.tsx'
 import { clientOf, type Trouble, troubleOf } from '../client.panel.tsx'
 import { TextField } from '../fields.panel.tsx'
 import { FormDialog } from '../forms.panel.tsx'
+import { isFlag, useKept } from '../kept.panel.tsx'
 import type { ObjectTabProps } from '../pages.panel.tsx'
-import { EmptyHint, Loading, TroubleNote } from '../parts.panel.tsx'
+import { ActionMenu, EmptyHint, Loading, TroubleNote } from '../parts.panel.tsx'
 import { fill } from '../words.panel.tsx'
 import { words } from './words.panel.tsx'
 
@@ -22,6 +27,10 @@ export type Link = 'connecting' | 'connected' | 'ended' | 'closed'
 export interface Handle {
     paste(text: string): void
     ctrlAltDel?(): void
+    /** Presses keys together, such as Alt and F2. */
+    press?(keys: readonly string[]): void
+    /** Fits the picture into the page, or shows it dot by dot. */
+    scale?(fit: boolean): void
     focus(): void
 }
 
@@ -35,13 +44,15 @@ export interface ScreenProps {
     onInUse: (summary: string) => void
 }
 
-export default function Console(props: ObjectTabProps) {
+export default function Console(props: ObjectTabProps & { alone?: boolean }) {
     const [kind, setKind] = useState<Kind.VNC | Kind.SERIAL>(Kind.VNC)
     const [turn, setTurn] = useState(0)
     const [force, setForce] = useState(false)
     const [link, setLink] = useState<Link>('connecting')
     const [handle, setHandle] = useState<Handle>()
+    const [fit, setFit] = useKept('console.fit', isFlag, true)
     const frame = useRef<HTMLDivElement>(null)
+    useEffect(() => handle?.scale?.(fit), [handle, fit])
     // Each opening is one life of its own: nothing of an earlier one, nor its ticket, gets into the next.
     const open = useCallback((next: Kind.VNC | Kind.SERIAL, taking = false) => {
         setKind(next)
@@ -86,6 +97,32 @@ export default function Console(props: ObjectTabProps) {
                             {words.cad}
                         </Button>
                     )}
+                    {handle?.press && (
+                        <ActionMenu
+                            label={words.keys}
+                            icon={<KeyboardIcon />}
+                            actions={chords.map(keys => ({
+                                key: `press-${keys.join('-')}`,
+                                label: keys.join('-'),
+                                run: () => {
+                                    handle.press?.(keys)
+                                    handle.focus()
+                                },
+                            }))}
+                        />
+                    )}
+                    {handle?.scale && (
+                        <Button
+                            variant="plain"
+                            size="sm"
+                            data-action="scale"
+                            aria-pressed={fit}
+                            aria-label={words.fit}
+                            title={words.fit}
+                            icon={fit ? <CompressIcon /> : <SizeIcon />}
+                            onClick={() => setFit(!fit)}
+                        />
+                    )}
                     {handle && (
                         <Button
                             variant="secondary"
@@ -96,6 +133,17 @@ export default function Console(props: ObjectTabProps) {
                         >
                             {words.paste}
                         </Button>
+                    )}
+                    {!props.alone && (
+                        <Button
+                            variant="plain"
+                            size="sm"
+                            data-action="pop-out"
+                            aria-label={words.popOut}
+                            title={words.popOut}
+                            icon={<PopOutIcon />}
+                            onClick={() => popOut(props.uuid)}
+                        />
                     )}
                     <Button
                         variant="plain"
@@ -119,6 +167,21 @@ export default function Console(props: ObjectTabProps) {
         </div>
     )
 }
+
+const F_KEYS = ['F1', 'F2', 'F3', 'F4', 'F5', 'F6', 'F7', 'F8', 'F9', 'F10', 'F11', 'F12']
+/** What a browser or the person's own system would keep to itself. */
+const chords: readonly (readonly string[])[] = [
+    ['Ctrl', 'Alt', 'Backspace'],
+    ...F_KEYS.map(key => ['Ctrl', 'Alt', key]),
+    ['Alt', 'Tab'],
+    ['Alt', 'F4'],
+    ['Super'],
+    ['Print'],
+]
+
+/** A window with nothing but the console. */
+const popOut = (uuid: string): void =>
+    void window.open(`/console/${uuid}`, `console-${uuid}`, 'popup,width=1060,height=860')
 
 /** One opening: a ticket of the server, then the screen, or why there is none. */
 function Opening(props: {

@@ -13,6 +13,17 @@ export function keysymOf(character: string): number {
     return code < 0x100 ? code : 0x01000000 + code
 }
 
+/** X keysyms of keys that are no character. (X11/keysymdef.h) */
+const keysyms: Record<string, number> = {
+    Ctrl: 0xffe3,
+    Alt: 0xffe9,
+    Super: 0xffeb,
+    Tab: 0xff09,
+    Backspace: 0xff08,
+    Print: 0xff61,
+    ...Object.fromEntries(Array.from({ length: 12 }, (_, n) => [`F${n + 1}`, 0xffbe + n])),
+}
+
 export default function Display(props: ScreenProps) {
     const box = useRef<HTMLDivElement>(null)
     const { url, protocols, onLink, onHandle } = props
@@ -31,6 +42,17 @@ export default function Display(props: ScreenProps) {
             onHandle({
                 focus: () => rfb.focus(),
                 ctrlAltDel: () => rfb.sendCtrlAltDel(),
+                press(keys) {
+                    const symbols = keys.map(key => keysyms[key] ?? keysymOf(key))
+                    for (const symbol of symbols) rfb.sendKey(symbol, null, true)
+                    for (const symbol of [...symbols].reverse()) rfb.sendKey(symbol, null, false)
+                },
+                scale(fit) {
+                    rfb.scaleViewport = fit
+                    // Dot by dot, what does not fit is reached by dragging.
+                    rfb.clipViewport = !fit
+                    rfb.dragViewport = !fit
+                },
                 paste(text) {
                     for (const character of text.replace(/\r\n?/g, '\n')) rfb.sendKey(keysymOf(character), null)
                 },

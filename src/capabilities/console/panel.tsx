@@ -5,6 +5,9 @@ import { words } from './words.panel.tsx'
 
 export const panel: PanelEntry = {
     name: 'console',
+    pages: [
+        { path: '/console/$vm', component: lazy(() => import('./alone.panel.tsx')), title: words.console, alone: true },
+    ],
     tabs: [
         {
             on: 'vm',

@@ -3,6 +3,7 @@
 import { Fault } from '../../base/fault.ts'
 import type { Caller, Guarded } from '../caller.ts'
 import type { SessionDoc, TokenDoc, UserDoc } from './documents.ts'
+import { lacksFactor } from './factors.ts'
 import type { Parts } from './parts.ts'
 import { allows, ROLES } from './permissions.ts'
 import type { Kept } from './replica.ts'
@@ -23,6 +24,8 @@ interface Rights {
     untilMs: number
     /** Undefined where session, token or user no longer stand. */
     user: string | undefined
+    /** Their role needs a second factor, and they have none: until then they may nothing. */
+    lacking: boolean
     role: readonly string[]
     scope: readonly string[]
     onVm: Map<string, (readonly string[])[]>
@@ -113,6 +116,7 @@ export function createAccess(parts: Parts): Access {
             onVm: new Map(),
             onTag: new Map(),
             user: user?.name,
+            lacking: user !== undefined && lacksFactor(replica, user),
         }
         for (const grant of user ? replica.grantsOf(user.name) : []) {
             const role = ROLES.find(one => one.name === grant.role && one.grantable)
@@ -125,8 +129,12 @@ export function createAccess(parts: Parts): Access {
     }
 
     /** What the user's own rights say, apart from a token's scope. */
-    function holds({ user, role, onVm, onTag }: Rights, permission: string, object: Guarded | undefined): boolean {
-        if (user === undefined) return false
+    function holds(
+        { user, lacking, role, onVm, onTag }: Rights,
+        permission: string,
+        object: Guarded | undefined,
+    ): boolean {
+        if (user === undefined || lacking) return false
         if (allows(role, permission)) return true
         if (!object) return false
         if (object.owner === user && permission.startsWith('task.')) return true
@@ -148,6 +156,13 @@ export function createAccess(parts: Parts): Access {
             })
         }
         tell({ what: 'denied', result: 'denied', user, from, via, viaId, detail: permission, on: object?.id ?? '' })
+        if (rightsOf(caller).lacking) {
+            throw new Fault('denied', {
+                summary: 'Your role needs a second factor',
+                detail: 'you have none yet',
+                fix: 'Set one up: the panel asks for it when you log in; on the command line, debvisor factor enrol',
+            })
+        }
         if (behind.get(caller)?.token && holds(rightsOf(caller), permission, object)) {
             throw new Fault('denied', {
                 summary: 'The token may not do that',

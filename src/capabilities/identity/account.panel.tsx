@@ -16,6 +16,7 @@ import { useMe } from '../me.panel.tsx'
 import { PageBody, PageHead } from '../parts.panel.tsx'
 import { common } from '../words.panel.tsx'
 import { Sessions, Tokens } from './access.panel.tsx'
+import { SecondFactor } from './factor.panel.tsx'
 import { roleWord, words } from './words.panel.tsx'
 
 export default function Account() {
@@ -38,6 +39,7 @@ export default function Account() {
                         <DescriptionListDescription>{roleWord(me?.user?.role ?? '')}</DescriptionListDescription>
                     </DescriptionListGroup>
                 </DescriptionList>
+                <SecondFactor />
                 <Sessions />
                 <Tokens />
             </PageBody>

@@ -1,4 +1,4 @@
-// What identity keeps in the state store: users, sessions, tokens, grants, and the link of the first login.
+// What identity keeps in the state store: users, sessions, tokens, grants, policies, and the link of the first login.
 import { z } from 'zod'
 
 export const PREFIX = '/debvisor/identity/'
@@ -14,6 +14,15 @@ const password = z.looseObject({
     hash: z.string().min(1),
 })
 
+/** Second factor: one-time passwords by time, and what is left of the codes for when the device is lost. */
+const factor = z.looseObject({
+    /** Base32. It has to be known to be checked, so it is kept as it is, where hashes of passwords are kept. */
+    secret: z.string().min(16),
+    /** SHA-256 of each recovery code that was not used. */
+    recovery: z.array(z.string()),
+    createdMs: z.number(),
+})
+
 const user = z.looseObject({
     name: z.string(),
     /** Random; a user made anew under an old name is another one, and old sessions, tokens and grants are not theirs. */
@@ -25,6 +34,7 @@ const user = z.looseObject({
     /** Random; sessions hold it, so that one write ends them all. */
     generation: z.string(),
     createdMs: z.number(),
+    factor: factor.optional(),
 })
 
 const session = z.looseObject({
@@ -71,7 +81,12 @@ const login = z.looseObject({
     atMs: z.number(),
     /** Where from, lately: these are not held up by guesses from elsewhere. */
     groups: z.array(z.string()),
+    /** Of the last one-time password that was taken: neither it nor an older one is taken again. */
+    step: z.number().optional(),
 })
+
+/** What holds for everybody; so far one, `factor`: the roles that need a second factor. */
+const policy = z.looseObject({ roles: z.array(z.string()) })
 
 const first = z.looseObject({ hash: z.string(), expiresMs: z.number() })
 
@@ -80,6 +95,8 @@ export type SessionDoc = z.infer<typeof session>
 export type TokenDoc = z.infer<typeof token>
 export type GrantDoc = z.infer<typeof grant>
 export type LoginDoc = z.infer<typeof login>
+export type FactorDoc = z.infer<typeof factor>
+export type PolicyDoc = z.infer<typeof policy>
 export type FirstDoc = z.infer<typeof first>
 
 export interface Docs {
@@ -88,6 +105,7 @@ export interface Docs {
     tokens: TokenDoc
     grants: GrantDoc
     logins: LoginDoc
+    policies: PolicyDoc
 }
 
 export type Kind = keyof Docs
@@ -98,11 +116,12 @@ const SCHEMAS: { [K in Kind]: z.ZodType<Docs[K]> } = {
     tokens: token,
     grants: grant,
     logins: login,
+    policies: policy,
 }
 
 export const KINDS = Object.keys(SCHEMAS) as Kind[]
 
-/** The key of a document: of users and logins by name, of the others by id. */
+/** The key of a document: of users, logins and policies by name, of the others by id. */
 export const keyOf = (kind: Kind, id: string): string => `${PREFIX}${kind}/${id}`
 
 export function kindOfKey(key: string): { kind: Kind; id: string } | undefined {

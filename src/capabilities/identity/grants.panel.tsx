@@ -2,17 +2,15 @@
 import { Button } from '@patternfly/react-core'
 import { Table, Tbody, Td, Th, Thead, Tr } from '@patternfly/react-table'
 import { useQuery } from '@tanstack/react-query'
-import { useState } from 'react'
 import { IdentityService, type User } from '../../gen/proto/capabilities/identity/identity_pb.js'
 import { VmService } from '../../gen/proto/capabilities/vm/vm_pb.js'
 import { act, openDialog } from '../act.panel.tsx'
 import { clientOf, troubleOf } from '../client.panel.tsx'
-import { ChoiceField, TextField } from '../fields.panel.tsx'
-import { FormDialog } from '../forms.panel.tsx'
 import { useAskAgain } from '../fresh.panel.tsx'
 import { Quiet, Section, TroubleNote } from '../parts.panel.tsx'
 import { common, fill } from '../words.panel.tsx'
-import { roleChoices, roleWord, words } from './words.panel.tsx'
+import { AddGrant } from './add-grant.panel.tsx'
+import { roleWord, words } from './words.panel.tsx'
 
 const api = clientOf(IdentityService)
 
@@ -88,60 +86,5 @@ export function Grants({ users, manage }: { users: User[]; manage: boolean }) {
                 </Table>
             )}
         </Section>
-    )
-}
-
-function AddGrant(props: {
-    users: string[]
-    vms: { value: string; label: string }[]
-    close: () => void
-    done: () => void
-}) {
-    const [user, setUser] = useState(props.users[0] ?? '')
-    const [role, setRole] = useState('operator')
-    const [on, setOn] = useState<'vm' | 'tag'>('vm')
-    const [vm, setVm] = useState(props.vms[0]?.value ?? '')
-    const [tag, setTag] = useState('')
-    return (
-        <FormDialog
-            title={words.addGrant}
-            submit={words.addGrant}
-            close={props.close}
-            disabled={user === '' || (on === 'vm' ? vm === '' : tag === '')}
-            run={async () => {
-                await api.addGrant({ user, role, vm: on === 'vm' ? vm : '', tag: on === 'tag' ? tag : '' })
-                props.done()
-            }}
-        >
-            <ChoiceField
-                name="user"
-                label={words.user}
-                value={user}
-                change={setUser}
-                choices={props.users.map(u => ({ value: u, label: u }))}
-            />
-            <ChoiceField
-                name="role"
-                label={words.role}
-                value={role}
-                change={setRole}
-                choices={roleChoices.filter(r => r.value !== '')}
-            />
-            <ChoiceField
-                name="on"
-                label={words.grantOn}
-                value={on}
-                change={value => setOn(value as typeof on)}
-                choices={[
-                    { value: 'vm', label: words.grantVm },
-                    { value: 'tag', label: words.grantTag },
-                ]}
-            />
-            {on === 'vm' ? (
-                <ChoiceField name="vm" label={words.grantVm} value={vm} change={setVm} choices={props.vms} />
-            ) : (
-                <TextField name="tag" label={words.grantTag} value={tag} change={setTag} required />
-            )}
-        </FormDialog>
     )
 }

@@ -7,6 +7,7 @@ import type { Caller } from '../caller.ts'
 import type { Capability } from '../capability.ts'
 import { type Access, createAccess } from './access.ts'
 import { createAttempts } from './attempts.ts'
+import { createFactors } from './factors.ts'
 import { createFirstLogin } from './first.ts'
 import { createGrants } from './grants.ts'
 import type { IdentityEvent, Parts } from './parts.ts'
@@ -71,6 +72,7 @@ export function createIdentity(deps: IdentityDeps): Identity {
         attempts: createAttempts(clock, known),
         sessionMs: (deps.sessionHours ?? 12) * 3_600_000,
         idleMs: (deps.idleMinutes ?? 60) * 60_000,
+        node: deps.system.hostname(),
         tell(event) {
             const whole: IdentityEvent = {
                 user: '',
@@ -86,12 +88,13 @@ export function createIdentity(deps: IdentityDeps): Identity {
         },
     }
     const access = createAccess(parts)
-    const sessions = createSessions(parts, access)
     const users = createUsers(parts, access)
+    const factors = createFactors(parts, access, users)
+    const sessions = createSessions(parts, access, factors.prove)
     const first = createFirstLogin(parts, users, sessions)
     const tokens = createTokens(parts, access)
     const grants = createGrants(parts, access)
-    const service = identityService(parts, { access, sessions, users, first, tokens, grants })
+    const service = identityService(parts, { access, sessions, users, first, tokens, grants, factors })
     let stopSweep = () => {}
 
     return {

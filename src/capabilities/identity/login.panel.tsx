@@ -1,15 +1,20 @@
 // Logging in: on a page of its own, by the link of the first time, or in place when a session has ended.
 import { Button, Card, CardBody, Form, Modal, ModalBody, ModalHeader, Title } from '@patternfly/react-core'
-import { type ReactNode, useState } from 'react'
+import { lazy, type ReactNode, Suspense, useState } from 'react'
 import { IdentityService } from '../../gen/proto/capabilities/identity/identity_pb.js'
 import { clientOf, session, type Trouble, trouble, troubleOf } from '../client.panel.tsx'
 import { TextField } from '../fields.panel.tsx'
 import { useAskAgain } from '../fresh.panel.tsx'
 import { useMe } from '../me.panel.tsx'
-import { TroubleNote } from '../parts.panel.tsx'
+import { Loading, TroubleNote } from '../parts.panel.tsx'
 import { words } from './words.panel.tsx'
 
 const api = clientOf(IdentityService)
+
+const Enrol = lazy(() => import('./factor.panel.tsx').then(module => ({ default: module.Enrol })))
+
+/** Where the server's trouble points when it wants the second factor. */
+const CODE_AT = 'one_time_password'
 
 /** The page without a session. */
 export const LoginPage = () => (
@@ -24,6 +29,20 @@ export const FirstPage = (props: { secret: string; done: () => void }) => (
         <FirstForm secret={props.secret} done={props.done} />
     </Front>
 )
+
+/** For who must set up a second factor before anything else. */
+export function FactorPage(props: { done: () => void }) {
+    return (
+        <Front title={words.factor.mustTitle} text={words.factor.mustText}>
+            <Suspense fallback={<Loading />}>
+                <Enrol done={props.done} inside={Whole} foot={Below} />
+            </Suspense>
+        </Front>
+    )
+}
+
+const Whole = (props: { children: ReactNode }) => <div>{props.children}</div>
+const Below = (props: { children: ReactNode }) => <div className="dv-front-foot">{props.children}</div>
 
 function Front(props: { title: string; text: string; children: ReactNode }) {
     return (
@@ -58,6 +77,8 @@ export function LoginAgain() {
 function LoginForm(props: { user?: string }) {
     const [user, setUser] = useState(props.user ?? '')
     const [password, setPassword] = useState('')
+    const [code, setCode] = useState('')
+    const [asked, setAsked] = useState(false)
     const [failure, setFailure] = useState<Trouble>()
     const [busy, setBusy] = useState(false)
     const askAgain = useAskAgain()
@@ -65,13 +86,18 @@ function LoginForm(props: { user?: string }) {
         setBusy(true)
         setFailure(undefined)
         try {
-            await api.login({ user, password })
+            await api.login({ user, password, oneTimePassword: code })
             // Someone else must not see what the one before could see.
             if (props.user !== undefined && user !== props.user) return window.location.reload()
             session.set('in')
             askAgain()
         } catch (thrown) {
-            setFailure(troubleOf(thrown))
+            const why = troubleOf(thrown)
+            const wanted = why.at === CODE_AT
+            // Being asked for the code is no failure; a wrong one is.
+            setFailure(wanted && code === '' ? undefined : why)
+            setAsked(wanted)
+            setCode('')
         }
         setBusy(false)
     }
@@ -100,11 +126,22 @@ function LoginForm(props: { user?: string }) {
                 complete="current-password"
                 focus={!!props.user}
             />
+            {asked && (
+                <TextField
+                    name="code"
+                    label={words.factor.code}
+                    help={words.factor.codeHelp}
+                    complete="one-time-code"
+                    value={code}
+                    change={setCode}
+                    focus
+                />
+            )}
             <Button
                 type="submit"
                 isBlock
                 isLoading={busy}
-                isDisabled={busy || user === '' || password === ''}
+                isDisabled={busy || user === '' || password === '' || (asked && code.trim() === '')}
                 data-action="login"
             >
                 {words.login}

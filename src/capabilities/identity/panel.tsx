@@ -6,6 +6,16 @@ import { words } from './words.panel.tsx'
 
 export const panel: PanelEntry = {
     name: 'identity',
+    tabs: [
+        {
+            on: 'vm',
+            key: 'permissions',
+            label: words.permissions.title,
+            order: 50,
+            permission: 'identity.view',
+            component: lazy(() => import('./object.panel.tsx')),
+        },
+    ],
     nav: [{ to: '/users', label: words.users, icon: UsersIcon, permission: 'identity.view', order: 70 }],
     pages: [
         { path: '/users', component: lazy(() => import('./users.panel.tsx')), title: words.usersTokens },

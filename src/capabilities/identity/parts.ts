@@ -33,6 +33,8 @@ export interface Parts {
     log: Log
     sessionMs: number
     idleMs: number
+    /** Name of this node, for the apps that show one-time passwords; may be empty. */
+    node: string
     tell(event: Partial<IdentityEvent> & Pick<IdentityEvent, 'what' | 'result'>): void
 }
 

@@ -15,6 +15,7 @@ import {
 import { callerOf } from '../caller.ts'
 import type { Access } from './access.ts'
 import type { GrantDoc, SessionDoc, TokenDoc, UserDoc } from './documents.ts'
+import { type Factors, lacksFactor } from './factors.ts'
 import type { FirstLogin } from './first.ts'
 import type { Grants } from './grants.ts'
 import { type Parts, whose } from './parts.ts'
@@ -26,10 +27,18 @@ import type { Users } from './users.ts'
 
 export function identityService(
     parts: Parts,
-    made: { access: Access; sessions: Sessions; users: Users; first: FirstLogin; tokens: Tokens; grants: Grants },
+    made: {
+        access: Access
+        sessions: Sessions
+        users: Users
+        first: FirstLogin
+        tokens: Tokens
+        grants: Grants
+        factors: Factors
+    },
 ): ServiceImpl<typeof IdentityService> {
     const { replica } = parts
-    const { access, sessions, users, first, tokens, grants } = made
+    const { access, sessions, users, first, tokens, grants, factors } = made
 
     const userOf = (doc: UserDoc) => {
         const login = replica.get('logins', doc.name)?.doc
@@ -39,6 +48,7 @@ export function identityService(
             fullName: doc.fullName,
             locked: doc.locked,
             created: timestampFromMs(doc.createdMs),
+            factor: doc.factor !== undefined,
             lastLogin: login && login.uid === doc.uid ? timestampFromMs(login.atMs) : undefined,
         })
     }
@@ -86,7 +96,8 @@ export function identityService(
                 fix: 'Set their password instead: debvisor user set NAME --password',
             })
         },
-        login: async (request, context) => welcome(await sessions.login(request, originOf(context)), context),
+        login: async ({ user, password, oneTimePassword: code }, context) =>
+            welcome(await sessions.login({ user, password, code }, originOf(context)), context),
         async logout(_, context) {
             await sessions.logout(callerOf(context))
             context.responseHeader.append('set-cookie', setCookie(undefined))
@@ -107,8 +118,27 @@ export function identityService(
                     scope.length === 0 ? held : scope.filter(pattern => pattern.includes('*') || caller.may(pattern)),
                 grants: grants.of(caller.user).map(grantOf),
                 via: caller.via,
+                factorRequired: user !== undefined && lacksFactor(replica, user),
+                recoveryCodesLeft: user?.factor?.recovery.length ?? 0,
             }
         },
+        beginFactor: (request, context) => factors.begin(callerOf(context), request.password),
+        confirmFactor: async (request, context) => ({
+            recoveryCodes: await factors.confirm(callerOf(context), request.oneTimePassword),
+        }),
+        async removeFactor({ password, oneTimePassword: code }, context) {
+            await factors.remove(callerOf(context), { password, code })
+            return {}
+        },
+        renewRecoveryCodes: async ({ password, oneTimePassword: code }, context) => ({
+            recoveryCodes: await factors.renewCodes(callerOf(context), { password, code }),
+        }),
+        async resetFactor(request, context) {
+            await factors.reset(callerOf(context), request.user)
+            return {}
+        },
+        getFactorPolicy: async () => ({ roles: factors.requiredRoles() }),
+        setFactorPolicy: async request => ({ roles: await factors.require(request.roles) }),
         async changePassword(request, context) {
             await users.changePassword(callerOf(context), { old: request.oldPassword, next: request.newPassword })
             return {}

@@ -13,10 +13,12 @@ import { useAskAgain } from '../fresh.panel.tsx'
 import { useMay } from '../me.panel.tsx'
 import { ActionMenu, actionsOf, Loading, PageBody, PageHead, TroubleNote } from '../parts.panel.tsx'
 import { common, fill } from '../words.panel.tsx'
+import { FactorPolicy } from './factor-policy.panel.tsx'
 import { Grants } from './grants.panel.tsx'
 import { roleChoices, roleWord, words } from './words.panel.tsx'
 
 const api = clientOf(IdentityService)
+const f = words.factor
 
 export default function Users() {
     const may = useMay()
@@ -34,6 +36,25 @@ export default function Users() {
             key: 'lock',
             label: user.locked ? words.unlock : words.lock,
             run: () => void act(() => api.updateUser({ name: user.name, locked: !user.locked })).then(done),
+        },
+        user.factor && {
+            key: 'reset-factor',
+            label: f.reset,
+            run: () =>
+                openDialog(close => (
+                    <FormDialog
+                        title={fill(f.resetTitle, { name: user.name })}
+                        submit={f.reset}
+                        close={close}
+                        danger
+                        run={async () => {
+                            await api.resetFactor({ user: user.name })
+                            done()
+                        }}
+                    >
+                        <p>{f.resetText}</p>
+                    </FormDialog>
+                )),
         },
         {
             key: 'delete',
@@ -78,6 +99,7 @@ export default function Users() {
                                 <Th>{words.user}</Th>
                                 <Th>{words.fullName}</Th>
                                 <Th>{words.role}</Th>
+                                <Th>{f.title}</Th>
                                 <Th>{common.state}</Th>
                                 <Th>{words.lastLogin}</Th>
                                 <Th screenReaderText={common.actions} />
@@ -89,6 +111,7 @@ export default function Users() {
                                     <Td dataLabel={words.user}>{user.name}</Td>
                                     <Td dataLabel={words.fullName}>{user.fullName || '–'}</Td>
                                     <Td dataLabel={words.role}>{roleWord(user.role)}</Td>
+                                    <Td dataLabel={f.title}>{user.factor ? f.has : '–'}</Td>
                                     <Td dataLabel={common.state}>
                                         <Label isCompact color={user.locked ? 'red' : 'green'}>
                                             {user.locked ? words.locked : words.activeUser}
@@ -103,6 +126,7 @@ export default function Users() {
                         </Tbody>
                     </Table>
                 )}
+                <FactorPolicy manage={manage} />
                 <Grants users={query.data?.users ?? []} manage={manage} />
             </PageBody>
         </>

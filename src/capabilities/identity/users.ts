@@ -42,6 +42,8 @@ export interface Users {
     remove(caller: Caller, name: string): Promise<void>
     /** The caller's own, and every other session of theirs ends. */
     changePassword(caller: Caller, asked: { old: string; next: string }): Promise<void>
+    /** Changes one user as they are in the store now. */
+    edit(name: string, edit: (user: UserDoc) => UserDoc): Promise<void>
     /** Ends every session of the user on every node by one write. */
     endSessions(name: string): Promise<void>
     /** All as they are in the store now, not as the copy has them: what is decided by them must be true. */
@@ -268,6 +270,9 @@ export function createUsers(parts: Parts, access: Access): Users {
             )
         },
         changePassword,
+        async edit(name, edit) {
+            await alter(name, edit)
+        },
         async endSessions(name) {
             await alter(name, user => ({ ...user, generation: newId() }))
         },

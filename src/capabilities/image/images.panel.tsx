@@ -15,9 +15,10 @@ import {
     ToolbarItem,
 } from '@patternfly/react-core'
 import DatabaseIcon from '@patternfly/react-icons/dist/esm/icons/database-icon'
-import { useMemo, useState } from 'react'
+import { useEffect, useMemo, useState } from 'react'
 import { ImageService, type Pool, type Volume } from '../../gen/proto/capabilities/image/image_pb.js'
 import { act, openDialog } from '../act.panel.tsx'
+import { useFilters, useTyped } from '../address.panel.tsx'
 import { clientOf } from '../client.panel.tsx'
 import { bytes } from '../format.panel.tsx'
 import { useLive } from '../live.panel.tsx'
@@ -38,12 +39,14 @@ import {
 import { PlanDialog } from '../plan.panel.tsx'
 import { common, fill, plural } from '../words.panel.tsx'
 import { ImportDialog, NewDiskDialog, NewPoolDialog } from './dialogs.panel.tsx'
+import { healthColor, healthWord, shareOf } from './health.panel.tsx'
 import { storage } from './store.panel.tsx'
 import { DropZone, UploadDialog, UploadList } from './upload-parts.panel.tsx'
 import { VolumeTable } from './volumes.panel.tsx'
 import { words } from './words.panel.tsx'
 
 const PAGE = 100
+const FILTERS = ['pool', 'what', 'q', 'do'] as const
 
 /** A disk that no machine uses is an image to make machines from. */
 const kindOf = (volume: Volume): string =>
@@ -52,9 +55,11 @@ const kindOf = (volume: Volume): string =>
 export default function Images() {
     const snapshot = useLive(storage)
     const may = useMay()
-    const [pool, setPool] = useState('')
-    const [purpose, setPurpose] = useState('')
-    const [search, setSearch] = useState('')
+    const [filters, setFilters] = useFilters(FILTERS)
+    const { pool, what: purpose } = filters
+    const setPool = (value: string): void => setFilters({ pool: value })
+    const setPurpose = (value: string): void => setFilters({ what: value })
+    const [search, setSearch] = useTyped(filters.q, q => setFilters({ q }))
     const [limit, setLimit] = useState(PAGE)
     const pools = useMemo(() => snapshot.list.flatMap(i => (i.pool ? [i.pool] : [])), [snapshot])
     const volumes = useMemo(() => snapshot.list.flatMap(i => (i.volume ? [i.volume] : [])), [snapshot])
@@ -70,6 +75,17 @@ export default function Images() {
                 .sort((a, b) => a.name.localeCompare(b.name, undefined, { numeric: true })),
         [volumes, pool, purpose, search],
     )
+    // A link may ask for a dialog at once; it does so only the first time.
+    const wishes = filters.do
+    const ready = snapshot.state === 'live'
+    // biome-ignore lint/correctness/useExhaustiveDependencies: the wish is the event
+    useEffect(() => {
+        if (wishes !== 'import' || !ready) return
+        setFilters({ do: '' })
+        const active = pools.filter(p => p.active).map(p => p.name)
+        if (may('image.import') && active.length > 0)
+            openDialog(close => <ImportDialog pools={active} pool={pool} close={close} />)
+    }, [wishes, ready])
     if (snapshot.state === 'denied') return <Forbidden />
     if (snapshot.state === 'connecting') return <Loading />
     const names = pools.filter(p => p.active).map(p => p.name)
@@ -199,19 +215,10 @@ export default function Images() {
 }
 
 const api = clientOf(ImageService)
-const healthColor: Record<string, 'green' | 'orange' | 'red' | 'grey'> = {
-    ok: 'green',
-    low: 'orange',
-    full: 'red',
-    away: 'grey',
-    unreadable: 'red',
-}
-const healthWord = (health: string): string => (words.health as Record<string, string>)[health] ?? health
 
 function PoolCard({ pool }: { pool: Pool }) {
     const may = useMay()
-    const share =
-        pool.capacityBytes > 0n ? Number(pool.capacityBytes - pool.availableBytes) / Number(pool.capacityBytes) : 0
+    const share = shareOf(pool)
     const manage = may('image.pools')
     return (
         <Card isCompact data-pool={pool.name}>

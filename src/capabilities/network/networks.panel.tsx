@@ -4,14 +4,17 @@ import NetworkIcon from '@patternfly/react-icons/dist/esm/icons/network-wired-ic
 import { Table, Tbody, Td, Th, Thead, Tr } from '@patternfly/react-table'
 import { useQuery } from '@tanstack/react-query'
 import { useEffect } from 'react'
-import { type Network, NetworkService, type WatchResponse } from '../../gen/proto/capabilities/network/network_pb.js'
+import { type Network, NetworkService } from '../../gen/proto/capabilities/network/network_pb.js'
 import { act, openDialog } from '../act.panel.tsx'
+import { useFilters } from '../address.panel.tsx'
 import { clientOf } from '../client.panel.tsx'
-import { live, useLive } from '../live.panel.tsx'
+import { useLive } from '../live.panel.tsx'
 import { useMay } from '../me.panel.tsx'
 import {
     ActionMenu,
+    Anchor,
     actionsOf,
+    address,
     EmptyHint,
     Forbidden,
     Freshness,
@@ -24,24 +27,19 @@ import {
 import { PlanDialog } from '../plan.panel.tsx'
 import { common, fill, plural } from '../words.panel.tsx'
 import { CreateDialog, StopDialog } from './dialogs.panel.tsx'
+import { networks } from './store.panel.tsx'
 import { words } from './words.panel.tsx'
 
 const api = clientOf(NetworkService)
 
-const networks = live<WatchResponse, Network>({
-    open: signal => api.watch({}, { signal }),
-    apply(draft, message) {
-        if (message.network && message.removed) draft.remove(message.network.uuid)
-        else if (message.network) draft.put(message.network.uuid, message.network)
-        if (message.synced) draft.synced()
-    },
-})
+const FILTERS = ['network'] as const
 
 const modeWord = (mode: string): string => (words.modes as Record<string, string>)[mode] ?? mode
 
 export default function Networks() {
     const snapshot = useLive(networks)
     const may = useMay()
+    const [filters] = useFilters(FILTERS)
     const manage = may('network.manage')
     const view = may('network.view')
     const bridges = useQuery({
@@ -58,6 +56,7 @@ export default function Networks() {
     if (snapshot.state === 'denied') return <Forbidden />
     if (snapshot.state === 'connecting') return <Loading />
     const rows = [...snapshot.list].sort((a, b) => a.name.localeCompare(b.name))
+    const shown = rows.find(network => network.name === filters.network)
     const create = manage && (
         <Button
             variant="primary"
@@ -102,6 +101,7 @@ export default function Networks() {
                         </Tbody>
                     </Table>
                 )}
+                {shown && <NetworkSection network={shown} />}
                 <Section title={words.bridges}>
                     {(bridges.data?.bridges.length ?? 0) === 0 ? (
                         <Quiet>{words.noBridges}</Quiet>
@@ -141,10 +141,44 @@ export default function Networks() {
     )
 }
 
+/** Who has which address on the network that was chosen. */
+function NetworkSection({ network }: { network: Network }) {
+    return (
+        <Section title={fill(words.leasesOf, { name: network.name })}>
+            {network.leases.length === 0 ? (
+                <Quiet>{words.noLeases}</Quiet>
+            ) : (
+                <Table aria-label={words.leases} variant="compact" data-leases={network.name}>
+                    <Thead>
+                        <Tr>
+                            <Th>{words.addresses}</Th>
+                            <Th>{words.hostname}</Th>
+                            <Th>{words.mac}</Th>
+                        </Tr>
+                    </Thead>
+                    <Tbody>
+                        {network.leases.map(lease => (
+                            <Tr key={`${lease.mac}${lease.address}`}>
+                                <Td dataLabel={words.addresses}>{lease.address}</Td>
+                                <Td dataLabel={words.hostname} className="dv-anywhere">
+                                    {lease.hostname || '–'}
+                                </Td>
+                                <Td dataLabel={words.mac}>{lease.mac}</Td>
+                            </Tr>
+                        ))}
+                    </Tbody>
+                </Table>
+            )}
+        </Section>
+    )
+}
+
 function NetworkRow({ network, manage }: { network: Network; manage: boolean }) {
     return (
         <Tr data-network={network.name}>
-            <Td dataLabel={common.name}>{network.name}</Td>
+            <Td dataLabel={common.name}>
+                <Anchor href={address('/networks', { network: network.name })}>{network.name}</Anchor>
+            </Td>
             <Td dataLabel={common.state}>
                 <Label isCompact color={network.active ? 'green' : 'grey'}>
                     {network.active ? words.active : words.inactive}
@@ -162,7 +196,9 @@ function NetworkRow({ network, manage }: { network: Network; manage: boolean }) 
             <Td dataLabel={words.usedBy}>
                 {network.usedBy.length > 0 && (
                     <Tooltip content={network.usedBy.slice(0, 20).join(', ')}>
-                        <span>{plural(words.machines, network.usedBy.length)}</span>
+                        <Anchor href={address('/vms', { network: network.name })}>
+                            {plural(words.machines, network.usedBy.length)}
+                        </Anchor>
                     </Tooltip>
                 )}
             </Td>

@@ -3,6 +3,10 @@ import { catalogue } from '../words.panel.tsx'
 
 export const words = catalogue('network', {
     networks: 'Networks',
+    network: 'Network',
+    action: 'Action',
+    notStarted: 'Network {name} is not started',
+    notStartedFix: 'Machines on it cannot start until it is.',
     bridges: 'Bridges of the node',
     create: 'Create network',
     mode: 'Kind',
@@ -25,6 +29,10 @@ export const words = catalogue('network', {
     range: 'DHCP range',
     usedBy: 'Used by',
     leases: 'Leases',
+    leasesOf: 'Addresses given out on {name}',
+    noLeases: 'None at the moment.',
+    hostname: 'Host name',
+    mac: 'MAC address',
     start: 'Start',
     stop: 'Stop',
     delete: 'Delete',

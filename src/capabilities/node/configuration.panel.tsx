@@ -16,8 +16,10 @@ import { words } from './configuration-words.panel.tsx'
 import { DocumentPlanView } from './document-plan.panel.tsx'
 import { Differs, Drift } from './drift.panel.tsx'
 import { EditDocument } from './edit.panel.tsx'
+import { words as node } from './words.panel.tsx'
 
 const api = clientOf(ProvisionService)
+const CRUMBS = [{ label: node.node, to: '/node' }]
 const PROFILES = ['zfs', 'ceph', 'mixed']
 
 export default function Configuration() {
@@ -102,7 +104,7 @@ function Inside() {
     if (standing.isError && !standing.data)
         return (
             <>
-                <PageHead title={words.title} />
+                <PageHead title={words.title} crumbs={CRUMBS} />
                 <PageBody>
                     <TroubleNote trouble={troubleOf(standing.error)} retry={again} />
                 </PageBody>
@@ -114,7 +116,7 @@ function Inside() {
     const over = events.some(event => event.kind === 'end')
     return (
         <>
-            <PageHead title={words.title} below={<Quiet>{words.about}</Quiet>}>
+            <PageHead title={words.title} crumbs={CRUMBS} below={<Quiet>{words.about}</Quiet>}>
                 <Drift verified={status.data?.verified} isThere={standing.data.exists} done={again} />
             </PageHead>
             <PageBody>

@@ -8,34 +8,23 @@ import {
     DescriptionListTerm,
     Label,
 } from '@patternfly/react-core'
-import { useQuery } from '@tanstack/react-query'
 import { type ReactNode, useEffect, useMemo, useRef } from 'react'
-import { type Load, NodeService } from '../../gen/proto/capabilities/node/node_pb.js'
-import { clientOf, troubleOf } from '../client.panel.tsx'
-import { Chart, FiguresLost, useHistory } from '../figures.panel.tsx'
+import type { Load } from '../../gen/proto/capabilities/node/node_pb.js'
+import { troubleOf } from '../client.panel.tsx'
+import { Chart, FiguresLost } from '../figures.panel.tsx'
 import { bytes, moment, percent, rate } from '../format.panel.tsx'
 import { useMay } from '../me.panel.tsx'
 import { Anchor, Loading, PageBody, PageHead, Quiet, Section, TroubleNote } from '../parts.panel.tsx'
 import { fill } from '../words.panel.tsx'
 import { words as configuration } from './configuration-words.panel.tsx'
+import { useLoad } from './load.panel.tsx'
+import { useFacts } from './overview.panel.tsx'
 import { words } from './words.panel.tsx'
-
-const api = clientOf(NodeService)
-
-async function* loads(signal: AbortSignal): AsyncIterable<Load | undefined> {
-    for await (const { load } of api.watchLoad({}, { signal })) yield load
-}
 
 export default function NodePage() {
     const may = useMay()
-    const figures = useHistory('node', {
-        past: async signal => (await api.getLoad({}, { signal })).history,
-        next: loads,
-    })
-    const query = useQuery({
-        queryKey: ['node'],
-        queryFn: ({ signal }) => api.getFacts({}, { signal }),
-    })
+    const figures = useLoad()
+    const query = useFacts()
     // Figures that come again are the sign of a node, or a daemon, that was away: its facts may differ by now.
     const { refetch } = query
     const { lost } = figures

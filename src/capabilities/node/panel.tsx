@@ -3,10 +3,13 @@ import ServerIcon from '@patternfly/react-icons/dist/esm/icons/server-icon'
 import { lazy } from 'react'
 import type { PanelEntry } from '../pages.panel.tsx'
 import { words as configuration } from './configuration-words.panel.tsx'
+import { LoadCard, useNodeWarnings } from './overview.panel.tsx'
 import { words } from './words.panel.tsx'
 
 export const panel: PanelEntry = {
     name: 'node',
+    cards: [{ key: 'load', title: words.load, order: 20, permission: 'node.view', wide: true, component: LoadCard }],
+    useWarnings: useNodeWarnings,
     nav: [{ to: '/node', label: words.node, icon: ServerIcon, permission: 'node.view', order: 40 }],
     pages: [
         { path: '/node', component: lazy(() => import('./node.panel.tsx')), title: words.node },

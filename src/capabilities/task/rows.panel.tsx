@@ -20,6 +20,19 @@ const took = (task: Task): string =>
 
 export const showTask = (id: string): void => openDialog(close => <TaskDialog id={id} close={close} />)
 
+/** Its title; a click shows the log. */
+export const TaskLink = ({ task }: { task: Task }) => (
+    <Button
+        variant="link"
+        isInline
+        className="dv-anywhere dv-left"
+        aria-label={fill(words.details, { title: task.title })}
+        onClick={() => showTask(task.id)}
+    >
+        {task.title}
+    </Button>
+)
+
 export function TaskTable(props: { tasks: readonly Task[] }) {
     return (
         <Table aria-label={words.tasks} variant="compact">
@@ -37,15 +50,7 @@ export function TaskTable(props: { tasks: readonly Task[] }) {
                 {props.tasks.map(task => (
                     <Tr key={task.id} data-task={task.id} data-kind={task.kind}>
                         <Td dataLabel={words.task}>
-                            <Button
-                                variant="link"
-                                isInline
-                                className="dv-anywhere dv-left"
-                                aria-label={fill(words.details, { title: task.title })}
-                                onClick={() => showTask(task.id)}
-                            >
-                                {task.title}
-                            </Button>
+                            <TaskLink task={task} />
                             {task.problem && task.state !== State.RUNNING && (
                                 <div className="dv-quiet dv-anywhere">{task.problem.summary}</div>
                             )}

@@ -21,6 +21,8 @@ export const words = catalogue('task', {
     noLog: 'It has said nothing.',
     empty: 'No task yet',
     emptyHelp: 'Whatever takes longer than a moment shows up here.',
+    last: 'Last tasks',
+    noneOfIt: 'No task here yet',
     show: 'Show tasks',
     hide: 'Hide tasks',
     runningNow: { one: '{count} running', other: '{count} running' },

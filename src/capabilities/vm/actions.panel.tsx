@@ -124,7 +124,7 @@ export const askStop = (vm: Vm): void =>
         </PlanDialog>
     ))
 
-const askReset = (vm: Vm): void =>
+export const askReset = (vm: Vm): void =>
     openDialog(close => (
         <PlanDialog
             title={fill(words.resetTitle, { name: vm.name })}

@@ -4,13 +4,13 @@ import { useState } from 'react'
 import { type Vm, VmService } from '../../gen/proto/capabilities/vm/vm_pb.js'
 import { openDialog } from '../act.panel.tsx'
 import { clientOf } from '../client.panel.tsx'
-import { CheckField } from '../fields.panel.tsx'
+import { CheckField, TextField } from '../fields.panel.tsx'
 import { useMay } from '../me.panel.tsx'
 import { ActionMenu } from '../parts.panel.tsx'
 import { each, ManyPlansDialog } from '../plan.panel.tsx'
 import { common, plural } from '../words.panel.tsx'
 import { fits, power, useSeen } from './actions.panel.tsx'
-import { isOn } from './store.panel.tsx'
+import { isOn, snapshotName } from './store.panel.tsx'
 import { words } from './words.panel.tsx'
 
 const api = clientOf(VmService)
@@ -21,6 +21,7 @@ export function BulkBar(props: { chosen: readonly Vm[]; clear: () => void }) {
     const startable = chosen.filter(vm => fits('start', vm) && may('vm.power', vm))
     const running = chosen.filter(vm => fits('shutdown', vm) && may('vm.power', vm))
     const on = chosen.filter(vm => fits('stop', vm) && may('vm.power', vm))
+    const snapped = chosen.filter(vm => !vm.template && may('vm.snapshot', vm))
     const deletable = chosen.filter(vm => !isOn(vm.state) && may('vm.delete', vm))
     return (
         <>
@@ -53,6 +54,11 @@ export function BulkBar(props: { chosen: readonly Vm[]; clear: () => void }) {
                             key: 'bulk-reboot',
                             label: words.reboot,
                             run: () => void each(running, vm => power('reboot', vm)),
+                        },
+                        snapped.length > 0 && {
+                            key: 'bulk-snapshot',
+                            label: words.bulkSnap,
+                            run: () => openDialog(close => <SnapMany all={snapped} close={close} />),
                         },
                         on.length > 0 && {
                             key: 'bulk-stop',
@@ -114,6 +120,42 @@ function DeleteMany(props: Many) {
                 value={disks}
                 change={setDisks}
             />
+        </ManyPlansDialog>
+    )
+}
+
+function SnapMany(props: Many) {
+    const [name, setName] = useState(snapshotName)
+    const [memory, setMemory] = useState(false)
+    const running = props.all.some(vm => isOn(vm.state))
+    return (
+        <ManyPlansDialog
+            title={plural(words.bulkSnapTitle, props.all.length)}
+            submit={words.bulkSnap}
+            all={props.all}
+            close={props.close}
+            calm
+            basis={`${name} ${memory}`}
+            ask={(vm, dryRun) => api.createSnapshot({ vm: vm.uuid, name, memory: memory && isOn(vm.state), dryRun })}
+        >
+            <TextField
+                name="name"
+                label={common.name}
+                help={words.bulkSnapName}
+                value={name}
+                change={setName}
+                required
+                focus
+            />
+            {running && (
+                <CheckField
+                    name="memory"
+                    label={words.snap.memory}
+                    help={words.snap.memoryHelp}
+                    value={memory}
+                    change={setMemory}
+                />
+            )}
         </ManyPlansDialog>
     )
 }

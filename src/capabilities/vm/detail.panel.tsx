@@ -28,6 +28,8 @@ const own: { key: string; label: string; order: number; component: ComponentType
     { key: 'xml', label: words.xml, order: 90, component: lazy(() => import('./xml.panel.tsx')) },
 ]
 
+const CRUMBS = [{ label: words.vms, to: '/vms' }]
+
 /** The query of a machine's hardware; it is asked for again whenever the live list tells of more than load. */
 export function useDetail(uuid: string, known: boolean) {
     return useQuery({
@@ -90,6 +92,7 @@ export default function VmPage() {
         <>
             <PageHead
                 title={vm.name}
+                crumbs={CRUMBS}
                 aside={<StateLabel state={vm.state} />}
                 below={
                     <>

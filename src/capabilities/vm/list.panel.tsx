@@ -13,57 +13,73 @@ import VmIcon from '@patternfly/react-icons/dist/esm/icons/virtual-machine-icon'
 import { useQuery } from '@tanstack/react-query'
 import { useDeferredValue, useMemo, useState } from 'react'
 import { ImageService } from '../../gen/proto/capabilities/image/image_pb.js'
-import { State, type Vm } from '../../gen/proto/capabilities/vm/vm_pb.js'
+import { useFilters, useTyped } from '../address.panel.tsx'
 import { clientOf } from '../client.panel.tsx'
 import { useLive } from '../live.panel.tsx'
 import { useMay } from '../me.panel.tsx'
 import { Anchor, EmptyHint, Forbidden, Freshness, Loading, PageBody, PageHead } from '../parts.panel.tsx'
 import { common, fill, plural } from '../words.panel.tsx'
 import { BulkBar } from './bulk.panel.tsx'
-import { vms } from './store.panel.tsx'
-import { type SortKey, VmTable } from './table.panel.tsx'
+import { filterStates, readSort, sorted, writeSort } from './columns.panel.tsx'
+import { stateKey, vms } from './store.panel.tsx'
+import { VmTable } from './table.panel.tsx'
+import { ColumnChooser, useColumns, Views } from './views.panel.tsx'
 import { stateWord, words } from './words.panel.tsx'
 
-const order: Record<SortKey, (a: Vm, b: Vm) => number> = {
-    name: (a, b) => collator.compare(a.name, b.name),
-    state: (a, b) => a.state - b.state || collator.compare(a.name, b.name),
-    cpu: (a, b) => a.cpu - b.cpu || collator.compare(a.name, b.name),
-    memory: (a, b) => Number(a.memoryBytes - b.memoryBytes) || collator.compare(a.name, b.name),
-}
+const FILTERS = ['q', 'state', 'tag', 'network', 'sort'] as const
 const collator = new Intl.Collator(undefined, { numeric: true })
 
 export default function VmList() {
     const snapshot = useLive(vms)
     const may = useMay()
-    const [search, setSearch] = useState('')
-    const [state, setState] = useState('')
-    const [tag, setTag] = useState('')
-    const [sort, setSort] = useState<{ key: SortKey; down: boolean }>({ key: 'name', down: false })
+    const [filters, setFilters] = useFilters(FILTERS)
+    const { state, tag, network } = filters
+    const [search, setSearch] = useTyped(filters.q, q => setFilters({ q }))
+    const [shownColumns] = useColumns()
     const [selected, setSelected] = useState<ReadonlySet<string>>(new Set())
     const wanted = useDeferredValue(search)
+    const sort = useMemo(() => readSort(filters.sort), [filters.sort])
 
     const tags = useMemo(() => [...new Set(snapshot.list.flatMap(vm => vm.tags))].sort(collator.compare), [snapshot])
+    const networks = useMemo(
+        () => [...new Set(snapshot.list.flatMap(vm => vm.networks))].sort(collator.compare),
+        [snapshot],
+    )
     const shown = useMemo(() => {
         const text = wanted.trim().toLowerCase()
         const rows = snapshot.list.filter(
             vm =>
-                (state === '' || vm.state === Number(state)) &&
+                (state === '' || stateKey(vm.state) === state) &&
                 (tag === '' || vm.tags.includes(tag)) &&
+                (network === '' || vm.networks.includes(network)) &&
                 (text === '' || `${vm.name}\n${vm.description}\n${vm.tags.join('\n')}`.toLowerCase().includes(text)),
         )
-        rows.sort(order[sort.key])
-        return sort.down ? rows.reverse() : rows
-    }, [snapshot, wanted, state, tag, sort])
+        return sorted(rows, sort)
+    }, [snapshot, wanted, state, tag, network, sort])
     const chosen = useMemo(
         () => [...selected].map(uuid => snapshot.items.get(uuid)).filter(vm => vm !== undefined),
         [selected, snapshot],
     )
-    const filtered = search !== '' || state !== '' || tag !== ''
+    const filtered = search !== '' || state !== '' || tag !== '' || network !== ''
     const clear = (): void => {
         setSearch('')
-        setState('')
-        setTag('')
+        setFilters({ q: '', state: '', tag: '', network: '' })
     }
+    const choices = [
+        {
+            key: 'state',
+            label: words.filterState,
+            any: words.allStates,
+            of: filterStates.map(one => ({ value: stateKey(one), label: stateWord(one) })),
+        },
+        { key: 'tag', label: words.filterTag, any: words.allTags, of: tags.map(one => ({ value: one, label: one })) },
+        {
+            key: 'network',
+            label: words.filterNetwork,
+            any: words.allNetworks,
+            of: networks.map(one => ({ value: one, label: one })),
+        },
+    ] as const
     const createButton = may('vm.create') && (
         <Button variant="primary" icon={<PlusIcon />} component={Anchor} href="/create">
             {words.create}
@@ -112,27 +128,46 @@ export default function VmList() {
                                 onClear={() => setSearch('')}
                             />
                         </ToolbarItem>
-                        <ToolbarItem>
-                            <FormSelect aria-label={words.filterState} value={state} onChange={(_e, v) => setState(v)}>
-                                <FormSelectOption value="" label={words.allStates} />
-                                {[State.RUNNING, State.STOPPED, State.PAUSED, State.SHUTTING_DOWN, State.CRASHED].map(
-                                    s => (
-                                        <FormSelectOption key={s} value={String(s)} label={stateWord(s)} />
-                                    ),
-                                )}
-                            </FormSelect>
-                        </ToolbarItem>
-                        {tags.length > 0 && (
-                            <ToolbarItem>
-                                <FormSelect aria-label={words.filterTag} value={tag} onChange={(_e, v) => setTag(v)}>
-                                    <FormSelectOption value="" label={words.allTags} />
-                                    {tags.map(t => (
-                                        <FormSelectOption key={t} value={t} label={t} />
-                                    ))}
-                                </FormSelect>
-                            </ToolbarItem>
+                        {choices.map(
+                            choice =>
+                                (choice.of.length > 0 || filters[choice.key] !== '') && (
+                                    <ToolbarItem key={choice.key} className="dv-filter">
+                                        <FormSelect
+                                            aria-label={choice.label}
+                                            value={filters[choice.key]}
+                                            onChange={(_e, value) => setFilters({ [choice.key]: value })}
+                                        >
+                                            <FormSelectOption value="" label={choice.any} />
+                                            {choice.of.map(one => (
+                                                <FormSelectOption key={one.value} {...one} />
+                                            ))}
+                                            {filters[choice.key] !== '' &&
+                                                !choice.of.some(one => one.value === filters[choice.key]) && (
+                                                    <FormSelectOption
+                                                        value={filters[choice.key]}
+                                                        label={filters[choice.key]}
+                                                    />
+                                                )}
+                                        </FormSelect>
+                                    </ToolbarItem>
+                                ),
                         )}
-                        {chosen.length > 0 && <BulkBar chosen={chosen} clear={() => setSelected(new Set())} />}
+                        <ToolbarItem align={{ default: 'alignEnd' }} className="dv-list-tools">
+                            {filtered && shown.length > 0 && (
+                                <Button variant="link" onClick={clear} data-action="clear-filters">
+                                    {common.clearFilters}
+                                </Button>
+                            )}
+                            <Views
+                                now={{ q: search, state, tag, network, sort: filters.sort }}
+                                filtered={filtered}
+                                show={({ q, state, tag, network, sort }) => {
+                                    setSearch(q)
+                                    setFilters({ q, state, tag, network, sort })
+                                }}
+                            />
+                            <ColumnChooser />
+                        </ToolbarItem>
                     </ToolbarContent>
                 </Toolbar>
                 {shown.length === 0 ? (
@@ -142,7 +177,21 @@ export default function VmList() {
                         </Button>
                     </EmptyHint>
                 ) : (
-                    <VmTable rows={shown} sort={sort} onSort={setSort} selected={selected} onSelect={setSelected} />
+                    <VmTable
+                        rows={shown}
+                        shown={shownColumns}
+                        sort={sort}
+                        onSort={next => setFilters({ sort: writeSort(next) })}
+                        selected={selected}
+                        onSelect={setSelected}
+                    />
+                )}
+                {chosen.length > 0 && (
+                    <Toolbar inset={{ default: 'insetNone' }} className="dv-toolbar dv-bulk" data-bulk={chosen.length}>
+                        <ToolbarContent>
+                            <BulkBar chosen={chosen} clear={() => setSelected(new Set())} />
+                        </ToolbarContent>
+                    </Toolbar>
                 )}
             </PageBody>
         </>

@@ -16,7 +16,7 @@ import { ActionMenu, actionsOf, EmptyHint, Loading, Section, TroubleNote } from 
 import { PlanDialog } from '../plan.panel.tsx'
 import { common, fill } from '../words.panel.tsx'
 import type { VmTabProps } from './detail.panel.tsx'
-import { isOn, StateLabel } from './store.panel.tsx'
+import { isOn, StateLabel, snapshotName } from './store.panel.tsx'
 import { words } from './words.panel.tsx'
 
 const s = words.snap
@@ -151,7 +151,7 @@ interface Asked {
 
 function Take(props: Asked) {
     const running = isOn(props.vm.state)
-    const [name, setName] = useState(() => `snap-${new Date().toISOString().slice(0, 16).replace(/[-:T]/g, '')}`)
+    const [name, setName] = useState(snapshotName)
     const [description, setDescription] = useState('')
     const [kind, setKind] = useState('')
     const [memory, setMemory] = useState(false)

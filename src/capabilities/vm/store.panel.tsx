@@ -48,3 +48,9 @@ export function StateLabel(props: { state: State }) {
 }
 
 export const isOn = (state: State): boolean => state !== State.STOPPED && state !== State.CRASHED && state !== 0
+
+/** The state in an address, such as `running`. */
+export const stateKey = (state: State): string => (State[state] ?? '').toLowerCase().replaceAll('_', '-')
+
+/** A name for a snapshot that says when it was taken. */
+export const snapshotName = (): string => `snap-${new Date().toISOString().slice(0, 16).replace(/[-:T]/g, '')}`

@@ -1,5 +1,6 @@
 // What a machine is and how it fares: facts, addresses and the last hour in four charts.
 import {
+    Button,
     DescriptionList,
     DescriptionListDescription,
     DescriptionListGroup,
@@ -7,13 +8,18 @@ import {
     Label,
 } from '@patternfly/react-core'
 import { keepPreviousData, useQuery } from '@tanstack/react-query'
-import { type ReactNode, useMemo } from 'react'
+import { type ReactNode, useMemo, useState } from 'react'
 import { type Figures, type GetGuestResponse, VmService } from '../../gen/proto/capabilities/vm/vm_pb.js'
+import { openDialog } from '../act.panel.tsx'
 import { clientOf } from '../client.panel.tsx'
+import { TextField } from '../fields.panel.tsx'
 import { Chart, FiguresLost, useHistory } from '../figures.panel.tsx'
 import { bytes, moment, percent, rate } from '../format.panel.tsx'
+import { FormDialog } from '../forms.panel.tsx'
+import { useAskAgain } from '../fresh.panel.tsx'
+import { useMay } from '../me.panel.tsx'
 import { Meter, Quiet, Section } from '../parts.panel.tsx'
-import { fill, plural } from '../words.panel.tsx'
+import { common, fill, plural } from '../words.panel.tsx'
 import type { VmTabProps } from './detail.panel.tsx'
 import { isOn } from './store.panel.tsx'
 import { words } from './words.panel.tsx'
@@ -58,46 +64,44 @@ export default function Summary({ vm, detail }: VmTabProps) {
     )
     return (
         <div className="dv-two">
-            <Section title={f.title}>
-                <DescriptionList isHorizontal isCompact className="dv-facts">
-                    {vm.description && <Fact label={f.description}>{vm.description}</Fact>}
-                    <Fact label={f.size}>
-                        {plural(f.vcpus, vm.vcpus)} · {bytes(vm.memoryBytes)}
-                    </Fact>
-                    {running && guest.data && <Guest guest={guest.data} />}
-                    {running && <Fact label={f.agent}>{agentWord(detail)}</Fact>}
-                    {vm.started && running && <Fact label={f.started}>{moment(vm.started)}</Fact>}
-                    {vm.tags.length > 0 && (
-                        <Fact label={words.tags}>
-                            {vm.tags.map(tag => (
-                                <Label key={tag} isCompact className="dv-tag">
-                                    {tag}
-                                </Label>
-                            ))}
+            <div>
+                <Section title={f.title}>
+                    <DescriptionList isHorizontal isCompact className="dv-facts">
+                        {vm.description && <Fact label={f.description}>{vm.description}</Fact>}
+                        <Fact label={f.size}>
+                            {plural(f.vcpus, vm.vcpus)} · {bytes(vm.memoryBytes)}
                         </Fact>
-                    )}
-                    <Fact label={f.firmware}>
-                        {[
-                            vm.firmware === 'uefi' ? words.set.uefi : words.set.bios,
-                            detail.secureBoot && words.set.secureBoot,
-                            detail.tpm && words.set.tpm,
-                        ]
-                            .filter(Boolean)
-                            .join(', ')}
-                    </Fact>
-                    <Fact label={f.runs}>{detail.virtType === 'kvm' ? f.kvm : f.tcg}</Fact>
-                    {detail.snapshots > 0 && <Fact label={f.snapshots}>{detail.snapshots}</Fact>}
-                    {vm.owner && <Fact label={f.owner}>{vm.owner}</Fact>}
-                    <Fact label={f.uuid}>
-                        <code className="dv-anywhere">{vm.uuid}</code>
-                    </Fact>
-                    {detail.notes && (
-                        <Fact label={f.notes}>
-                            <span className="dv-notes">{detail.notes}</span>
+                        {running && guest.data && <Guest guest={guest.data} />}
+                        {running && <Fact label={f.agent}>{agentWord(detail)}</Fact>}
+                        {vm.started && running && <Fact label={f.started}>{moment(vm.started)}</Fact>}
+                        {vm.tags.length > 0 && (
+                            <Fact label={words.tags}>
+                                {vm.tags.map(tag => (
+                                    <Label key={tag} isCompact className="dv-tag">
+                                        {tag}
+                                    </Label>
+                                ))}
+                            </Fact>
+                        )}
+                        <Fact label={f.firmware}>
+                            {[
+                                vm.firmware === 'uefi' ? words.set.uefi : words.set.bios,
+                                detail.secureBoot && words.set.secureBoot,
+                                detail.tpm && words.set.tpm,
+                            ]
+                                .filter(Boolean)
+                                .join(', ')}
                         </Fact>
-                    )}
-                </DescriptionList>
-            </Section>
+                        <Fact label={f.runs}>{detail.virtType === 'kvm' ? f.kvm : f.tcg}</Fact>
+                        {detail.snapshots > 0 && <Fact label={f.snapshots}>{detail.snapshots}</Fact>}
+                        {vm.owner && <Fact label={f.owner}>{vm.owner}</Fact>}
+                        <Fact label={f.uuid}>
+                            <code className="dv-anywhere">{vm.uuid}</code>
+                        </Fact>
+                    </DescriptionList>
+                </Section>
+                <Notes vm={vm} detail={detail} />
+            </div>
             <div>
                 {!running && <Quiet>{words.notRunning}</Quiet>}
                 {lost && <FiguresLost />}
@@ -114,6 +118,56 @@ export default function Summary({ vm, detail }: VmTabProps) {
                 <Chart title={words.loadNet} times={times} series={series.net} format={rate} binary />
             </div>
         </div>
+    )
+}
+
+/** What people tell one another about a machine. */
+function Notes({ vm, detail }: VmTabProps) {
+    const may = useMay()
+    const change = may('vm.update', vm)
+    if (!change && !detail.notes) return null
+    return (
+        <Section
+            title={f.notes}
+            actions={
+                change && (
+                    <Button
+                        variant="link"
+                        data-action="edit-notes"
+                        onClick={() => openDialog(close => <EditNotes vm={vm} detail={detail} close={close} />)}
+                    >
+                        {detail.notes ? common.edit : common.add}
+                    </Button>
+                )
+            }
+        >
+            {detail.notes ? (
+                <p className="dv-notes" data-notes>
+                    {detail.notes}
+                </p>
+            ) : (
+                <Quiet>{f.noNotes}</Quiet>
+            )}
+        </Section>
+    )
+}
+
+function EditNotes({ vm, detail, close }: VmTabProps & { close: () => void }) {
+    const [notes, setNotes] = useState(detail.notes)
+    const askAgain = useAskAgain()
+    return (
+        <FormDialog
+            title={fill(f.notesOf, { name: vm.name })}
+            submit={common.save}
+            close={close}
+            wide
+            run={async () => {
+                await api.update({ vm: vm.uuid, revision: detail.revision, notes })
+                askAgain(['vm', vm.uuid])
+            }}
+        >
+            <TextField name="notes" label={f.notes} value={notes} change={setNotes} long rows={10} focus />
+        </FormDialog>
     )
 }
 

@@ -6,36 +6,22 @@ import PowerOffIcon from '@patternfly/react-icons/dist/esm/icons/power-off-icon'
 import { Table, Tbody, Td, Th, Thead, Tr } from '@patternfly/react-table'
 import { Link } from '@tanstack/react-router'
 import { useVirtualizer } from '@tanstack/react-virtual'
-import { memo, useCallback, useRef } from 'react'
+import { memo, type ReactNode, useCallback, useMemo, useRef } from 'react'
 import type { Vm } from '../../gen/proto/capabilities/vm/vm_pb.js'
 import { bytes, percent, since } from '../format.panel.tsx'
 import { useMay } from '../me.panel.tsx'
 import { ActionMenu, actionsOf } from '../parts.panel.tsx'
 import { common, fill } from '../words.panel.tsx'
 import { fits, power, useVmActions, type VmActions } from './actions.panel.tsx'
+import { type ColumnKey, columns, type Sort } from './columns.panel.tsx'
 import { isOn, StateLabel } from './store.panel.tsx'
 import { words } from './words.panel.tsx'
 
-export type SortKey = 'name' | 'state' | 'cpu' | 'memory'
-export interface Sort {
-    key: SortKey
-    down: boolean
-}
-
 const ROW_PX = 48
-const columns: { key: SortKey | 'tags' | 'networks' | 'uptime'; label: string }[] = [
-    { key: 'name', label: common.name },
-    { key: 'state', label: common.state },
-    { key: 'cpu', label: words.cpu },
-    { key: 'memory', label: words.memory },
-    { key: 'networks', label: words.networks },
-    { key: 'tags', label: words.tags },
-    { key: 'uptime', label: words.uptime },
-]
-const sortable = new Set<string>(['name', 'state', 'cpu', 'memory'])
 
 export function VmTable(props: {
     rows: readonly Vm[]
+    shown: readonly ColumnKey[]
     sort: Sort
     onSort: (sort: Sort) => void
     selected: ReadonlySet<string>
@@ -52,6 +38,7 @@ export function VmTable(props: {
         overscan: 12,
         getItemKey: index => rows[index]?.uuid ?? index,
     })
+    const drawn = useMemo(() => columns.filter(column => props.shown.includes(column.key)), [props.shown])
     const current = useRef(selected)
     current.current = selected
     const toggle = useCallback(
@@ -86,27 +73,20 @@ export function VmTable(props: {
                                 onSelect: (_e, on) => onSelect(on ? new Set(rows.map(vm => vm.uuid)) : new Set()),
                             }}
                         />
-                        {columns.map((column, index) => (
+                        {drawn.map((column, index) => (
                             <Th
                                 key={column.key}
                                 className={`dv-col-${column.key}`}
                                 modifier="nowrap"
-                                sort={
-                                    sortable.has(column.key)
-                                        ? {
-                                              columnIndex: index,
-                                              sortBy: {
-                                                  index: columns.findIndex(c => c.key === props.sort.key),
-                                                  direction: props.sort.down ? 'desc' : 'asc',
-                                              },
-                                              onSort: (_e, _i, direction) =>
-                                                  props.onSort({
-                                                      key: column.key as SortKey,
-                                                      down: direction === 'desc',
-                                                  }),
-                                          }
-                                        : undefined
-                                }
+                                sort={{
+                                    columnIndex: index,
+                                    sortBy: {
+                                        index: drawn.findIndex(c => c.key === props.sort.key),
+                                        direction: props.sort.down ? 'desc' : 'asc',
+                                    },
+                                    onSort: (_e, _i, direction) =>
+                                        props.onSort({ key: column.key, down: direction === 'desc' }),
+                                }}
                             >
                                 {column.label}
                             </Th>
@@ -123,6 +103,7 @@ export function VmTable(props: {
                             <Row
                                 key={vm.uuid}
                                 vm={vm}
+                                drawn={drawn}
                                 index={item.index}
                                 selected={selected.has(vm.uuid)}
                                 toggle={toggle}
@@ -147,6 +128,7 @@ const Spacer = (props: { height: number }) => (
 
 const Row = memo(function Row(props: {
     vm: Vm
+    drawn: readonly { key: ColumnKey }[]
     index: number
     selected: boolean
     toggle: (uuid: string, on: boolean) => void
@@ -172,41 +154,11 @@ const Row = memo(function Row(props: {
                 }}
                 aria-label={fill(words.selectOne, { name: vm.name })}
             />
-            <Td className="dv-col-name">
-                <Link to={'/vms/$vm' as string} params={{ vm: vm.uuid } as never} className="dv-link">
-                    {vm.name}
-                </Link>
-                {vm.template && (
-                    <Label isCompact variant="outline" className="dv-after">
-                        {words.template}
-                    </Label>
-                )}
-                {vm.pending && (
-                    <Tooltip content={words.pending}>
-                        <span className="dv-after" role="img" aria-label={words.pending}>
-                            <PendingIcon />
-                        </span>
-                    </Tooltip>
-                )}
-            </Td>
-            <Td className="dv-col-state">
-                <StateLabel state={vm.state} />
-            </Td>
-            <Td className="dv-col-cpu">
-                {isOn(vm.state) ? fill(words.busy, { share: percent(vm.cpu), cpus: vm.vcpus }) : vm.vcpus}
-            </Td>
-            <Td className="dv-col-memory">{bytes(vm.memoryBytes)}</Td>
-            <Td className="dv-col-networks">{vm.networks.join(', ')}</Td>
-            <Td className="dv-col-tags">
-                <div className="dv-tags">
-                    {vm.tags.map(tag => (
-                        <Label key={tag} isCompact>
-                            {tag}
-                        </Label>
-                    ))}
-                </div>
-            </Td>
-            <Td className="dv-col-uptime">{isOn(vm.state) && vm.started ? since(vm.started) : ''}</Td>
+            {props.drawn.map(({ key }) => (
+                <Td key={key} className={`dv-col-${key}`}>
+                    {cells[key](vm)}
+                </Td>
+            ))}
             <Td className="dv-col-actions" isActionCell>
                 {offered && verb && (
                     <Button
@@ -224,3 +176,46 @@ const Row = memo(function Row(props: {
         </Tr>
     )
 })
+
+function NameCell({ vm }: { vm: Vm }) {
+    return (
+        <>
+            <Link to={'/vms/$vm' as string} params={{ vm: vm.uuid } as never} className="dv-link">
+                {vm.name}
+            </Link>
+            {vm.template && (
+                <Label isCompact variant="outline" className="dv-after">
+                    {words.template}
+                </Label>
+            )}
+            {vm.pending && (
+                <Tooltip content={words.pending}>
+                    <span className="dv-after" role="img" aria-label={words.pending}>
+                        <PendingIcon />
+                    </span>
+                </Tooltip>
+            )}
+        </>
+    )
+}
+
+const cells: Record<ColumnKey, (vm: Vm) => ReactNode> = {
+    name: vm => <NameCell vm={vm} />,
+    state: vm => <StateLabel state={vm.state} />,
+    cpu: vm => (isOn(vm.state) ? fill(words.busy, { share: percent(vm.cpu), cpus: vm.vcpus }) : vm.vcpus),
+    memory: vm => bytes(vm.memoryBytes),
+    networks: vm => vm.networks.join(', '),
+    tags: vm => (
+        <div className="dv-tags">
+            {vm.tags.map(tag => (
+                <Label key={tag} isCompact>
+                    {tag}
+                </Label>
+            ))}
+        </div>
+    ),
+    uptime: vm => (isOn(vm.state) && vm.started ? since(vm.started) : ''),
+    description: vm => vm.description,
+    owner: vm => vm.owner,
+    autostart: vm => (vm.autostart ? common.yes : common.no),
+}

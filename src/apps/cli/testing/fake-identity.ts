@@ -31,7 +31,10 @@ export function fakeIdentity(router: ConnectRouter, calls: Calls): void {
             calls.push(['changePassword', request])
             return {}
         },
-        listUsers: () => ({ users: [{ name: 'ann', role: 'admin' }, { name: 'ben' }] }),
+        listUsers: () => ({ users: [{ name: 'ann', role: 'admin', factor: true }, { name: 'ben' }] }),
+        resetFactor: noted('resetFactor'),
+        getFactorPolicy: () => ({ roles: ['admin'] }),
+        setFactorPolicy: noted('setFactorPolicy'),
         createUser: noted('createUser'),
         updateUser: noted('updateUser'),
         deleteUser: noted('deleteUser'),

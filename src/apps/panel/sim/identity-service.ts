@@ -4,6 +4,7 @@ import { timestampFromMs } from '@bufbuild/protobuf/wkt'
 import { Code, type ConnectRouter, type HandlerContext } from '@connectrpc/connect'
 import { GrantSchema, IdentityService, TokenSchema } from '../../../gen/proto/capabilities/identity/identity_pb.js'
 import { notFound, permissions, refuse, sessionIn, userOf } from './access.ts'
+import { checkFactor, factorMethods, lacksFactor } from './factor-service.ts'
 import type { World } from './world.ts'
 
 export const FIRST_SECRET = 'first-secret-of-the-simulated-node'
@@ -53,8 +54,10 @@ export function identityService(world: World, router: ConnectRouter): void {
                     summary: 'Name or password is wrong',
                     fix: 'Try again. After several failures you have to wait.',
                 })
+            checkFactor(world, request.user, request.oneTimePassword)
             return login(context, request.user)
         },
+        ...factorMethods(world),
         logout: (_request, context) => {
             const id = /debvisor=([\w-]+)/.exec(context.requestHeader.get('cookie') ?? '')?.[1]
             if (id) world.sessions.delete(id)
@@ -65,7 +68,9 @@ export function identityService(world: World, router: ConnectRouter): void {
             const user = world.users.get(name)
             return {
                 user,
-                permissions: permissions[user?.role ?? ''] ?? [],
+                permissions: lacksFactor(world, name) ? [] : (permissions[user?.role ?? ''] ?? []),
+                factorRequired: lacksFactor(world, name),
+                recoveryCodesLeft: world.factors.get(name)?.length ?? 0,
                 grants: world.grants.filter(g => g.user === name),
                 via: 'session',
             }

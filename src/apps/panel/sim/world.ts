@@ -68,6 +68,9 @@ export function createWorld(options: WorldOptions) {
     const volumes = new Map<string, Volume>()
     const networks = new Map<string, Network>()
     const users = new Map<string, User & { password: string }>()
+    /** Recovery codes of those who have a second factor, by name. */
+    const factors = new Map<string, string[]>()
+    const factorRoles = new Set<string>()
     const tokens: Token[] = []
     const grants: Grant[] = []
     const audit: AuditRecord[] = []
@@ -262,6 +265,8 @@ export function createWorld(options: WorldOptions) {
         networks,
         containers: new Map<string, Container>(),
         users,
+        factors,
+        factorRoles,
         tokens,
         grants,
         audit,

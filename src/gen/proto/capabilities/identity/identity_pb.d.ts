@@ -48,6 +48,13 @@ export declare type User = Message<"debvisor.identity.v1.User"> & {
    * @generated from field: google.protobuf.Timestamp last_login = 6;
    */
   lastLogin?: Timestamp | undefined;
+
+  /**
+   * Whether they have a second factor.
+   *
+   * @generated from field: bool factor = 7;
+   */
+  factor: boolean;
 };
 
 /**
@@ -293,6 +300,14 @@ export declare type LoginRequest = Message<"debvisor.identity.v1.LoginRequest"> 
    * @generated from field: string password = 2;
    */
   password: string;
+
+  /**
+   * Of the second factor, or a recovery code. A login without it that needs one is refused `unauthenticated`, with this
+   * field's name in the problem's `at`.
+   *
+   * @generated from field: string one_time_password = 3;
+   */
+  oneTimePassword: string;
 };
 
 /**
@@ -383,6 +398,20 @@ export declare type WhoAmIResponse = Message<"debvisor.identity.v1.WhoAmIRespons
    * @generated from field: string via = 4;
    */
   via: string;
+
+  /**
+   * Their role needs a second factor that they do not have: until then they may do nothing else.
+   *
+   * @generated from field: bool factor_required = 5;
+   */
+  factorRequired: boolean;
+
+  /**
+   * Recovery codes that were not used.
+   *
+   * @generated from field: uint32 recovery_codes_left = 6;
+   */
+  recoveryCodesLeft: number;
 };
 
 /**
@@ -423,6 +452,193 @@ export declare type ChangePasswordResponse = Message<"debvisor.identity.v1.Chang
  * Use `create(ChangePasswordResponseSchema)` to create a new message.
  */
 export declare const ChangePasswordResponseSchema: GenMessage<ChangePasswordResponse>;
+
+/**
+ * @generated from message debvisor.identity.v1.BeginFactorRequest
+ */
+export declare type BeginFactorRequest = Message<"debvisor.identity.v1.BeginFactorRequest"> & {
+  /**
+   * @generated from field: string password = 1;
+   */
+  password: string;
+};
+
+/**
+ * Describes the message debvisor.identity.v1.BeginFactorRequest.
+ * Use `create(BeginFactorRequestSchema)` to create a new message.
+ */
+export declare const BeginFactorRequestSchema: GenMessage<BeginFactorRequest>;
+
+/**
+ * @generated from message debvisor.identity.v1.BeginFactorResponse
+ */
+export declare type BeginFactorResponse = Message<"debvisor.identity.v1.BeginFactorResponse"> & {
+  /**
+   * Base32, for typing it into an app.
+   *
+   * @generated from field: string secret = 1;
+   */
+  secret: string;
+
+  /**
+   * otpauth://…, for a QR code.
+   *
+   * @generated from field: string uri = 2;
+   */
+  uri: string;
+};
+
+/**
+ * Describes the message debvisor.identity.v1.BeginFactorResponse.
+ * Use `create(BeginFactorResponseSchema)` to create a new message.
+ */
+export declare const BeginFactorResponseSchema: GenMessage<BeginFactorResponse>;
+
+/**
+ * @generated from message debvisor.identity.v1.ConfirmFactorRequest
+ */
+export declare type ConfirmFactorRequest = Message<"debvisor.identity.v1.ConfirmFactorRequest"> & {
+  /**
+   * @generated from field: string one_time_password = 1;
+   */
+  oneTimePassword: string;
+};
+
+/**
+ * Describes the message debvisor.identity.v1.ConfirmFactorRequest.
+ * Use `create(ConfirmFactorRequestSchema)` to create a new message.
+ */
+export declare const ConfirmFactorRequestSchema: GenMessage<ConfirmFactorRequest>;
+
+/**
+ * @generated from message debvisor.identity.v1.RecoveryCodesResponse
+ */
+export declare type RecoveryCodesResponse = Message<"debvisor.identity.v1.RecoveryCodesResponse"> & {
+  /**
+   * The only time they are shown. Each is good for one login.
+   *
+   * @generated from field: repeated string recovery_codes = 1;
+   */
+  recoveryCodes: string[];
+};
+
+/**
+ * Describes the message debvisor.identity.v1.RecoveryCodesResponse.
+ * Use `create(RecoveryCodesResponseSchema)` to create a new message.
+ */
+export declare const RecoveryCodesResponseSchema: GenMessage<RecoveryCodesResponse>;
+
+/**
+ * @generated from message debvisor.identity.v1.RemoveFactorRequest
+ */
+export declare type RemoveFactorRequest = Message<"debvisor.identity.v1.RemoveFactorRequest"> & {
+  /**
+   * @generated from field: string password = 1;
+   */
+  password: string;
+
+  /**
+   * @generated from field: string one_time_password = 2;
+   */
+  oneTimePassword: string;
+};
+
+/**
+ * Describes the message debvisor.identity.v1.RemoveFactorRequest.
+ * Use `create(RemoveFactorRequestSchema)` to create a new message.
+ */
+export declare const RemoveFactorRequestSchema: GenMessage<RemoveFactorRequest>;
+
+/**
+ * @generated from message debvisor.identity.v1.RemoveFactorResponse
+ */
+export declare type RemoveFactorResponse = Message<"debvisor.identity.v1.RemoveFactorResponse"> & {
+};
+
+/**
+ * Describes the message debvisor.identity.v1.RemoveFactorResponse.
+ * Use `create(RemoveFactorResponseSchema)` to create a new message.
+ */
+export declare const RemoveFactorResponseSchema: GenMessage<RemoveFactorResponse>;
+
+/**
+ * @generated from message debvisor.identity.v1.RenewRecoveryCodesRequest
+ */
+export declare type RenewRecoveryCodesRequest = Message<"debvisor.identity.v1.RenewRecoveryCodesRequest"> & {
+  /**
+   * @generated from field: string password = 1;
+   */
+  password: string;
+
+  /**
+   * @generated from field: string one_time_password = 2;
+   */
+  oneTimePassword: string;
+};
+
+/**
+ * Describes the message debvisor.identity.v1.RenewRecoveryCodesRequest.
+ * Use `create(RenewRecoveryCodesRequestSchema)` to create a new message.
+ */
+export declare const RenewRecoveryCodesRequestSchema: GenMessage<RenewRecoveryCodesRequest>;
+
+/**
+ * @generated from message debvisor.identity.v1.ResetFactorRequest
+ */
+export declare type ResetFactorRequest = Message<"debvisor.identity.v1.ResetFactorRequest"> & {
+  /**
+   * @generated from field: string user = 1;
+   */
+  user: string;
+};
+
+/**
+ * Describes the message debvisor.identity.v1.ResetFactorRequest.
+ * Use `create(ResetFactorRequestSchema)` to create a new message.
+ */
+export declare const ResetFactorRequestSchema: GenMessage<ResetFactorRequest>;
+
+/**
+ * @generated from message debvisor.identity.v1.ResetFactorResponse
+ */
+export declare type ResetFactorResponse = Message<"debvisor.identity.v1.ResetFactorResponse"> & {
+};
+
+/**
+ * Describes the message debvisor.identity.v1.ResetFactorResponse.
+ * Use `create(ResetFactorResponseSchema)` to create a new message.
+ */
+export declare const ResetFactorResponseSchema: GenMessage<ResetFactorResponse>;
+
+/**
+ * @generated from message debvisor.identity.v1.GetFactorPolicyRequest
+ */
+export declare type GetFactorPolicyRequest = Message<"debvisor.identity.v1.GetFactorPolicyRequest"> & {
+};
+
+/**
+ * Describes the message debvisor.identity.v1.GetFactorPolicyRequest.
+ * Use `create(GetFactorPolicyRequestSchema)` to create a new message.
+ */
+export declare const GetFactorPolicyRequestSchema: GenMessage<GetFactorPolicyRequest>;
+
+/**
+ * @generated from message debvisor.identity.v1.FactorPolicy
+ */
+export declare type FactorPolicy = Message<"debvisor.identity.v1.FactorPolicy"> & {
+  /**
+   * Such as admin.
+   *
+   * @generated from field: repeated string roles = 1;
+   */
+  roles: string[];
+};
+
+/**
+ * Describes the message debvisor.identity.v1.FactorPolicy.
+ * Use `create(FactorPolicySchema)` to create a new message.
+ */
+export declare const FactorPolicySchema: GenMessage<FactorPolicy>;
 
 /**
  * @generated from message debvisor.identity.v1.ListSessionsRequest
@@ -1028,6 +1244,76 @@ export declare const IdentityService: GenService<{
     methodKind: "unary";
     input: typeof RevokeTokenRequestSchema;
     output: typeof RevokeTokenResponseSchema;
+  },
+  /**
+   * A secret for an app that shows one-time passwords. Nothing is asked for before ConfirmFactor.
+   *
+   * @generated from rpc debvisor.identity.v1.IdentityService.BeginFactor
+   */
+  beginFactor: {
+    methodKind: "unary";
+    input: typeof BeginFactorRequestSchema;
+    output: typeof BeginFactorResponseSchema;
+  },
+  /**
+   * The first one-time password: from now on each login asks for one.
+   *
+   * @generated from rpc debvisor.identity.v1.IdentityService.ConfirmFactor
+   */
+  confirmFactor: {
+    methodKind: "unary";
+    input: typeof ConfirmFactorRequestSchema;
+    output: typeof RecoveryCodesResponseSchema;
+  },
+  /**
+   * Takes the caller's own second factor away.
+   *
+   * @generated from rpc debvisor.identity.v1.IdentityService.RemoveFactor
+   */
+  removeFactor: {
+    methodKind: "unary";
+    input: typeof RemoveFactorRequestSchema;
+    output: typeof RemoveFactorResponseSchema;
+  },
+  /**
+   * New recovery codes in the place of all earlier ones.
+   *
+   * @generated from rpc debvisor.identity.v1.IdentityService.RenewRecoveryCodes
+   */
+  renewRecoveryCodes: {
+    methodKind: "unary";
+    input: typeof RenewRecoveryCodesRequestSchema;
+    output: typeof RecoveryCodesResponseSchema;
+  },
+  /**
+   * Takes away the second factor of a user who has lost theirs.
+   *
+   * @generated from rpc debvisor.identity.v1.IdentityService.ResetFactor
+   */
+  resetFactor: {
+    methodKind: "unary";
+    input: typeof ResetFactorRequestSchema;
+    output: typeof ResetFactorResponseSchema;
+  },
+  /**
+   * Which roles need a second factor.
+   *
+   * @generated from rpc debvisor.identity.v1.IdentityService.GetFactorPolicy
+   */
+  getFactorPolicy: {
+    methodKind: "unary";
+    input: typeof GetFactorPolicyRequestSchema;
+    output: typeof FactorPolicySchema;
+  },
+  /**
+   * Who has such a role and no second factor may do nothing but set one up, from this moment on.
+   *
+   * @generated from rpc debvisor.identity.v1.IdentityService.SetFactorPolicy
+   */
+  setFactorPolicy: {
+    methodKind: "unary";
+    input: typeof FactorPolicySchema;
+    output: typeof FactorPolicySchema;
   },
   /**
    * @generated from rpc debvisor.identity.v1.IdentityService.ListUsers
