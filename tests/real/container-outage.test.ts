@@ -44,8 +44,9 @@ it('dockerd is killed: containers go on, what was known is shown as old, a termi
     expect(findings).toMatchObject([{ code: 'docker-unavailable', at: 'docker' }])
     // The rest of the node works.
     expect((await world.daemon.client(VmService).list({})).vms).toEqual([])
-    const { services } = await world.daemon.client(NodeService).getFacts({})
-    expect(services.find(({ name }) => name === 'docker')?.up).toBe(false)
+    const facts = await world.daemon.client(NodeService).getFacts({})
+    expect(facts.services.find(({ name }) => name === 'docker')?.up).toBe(false)
+    expect(facts.findings.find(({ at }) => at === 'docker')).toMatchObject({ severity: 'warning' })
 
     await world.docker.start()
     await world.docker.docker(['run', '-d', '--name', 'meanwhile', 'tiny:1'])

@@ -152,7 +152,8 @@ describe('what is made from the verbs', () => {
                 expect(example.line).toMatch(new RegExp(`^debvisor ${command.join(' ')}\\b`))
             }
         }
-    })
+        // The whole command line is built for each of them: on a busy machine that takes its time.
+    }, 60_000)
 
     it('has only examples that can be read as a command line', async () => {
         for (const verb of everyVerb().filter(v => !v.hidden)) {

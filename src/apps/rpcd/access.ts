@@ -179,7 +179,8 @@ function objectOf(message: Plain): { onId: string; onName: string } {
     const word = (...fields: string[]) =>
         fields.map(field => message[field]).find((value): value is string => typeof value === 'string' && value !== '')
     const [pool, thing] = [word('pool'), word('volume', 'name')]
-    const onName = pool && thing ? `${pool}/${thing}` : (thing ?? pool ?? word('network', 'user', 'vm', 'tag') ?? '')
+    const onName =
+        pool && thing ? `${pool}/${thing}` : (thing ?? pool ?? word('network', 'user', 'vm', 'tag', 'reference') ?? '')
     return { onId: word('id', 'upload') ?? '', onName }
 }
 

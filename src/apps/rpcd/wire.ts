@@ -184,7 +184,15 @@ export async function wire({ settings, system, clock, log }: Deps): Promise<Daem
                     detail: store.up() ? '' : 'logins work; users and rights cannot be changed',
                 }),
             },
-            { name: 'docker', up: () => ({ up: docker.up, detail: docker.why?.message ?? '' }) },
+            {
+                name: 'docker',
+                up: () => ({
+                    up: docker.up,
+                    detail: docker.why?.message ?? '',
+                    // A node can have VMs alone.
+                    missing: { severity: 'warning', fix: docker.why?.fix ?? '' },
+                }),
+            },
         ],
     })
     const configure = createConfigure({

@@ -9,7 +9,14 @@ import * as parse from './parse.ts'
 export interface ServiceCheck {
     /** libvirt, etcd, … */
     name: string
-    up(): Promise<{ up: boolean; detail: string }> | { up: boolean; detail: string }
+    up(): Promise<ServiceState> | ServiceState
+}
+
+export interface ServiceState {
+    up: boolean
+    detail: string
+    /** Where a node can do without it, and what to do then; otherwise it is an error. */
+    missing?: { severity: Finding['severity']; fix: string }
 }
 
 export interface FactsDeps {
@@ -46,7 +53,7 @@ export interface NodeFacts {
     uefi: boolean
     secureBoot: boolean
     tpm: boolean
-    services: { name: string; up: boolean; detail: string }[]
+    services: (ServiceState & { name: string })[]
     findings: Finding[]
 }
 
@@ -81,7 +88,7 @@ export async function gatherFacts(deps: FactsDeps): Promise<NodeFacts> {
     return { ...facts, findings: findingsOf(facts) }
 }
 
-async function checkServices(checks: readonly ServiceCheck[]) {
+async function checkServices(checks: readonly ServiceCheck[]): Promise<NodeFacts['services']> {
     return Promise.all(
         checks.map(async ({ name, up }) => {
             try {
@@ -144,11 +151,11 @@ export function findingsOf(facts: Known): Finding[] {
         words: Omit<Finding, 'severity' | 'code' | 'at'>,
         at = code,
     ) => findings.push({ severity, code, at, ...words })
-    for (const { name, up, detail } of facts.services) {
+    for (const { name, up, detail, missing } of facts.services) {
         if (up) continue
-        const fix = `Look at it: systemctl status ${name}, and its journal.`
+        const fix = missing?.fix || `Look at it: systemctl status ${name}, and its journal.`
         add(
-            'error',
+            missing?.severity ?? 'error',
             'service-down',
             { summary: 'Something that DebVisor stands on does not work', detail: `${name}: ${detail}`, fix },
             name,

@@ -72,6 +72,10 @@ test('findings say what is wrong and what to do', () => {
         services: [{ name: 'etcd', up: true, detail: '' }],
     }
     expect(findingsOf(fine)).toEqual([])
+    const missing = { severity: 'warning' as const, fix: 'Install it.' }
+    expect(findingsOf({ ...fine, services: [{ name: 'docker', up: false, detail: 'none', missing }] })).toMatchObject([
+        { severity: 'warning', code: 'service-down', at: 'docker', fix: 'Install it.' },
+    ])
     const bad = {
         ...{ ...fine, accelerator: 'tcg' as const, uefi: false, tpm: false, qemuVersion: '' },
         ...{ os: { name: 'Debian 12', id: 'debian', version: '12' } },

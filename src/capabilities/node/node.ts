@@ -39,7 +39,8 @@ export function createNode(deps: FactsDeps & { clock: Clock }): Capability & { f
                             cpuModels: rest.cpuModels,
                         },
                         ...{ uefi: rest.uefi, secureBoot: rest.secureBoot, tpm: rest.tpm },
-                        ...{ services: rest.services, findings: rest.findings },
+                        services: rest.services.map(({ name, up, detail }) => ({ name, up, detail })),
+                        findings: rest.findings,
                     })
                 },
                 getLoad: () => ({ history: load.history().map(toProto) }),
