@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { type BuildOptions, build } from 'esbuild'
+import { build } from 'esbuild'
 import type { PluginOption } from 'vite'
 import { etcd3Inside } from './build-etcd3.ts'
 import { noteLicences, partsOf } from './licences.ts'
@@ -35,8 +35,8 @@ export async function buildAll(): Promise<string[]> {
     return built
 }
 
-const recipe = (name: string, entry: string) =>
-    ({
+async function bundle(name: string, entry: string) {
+    const { metafile } = await build({
         metafile: true,
         entryPoints: [entry],
         outfile: `dist/${name}.mjs`,
@@ -50,19 +50,8 @@ const recipe = (name: string, entry: string) =>
         logLevel: 'warning',
         plugins: [etcd3Inside],
         define: { 'process.env.NODE_ENV': '"production"' },
-    }) as const satisfies BuildOptions
-
-async function bundle(name: string, entry: string) {
-    const { metafile } = await build(recipe(name, entry))
+    })
     noteLicences(name, partsOf(Object.keys(metafile.inputs)))
-}
-
-/** The files of the project that these programs are made of. */
-export async function sourcesOf(...names: (keyof typeof programs)[]): Promise<string[]> {
-    process.chdir(root)
-    const made = await Promise.all(names.map(name => build({ ...recipe(name, programs[name]), write: false })))
-    const inputs = made.flatMap(({ metafile }) => Object.keys(metafile.inputs))
-    return [...new Set(inputs)].filter(path => path.startsWith('src/')).sort()
 }
 
 async function panel() {

@@ -1,7 +1,7 @@
-// Slow stages of `make test` that need not run again: what they look at is as it was when they last passed.
+// Slow stages of `make test` that need not run again: what they look at is as it was when they last passed here.
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { root } from './stages.ts'
 
 export interface Remembered {
@@ -10,24 +10,15 @@ export interface Remembered {
     note(): void
 }
 
-/**
- * Of a stage that looks at `inputs`: files and folders of the repository. It is remembered on this machine; with `record`
- * also in that file of the repository, for stages that are too slow for every machine.
- */
-export function rememberedPass(
-    name: string,
-    { of, record }: { of: readonly string[]; record?: string },
-    at = root,
-): Remembered {
-    const places = [join('.tools/passed', name), ...(record ? [record] : [])].map(path => join(at, path))
-    const now = hashOf(of, at)
+/** Of a stage that looks at `inputs`: files and folders of the repository. */
+export function rememberedPass(name: string, inputs: readonly string[], at = root): Remembered {
+    const path = join(at, '.tools/passed', name)
+    const now = hashOf(inputs, at)
     return {
-        isPassed: () => places.some(path => existsSync(path) && readFileSync(path, 'utf8').trim() === now),
+        isPassed: () => existsSync(path) && readFileSync(path, 'utf8') === now,
         note() {
-            for (const path of places) {
-                mkdirSync(dirname(path), { recursive: true })
-                writeFileSync(path, `${now}\n`)
-            }
+            mkdirSync(join(at, '.tools/passed'), { recursive: true })
+            writeFileSync(path, now)
         },
     }
 }

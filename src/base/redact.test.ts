@@ -40,3 +40,26 @@ test('a long text that is full of schemes takes no long time', () => {
     expect(redact(text)).toHaveLength(text.length)
     expect(performance.now() - began).toBeLessThan(2_000)
 })
+
+test.each([
+    [[{ name: 'SMTP', value: 'hunter2' }], [{ name: 'SMTP', value: '[hidden]' }]],
+    [
+        ['SMTP=hunter2=x', 'BARE'],
+        ['SMTP=[hidden]', 'BARE=[hidden]'],
+    ],
+    [
+        { SMTP: 'hunter2', NUMBER: 1 },
+        { SMTP: '[hidden]', NUMBER: '[hidden]' },
+    ],
+    ['SMTP=hunter2', '[hidden]'],
+    [
+        [null, 7],
+        [
+            { name: undefined, value: '[hidden]' },
+            { name: undefined, value: '[hidden]' },
+        ],
+    ],
+    [undefined, undefined],
+])('of an environment only the names are told: %j', (environment, told) => {
+    expect(redact({ wish: { environment, env: environment } })).toEqual({ wish: { environment: told, env: told } })
+})

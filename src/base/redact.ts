@@ -2,11 +2,13 @@
 
 const SECRET_KEY =
     /pass(word|wd|phrase)?|secret|token|private.?key|credential|cookie|authorization|ticket|user.?data|network.?config|^commands?$|^run.?cmd$/i
+/** Programs get keys and passwords by it: its names tell enough. */
+const ENVIRONMENT_KEY = /^env(ironment)?$/i
 const HIDDEN = '[hidden]'
 
 /**
- * A copy fit for logs, audit and plans, whatever the depth: values under keys that name secrets are replaced, and in
- * URLs what stands behind `?` or `#` (a presigned address is a key) and a password.
+ * A copy fit for logs, audit and plans, whatever the depth: values under keys that name secrets are replaced, those of an
+ * environment too, and in URLs what stands behind `?` or `#` (a presigned address is a key) and a password.
  */
 export function redact(value: unknown): unknown {
     if (Array.isArray(value)) return value.map(redact)
@@ -16,9 +18,23 @@ export function redact(value: unknown): unknown {
     if (value === null || typeof value !== 'object') return value
     const out: Record<string, unknown> = {}
     for (const [key, inner] of Object.entries(value)) {
-        out[key] = SECRET_KEY.test(key) && inner !== '' && inner !== undefined ? HIDDEN : redact(inner)
+        if (ENVIRONMENT_KEY.test(key)) out[key] = namesAlone(inner)
+        else out[key] = SECRET_KEY.test(key) && inner !== '' && inner !== undefined ? HIDDEN : redact(inner)
     }
     return out
+}
+
+/** An environment in any of its shapes: `A=1` in a list, objects with a name and a value, or a value by its name. */
+function namesAlone(environment: unknown): unknown {
+    if (Array.isArray(environment)) {
+        return environment.map(one =>
+            typeof one === 'string'
+                ? `${one.split('=', 1)[0]}=${HIDDEN}`
+                : { name: (one as { name?: unknown })?.name, value: HIDDEN },
+        )
+    }
+    if (environment === null || typeof environment !== 'object') return environment === undefined ? undefined : HIDDEN
+    return Object.fromEntries(Object.keys(environment).map(name => [name, HIDDEN]))
 }
 
 /** Of one word; goes through it once, however long it is. */

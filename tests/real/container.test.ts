@@ -215,6 +215,10 @@ it('a viewer sees no values of the environment, and a grant on a tag covers what
     const { detail } = await viewer.get({ container: 'granted' })
     expect(detail?.environment.find(({ name }) => name === 'PASSWORD')).toMatchObject({ value: '', hidden: true })
     expect(detail?.inspect).not.toContain('a secret of this house')
+    const { records } = await world.daemon.client(AuditService).list({ limit: 1000 })
+    const told = records.filter(({ what }) => what === 'container.Create').map(one => one.detail)
+    expect(told.join('\n')).toContain('"PASSWORD"')
+    expect(told.join('\n')).not.toContain('a secret of this house')
     expect((await refusal(viewer.stop({ container: 'granted' }))).code).toBe(Code.PermissionDenied)
 
     const identity = world.daemon.client(IdentityService)
@@ -389,7 +393,7 @@ it('images go to a registry with credentials and come back; the password is nowh
     await expect(world.daemon.done(await images.pull({ reference: `${server}/team/none:1` }))).rejects.toThrow(
         'The registry has no such image',
     )
-    const kept = await readFile(join(world.daemon.folder, 'registries.json'), 'utf8')
+    const kept = await readFile(join(world.daemon.folder, 'containers/registries.json'), 'utf8')
     expect(JSON.parse(kept)).toEqual([{ server, user: 'ann', passwordFile: file }])
     expect(world.daemon.log()).not.toContain(password)
 })
