@@ -1,30 +1,25 @@
 // The parts pages are made of: heads, troubles, empty states, loading, meters, copying, menus of actions.
 import {
     Alert,
-    Breadcrumb,
-    BreadcrumbItem,
     Button,
     ClipboardCopyButton,
     CodeBlock,
     CodeBlockAction,
     CodeBlockCode,
     Content,
-    Dropdown,
-    DropdownItem,
-    DropdownList,
     EmptyState,
     EmptyStateActions,
     EmptyStateBody,
     EmptyStateFooter,
-    MenuToggle,
     PageSection,
     Progress,
     Spinner,
     Title,
 } from '@patternfly/react-core'
-import EllipsisVIcon from '@patternfly/react-icons/dist/esm/icons/ellipsis-v-icon'
+import AngleIcon from '@patternfly/react-icons/dist/esm/icons/angle-right-icon'
 import { Link } from '@tanstack/react-router'
-import { type AnchorHTMLAttributes, type ComponentType, type ReactNode, useEffect, useRef, useState } from 'react'
+import { type AnchorHTMLAttributes, type ComponentType, type ReactNode, useState } from 'react'
+import type { Finding } from '../gen/proto/capabilities/debvisor_pb.js'
 import type { Trouble } from './client.panel.tsx'
 import type { Snapshot } from './live.panel.tsx'
 import { common, fill } from './words.panel.tsx'
@@ -44,17 +39,16 @@ export function PageHead(props: {
 }) {
     return (
         <PageSection className="dv-head" hasBodyWrapper={false}>
-            {props.crumbs && (
-                <Breadcrumb aria-label={common.whereYouAre} className="dv-crumbs">
-                    {props.crumbs.map(crumb => (
-                        <BreadcrumbItem key={crumb.to}>
-                            <Anchor href={crumb.to}>{crumb.label}</Anchor>
-                        </BreadcrumbItem>
-                    ))}
-                    <BreadcrumbItem isActive>{props.title}</BreadcrumbItem>
-                </Breadcrumb>
-            )}
             <div className="dv-head-row">
+                {props.crumbs && (
+                    <nav aria-label={common.whereYouAre} className="dv-crumbs">
+                        {props.crumbs.map(crumb => (
+                            <span key={crumb.to}>
+                                <Anchor href={crumb.to}>{crumb.label}</Anchor> <AngleIcon aria-hidden />
+                            </span>
+                        ))}
+                    </nav>
+                )}
                 <Title headingLevel="h1" className="dv-title">
                     {props.title}
                 </Title>
@@ -117,6 +111,16 @@ export function TroubleNote(props: { trouble: Trouble; retry?: () => void }) {
     )
 }
 
+const looks: Record<string, 'danger' | 'warning'> = { error: 'danger', warning: 'warning' }
+
+/** What a check found, with its fix. */
+export const FindingNote = ({ finding }: { finding: Finding }) => (
+    <Alert isInline data-finding={finding.code} variant={looks[finding.severity] ?? 'info'} title={finding.summary}>
+        {finding.detail && <p className="dv-anywhere">{finding.detail}</p>}
+        {finding.fix && <p>{finding.fix}</p>}
+    </Alert>
+)
+
 /** Says that a live list may be old. */
 export function Freshness(props: { of: Snapshot<unknown>; stale?: string }) {
     if (props.of.state === 'lost')
@@ -162,82 +166,6 @@ export function Meter(props: { share: number; label: string; text: string }) {
             />
             <span className="dv-quiet">{props.text}</span>
         </div>
-    )
-}
-
-export interface MenuAction {
-    key: string
-    label: string
-    description?: string
-    danger?: boolean
-    disabled?: boolean
-    run: () => void
-}
-
-/** A menu of actions behind three dots, or behind a labelled button. */
-export function ActionMenu(props: {
-    label: string
-    actions: (MenuAction | undefined | false)[]
-    text?: string
-    icon?: ReactNode
-}) {
-    const [open, setOpen] = useState(false)
-    // A dropdown is heavy, and a list has many: until one is first opened there is only its button.
-    const [used, setUsed] = useState(false)
-    const box = useRef<HTMLSpanElement>(null)
-    useEffect(() => {
-        if (!used) return
-        box.current?.querySelector('button')?.focus()
-        // Not before its button is there: a menu that is drawn open has nothing to stand beside.
-        setOpen(true)
-    }, [used])
-    const actions = props.actions.filter(a => !!a)
-    if (actions.length === 0) return null
-    const look = {
-        variant: props.text ? ('secondary' as const) : ('plain' as const),
-        'aria-label': props.text ? undefined : props.label,
-        icon: props.text ? undefined : (props.icon ?? <EllipsisVIcon />),
-    }
-    if (!used) {
-        // Later, since the dropdown would take this very click for one outside of it, and close.
-        const first = (): void => setUsed(true)
-        return (
-            <MenuToggle {...look} isExpanded={false} onClick={() => setTimeout(first)}>
-                {props.text}
-            </MenuToggle>
-        )
-    }
-    return (
-        <span ref={box}>
-            <Dropdown
-                isOpen={open}
-                onOpenChange={setOpen}
-                onSelect={() => setOpen(false)}
-                popperProps={{ position: 'right', appendTo: () => document.body }}
-                toggle={ref => (
-                    <MenuToggle {...look} ref={ref} isExpanded={open} onClick={() => setOpen(!open)}>
-                        {props.text}
-                    </MenuToggle>
-                )}
-            >
-                {open && (
-                    <DropdownList>
-                        {actions.map(action => (
-                            <DropdownItem
-                                key={action.key}
-                                data-action={action.key}
-                                isDanger={action.danger}
-                                isDisabled={action.disabled}
-                                description={action.description}
-                                onClick={action.run}
-                            >
-                                {action.label}
-                            </DropdownItem>
-                        ))}
-                    </DropdownList>
-                )}
-            </Dropdown>
-        </span>
     )
 }
 
@@ -305,3 +233,5 @@ export const Quiet = (props: { children: ReactNode }) => (
 export const Forbidden = () => <EmptyHint title={common.forbidden} body={common.forbiddenFix} />
 
 export const actionsOf = (name: string): string => fill(common.actionsOf, { name })
+
+export { ActionMenu, type MenuAction } from './menu.panel.tsx'

@@ -12,6 +12,7 @@ import {
 import { IdentityService } from '../gen/proto/capabilities/identity/identity_pb.js'
 import { ImageService } from '../gen/proto/capabilities/image/image_pb.js'
 import { NetworkService } from '../gen/proto/capabilities/network/network_pb.js'
+import { InspectService } from '../gen/proto/capabilities/node/inspect_pb.js'
 import { NodeService } from '../gen/proto/capabilities/node/node_pb.js'
 import { ProvisionService } from '../gen/proto/capabilities/node/provision_pb.js'
 import { TaskService } from '../gen/proto/capabilities/task/task_pb.js'
@@ -29,6 +30,7 @@ export const services: readonly DescService[] = [
     NetworkService,
     NodeService,
     ProvisionService,
+    InspectService,
     TaskService,
     AuditService,
     IdentityService,

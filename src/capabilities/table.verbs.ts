@@ -6,6 +6,7 @@ import { imageVerbs } from './image/cli.ts'
 import { poolVerbs } from './image/cli-pools.ts'
 import { networkVerbs } from './network/cli.ts'
 import { nodeVerbs } from './node/cli.ts'
+import { inspectVerbs } from './node/cli-inspect.ts'
 import { taskVerbs } from './task/cli.ts'
 import type { Verb } from './verb.ts'
 import { vmVerbs } from './vm/cli.ts'
@@ -25,6 +26,7 @@ export const topics = [
     { name: 'token', summary: 'API tokens for programs' },
     { name: 'grant', summary: 'rights on single VMs' },
     { name: 'session', summary: 'where people are logged in' },
+    { name: 'factor', summary: 'the second factor of a login' },
 ]
 
 export const verbs: readonly Verb[] = [
@@ -34,6 +36,7 @@ export const verbs: readonly Verb[] = [
     ...poolVerbs,
     ...networkVerbs,
     ...nodeVerbs,
+    ...inspectVerbs,
     ...taskVerbs,
     ...auditVerbs,
     ...identityVerbs,

@@ -145,6 +145,8 @@ step('the link of the first login makes the administrator', async () => {
     expect(page.url()).not.toContain('first')
     await page.locator('[data-action=first-login]').click()
     await page.locator('[data-me=admin]').waitFor()
+    await page.locator('[data-first-steps]').waitFor()
+    await page.locator('[data-nav="/vms"]').click()
     await page.getByText('No virtual machine yet').waitFor()
 })
 

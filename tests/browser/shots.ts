@@ -54,6 +54,43 @@ const scenes: Scene[] = [
             await page.locator('.dv-destroys').first().waitFor()
         },
     },
+    { name: 'overview', path: '/overview', ready: '[data-card=load] canvas' },
+    {
+        name: 'tree',
+        path: '/vms',
+        ready: '[data-vm]',
+        async before(page) {
+            if ((page.viewportSize()?.width ?? 0) < 1200) await page.locator('#nav-toggle').click()
+            await page.locator('[data-tree="Virtual machines"] .dv-tree-toggle').click()
+            await page.locator('[data-tree=Running] .dv-tree-toggle').click()
+        },
+    },
+    {
+        name: 'search',
+        path: '/vms',
+        ready: '[data-vm]',
+        async before(page) {
+            await page.keyboard.press('Control+k')
+            await page.locator('[data-palette]').fill('stop web1')
+            await page.locator('[data-find]').first().waitFor()
+        },
+    },
+    { name: 'vm-permissions', path: `/vms/${web1}/permissions`, ready: '[data-right]' },
+    { name: 'vm-audit', path: `/vms/${web1}/audit`, ready: '[data-record]' },
+    { name: 'node-disks', path: '/node/disks', ready: '[data-node-disk]' },
+    { name: 'node-services', path: '/node/services', ready: '[data-unit]' },
+    { name: 'node-journal', path: '/node/journal', ready: '[data-entry]' },
+    { name: 'node-about', path: '/node/about', ready: '[data-part]' },
+    {
+        name: 'second-factor',
+        path: '/account',
+        async before(page) {
+            await page.locator('[data-action=enrol]').click()
+            await page.locator('[data-field=password]').fill(PASSWORD)
+            await page.locator('[data-action=submit]').click()
+            await page.getByRole('img', { name: /^QR code/ }).waitFor()
+        },
+    },
     { name: 'vms', path: '/vms', ready: '[data-vm]' },
     {
         name: 'vms-selected',
@@ -306,6 +343,9 @@ for (const [theme, width] of [
             await page.locator('[data-field=password]').fill('correct horse battery')
             await page.locator('[data-field=repeat]').fill('correct horse battery')
             await page.getByRole('button', { name: 'Begin' }).click()
+            await page.locator('[data-first-steps]').waitFor()
+            await shoot(page, 'empty-overview')
+            await page.locator('[data-nav="/vms"]').click()
             await page.getByText('No virtual machine yet').waitFor()
             await shoot(page, 'empty-vms')
             await page

@@ -130,7 +130,7 @@ function Head(props: { toggle: () => void; open: boolean }) {
                     />
                 </MastheadToggle>
                 <MastheadBrand>
-                    <MastheadLogo component={Anchor} href="/overview">
+                    <MastheadLogo component={Anchor} href="/overview" aria-label={common.product}>
                         <span className="dv-mark dv-mark-small" aria-hidden />
                         <span className="dv-brand">{common.product}</span>
                     </MastheadLogo>

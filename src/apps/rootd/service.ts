@@ -10,19 +10,19 @@ import { DOCUMENT, type Provision, planHash } from '../../engine/provision.ts'
 import { driftLines } from '../../engine/render.ts'
 import { RootdService } from '../../gen/proto/apps/rootd/rootd_pb.js'
 import { type Verified, VerifiedSchema } from '../../gen/proto/capabilities/node/provision_pb.js'
-import type { Clock, Log } from '../../ports/ports.ts'
+import type { Log } from '../../ports/ports.ts'
 import type { Confirmations, Person } from './confirm.ts'
+import { type InspectDeps, inspectMethods } from './inspect.ts'
 import { createJobs } from './job.ts'
 import { eventsOf, planMessage, problemMessage, recordMessage } from './words.ts'
 
-export interface RootdDeps {
+export interface RootdDeps extends InspectDeps {
     provision: Provision<unknown>
     confirmations: Confirmations
     /** A document for this machine. */
     draft(profile: string): Promise<string>
     schema: object
     titles: Readonly<Record<string, string>>
-    clock: Clock
     log: Log
 }
 
@@ -91,6 +91,7 @@ export function createRootd(deps: RootdDeps): { routes(router: ConnectRouter): v
         router.service(
             RootdService,
             {
+                ...inspectMethods(deps),
                 async getDocument() {
                     const text = await provision.load().catch(thrown => {
                         if (asFault(thrown).code === 'not-found') return undefined

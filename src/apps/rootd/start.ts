@@ -25,7 +25,7 @@ export async function startRootd({ settings, system, ...deps }: Deps): Promise<{
         attempts: createAttempts(clock, () => false),
         clock,
     })
-    const rootd = createRootd({ ...deps, confirmations })
+    const rootd = createRootd({ ...deps, machine: system, confirmations })
     const where = isHanded(process.env, process.pid)
         ? { handed: true as const }
         : { path: settings.socketPath, group: settings.group }

@@ -12,6 +12,7 @@ import { createIdentity } from '../../capabilities/identity/identity.ts'
 import { createImage } from '../../capabilities/image/image.ts'
 import { createNetwork } from '../../capabilities/network/network.ts'
 import { createConfigure } from '../../capabilities/node/configure.ts'
+import { createInspect } from '../../capabilities/node/inspect.ts'
 import { createNode } from '../../capabilities/node/node.ts'
 import { services } from '../../capabilities/table.node.ts'
 import { createTask } from '../../capabilities/task/task.ts'
@@ -195,9 +196,10 @@ export async function wire({ settings, system, clock, log }: Deps): Promise<Daem
             },
         ],
     })
+    const way = { root: rootClient(settings.rootSocket), rootPath: settings.rootSocket }
+    const inspect = createInspect(way)
     const configure = createConfigure({
-        root: rootClient(settings.rootSocket),
-        rootPath: settings.rootSocket,
+        ...way,
         tasks,
         clock,
         log: log.child({ part: 'configure' }),
@@ -208,7 +210,7 @@ export async function wire({ settings, system, clock, log }: Deps): Promise<Daem
         tagsOf: id => vm.inventory.byUuid(id)?.tags ?? container.inventory.byId(id)?.tags ?? [],
     })
     const capabilities: Capability[] = [
-        ...[audit, identity, task, image, vm, consoles, container, network, node, configure],
+        ...[audit, identity, task, image, vm, consoles, container, network, node, configure, inspect],
     ]
 
     /** A node without any pool gets one, as soon as libvirt is there. */

@@ -77,7 +77,7 @@ export default function Audit() {
                 <Toolbar inset={{ default: 'insetNone' }} className="dv-toolbar">
                     <ToolbarContent>
                         {filters.map(f => (
-                            <ToolbarItem key={f.name}>
+                            <ToolbarItem key={f.name} className="dv-narrow">
                                 <SearchInput
                                     aria-label={f.label}
                                     placeholder={f.label}
@@ -89,15 +89,16 @@ export default function Audit() {
                         ))}
                         {days.map(day => (
                             <ToolbarItem key={day.name}>
-                                <input
-                                    type="date"
-                                    className="dv-date"
-                                    aria-label={day.label}
-                                    title={day.label}
-                                    data-field={day.name}
-                                    value={day.value}
-                                    onChange={event => setFilter({ [day.name]: event.target.value })}
-                                />
+                                <label className="dv-dated dv-quiet">
+                                    {day.label}
+                                    <input
+                                        type="date"
+                                        className="dv-date"
+                                        data-field={day.name}
+                                        value={day.value}
+                                        onChange={event => setFilter({ [day.name]: event.target.value })}
+                                    />
+                                </label>
                             </ToolbarItem>
                         ))}
                     </ToolbarContent>

@@ -5,7 +5,7 @@ import type { Disk } from './disk.ts'
 import { seeDisks } from './observe.ts'
 import { parseSmart, type Smart, smartArgv } from './smartctl.ts'
 
-const SMART_MS = 60_000
+export const SMART_MS = 60_000
 
 export function diskFindings({ id, model }: Pick<Disk, 'id' | 'model'>, { passed, signs }: Smart): Finding[] {
     const what = [id, model].filter(Boolean).join(', ')
@@ -29,7 +29,7 @@ export function diskFindings({ id, model }: Pick<Disk, 'id' | 'model'>, { passed
     ]
 }
 
-const unasked: Finding = {
+export const unasked: Finding = {
     ...{ severity: 'warning', code: 'no-smartctl', at: 'disks' },
     ...{ summary: 'Disks cannot be asked how they are', detail: 'smartctl is not installed' },
     fix: 'debvisor node apply installs it, or: apt install smartmontools',

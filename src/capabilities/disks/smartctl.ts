@@ -10,9 +10,15 @@ export interface Smart {
     passed?: boolean
     /** What it has counted that a good disk has none of, in words: '3 sectors moved'. */
     signs: string[]
+    temperatureCelsius?: number
+    powerOnHours?: number
+    /** Of the life that its maker expects; flash only. */
+    wornPercent?: number
 }
 
 interface Json {
+    temperature?: { current?: number }
+    power_on_time?: { hours?: number }
     smart_status?: { passed?: boolean }
     ata_smart_attributes?: { table?: { id: number; raw?: { value?: number } }[] }
     nvme_smart_health_information_log?: Partial<Record<string, number>>
@@ -40,7 +46,13 @@ export function parseSmart(stdout: string): Smart {
     if (percentage_used >= WORN_PERCENT) signs.push(`worn out: ${percentage_used}% of its expected life`)
     if (available_spare !== undefined && available_spare <= available_spare_threshold)
         signs.push(`${available_spare}% of its spare blocks left`)
-    return { passed: json.smart_status?.passed, signs }
+    return {
+        passed: json.smart_status?.passed,
+        signs,
+        temperatureCelsius: json.temperature?.current,
+        powerOnHours: json.power_on_time?.hours,
+        wornPercent: json.nvme_smart_health_information_log?.percentage_used,
+    }
 }
 
 function read(text: string): Json {

@@ -10,7 +10,7 @@ import { bytes } from '../format.panel.tsx'
 import { useMay } from '../me.panel.tsx'
 import { type Branch, type Find, type Finder, type Leaf, rankOf, type Warning } from '../pages.panel.tsx'
 import { Anchor, address, Meter, Quiet } from '../parts.panel.tsx'
-import { fill } from '../words.panel.tsx'
+import { common, fill } from '../words.panel.tsx'
 import { healthColor, healthWord, shareOf } from './health.panel.tsx'
 import { storage } from './store.panel.tsx'
 import { words } from './words.panel.tsx'
@@ -80,7 +80,7 @@ export function StorageCard() {
     const snapshot = useSampled(storage)
     // biome-ignore lint/correctness/useExhaustiveDependencies: the list is where they come from
     const all = useMemo(pools, [snapshot])
-    if (all.length === 0) return <Quiet>{words.noPools}</Quiet>
+    if (all.length === 0) return <Quiet>{snapshot.state === 'connecting' ? common.loading : words.noPools}</Quiet>
     return (
         <ul className="dv-lines">
             {all.slice(0, MOST).map(pool => (

@@ -180,7 +180,7 @@ const lost = () =>
 const AWAY: ReadonlySet<Code> = new Set([Code.Unavailable, Code.Unknown, Code.Internal, Code.Aborted])
 
 /** What rootd said; or, where it said nothing, that it is not there and what to do about that. */
-function rootFault(thrown: unknown, path: string): unknown {
+export function rootFault(thrown: unknown, path: string): unknown {
     const sent = sentFault(thrown)
     // Its callers are logged in here: what it does not know is no matter of a login.
     if (sent) return sent.code === 'unauthenticated' ? new Fault('denied' satisfies FaultCode, sent) : sent

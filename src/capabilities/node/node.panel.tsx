@@ -1,7 +1,5 @@
 // This machine: what it is, what runs on it, how busy it is, and what needs attention.
 import {
-    Alert,
-    Button,
     DescriptionList,
     DescriptionListDescription,
     DescriptionListGroup,
@@ -13,16 +11,14 @@ import type { Load } from '../../gen/proto/capabilities/node/node_pb.js'
 import { troubleOf } from '../client.panel.tsx'
 import { Chart, FiguresLost } from '../figures.panel.tsx'
 import { bytes, moment, percent, rate } from '../format.panel.tsx'
-import { useMay } from '../me.panel.tsx'
-import { Anchor, Loading, PageBody, PageHead, Quiet, Section, TroubleNote } from '../parts.panel.tsx'
+import { FindingNote, Loading, PageBody, Quiet, Section, TroubleNote } from '../parts.panel.tsx'
 import { fill } from '../words.panel.tsx'
-import { words as configuration } from './configuration-words.panel.tsx'
 import { useLoad } from './load.panel.tsx'
 import { useFacts } from './overview.panel.tsx'
+import { NodeTabs } from './tabs.panel.tsx'
 import { words } from './words.panel.tsx'
 
 export default function NodePage() {
-    const may = useMay()
     const figures = useLoad()
     const query = useFacts()
     // Figures that come again are the sign of a node, or a daemon, that was away: its facts may differ by now.
@@ -42,97 +38,67 @@ export default function NodePage() {
     const facts = query.data
     if (!facts) return <Loading />
     return (
-        <>
-            <PageHead title={facts.hostname}>
-                {may('node.configure') && (
-                    <Button variant="secondary" component={Anchor} href="/node/configuration" data-action="configure">
-                        {configuration.open}
-                    </Button>
-                )}
-            </PageHead>
-            <PageBody>
-                <Section title={words.attention}>
-                    {facts.findings.length === 0 && <Quiet>{words.allWell}</Quiet>}
-                    {facts.findings.map(finding => (
-                        <Alert
-                            key={finding.code + finding.at}
-                            isInline
-                            data-finding={finding.code}
-                            variant={
-                                finding.severity === 'error'
-                                    ? 'danger'
-                                    : finding.severity === 'warning'
-                                      ? 'warning'
-                                      : 'info'
-                            }
-                            title={finding.summary}
-                        >
-                            {finding.detail && <p className="dv-anywhere">{finding.detail}</p>}
-                            {finding.fix && <p>{finding.fix}</p>}
-                        </Alert>
-                    ))}
-                </Section>
-                <div className="dv-two">
-                    <div>
-                        <Section title={words.facts}>
-                            <DescriptionList isHorizontal isCompact className="dv-facts">
-                                <Fact label={words.os}>{facts.os}</Fact>
-                                <Fact label={words.kernel}>
-                                    {facts.kernel} {facts.architecture}
+        <NodeTabs>
+            <Section title={words.attention}>
+                {facts.findings.length === 0 && <Quiet>{words.allWell}</Quiet>}
+                {facts.findings.map(finding => (
+                    <FindingNote key={finding.code + finding.at} finding={finding} />
+                ))}
+            </Section>
+            <div className="dv-two">
+                <div>
+                    <Section title={words.facts}>
+                        <DescriptionList isHorizontal isCompact className="dv-facts">
+                            <Fact label={words.os}>{facts.os}</Fact>
+                            <Fact label={words.kernel}>
+                                {facts.kernel} {facts.architecture}
+                            </Fact>
+                            <Fact label={words.cpu}>
+                                {facts.cpuModel}
+                                <div className="dv-quiet">
+                                    {fill(words.cpuText, {
+                                        cpus: facts.cpus,
+                                        sockets: facts.sockets,
+                                        cores: facts.coresPerSocket,
+                                        threads: facts.threadsPerCore,
+                                    })}
+                                </div>
+                            </Fact>
+                            <Fact label={words.memory}>{bytes(facts.memoryBytes)}</Fact>
+                            <Fact label={words.up}>{moment(facts.booted)}</Fact>
+                            <Fact label={words.accelerator}>{facts.accelerator === 'kvm' ? words.kvm : words.tcg}</Fact>
+                            <Fact label={words.can}>
+                                {[
+                                    facts.uefi && words.uefi,
+                                    facts.secureBoot && words.secureBoot,
+                                    facts.tpm && words.tpm,
+                                ]
+                                    .filter(Boolean)
+                                    .join(', ') || '–'}
+                            </Fact>
+                            <Fact label={words.version}>{facts.debvisorVersion}</Fact>
+                            <Fact label={words.libvirt}>{facts.libvirtVersion}</Fact>
+                            <Fact label={words.qemu}>{facts.qemuVersion}</Fact>
+                        </DescriptionList>
+                    </Section>
+                    <Section title={words.services}>
+                        <DescriptionList isHorizontal isCompact className="dv-facts">
+                            {facts.services.map(service => (
+                                <Fact key={service.name} label={service.name}>
+                                    <Label isCompact color={service.up ? 'green' : 'red'} data-service={service.name}>
+                                        {service.up ? words.isUp : words.isDown}
+                                    </Label>{' '}
+                                    <span className="dv-quiet">{service.detail}</span>
                                 </Fact>
-                                <Fact label={words.cpu}>
-                                    {facts.cpuModel}
-                                    <div className="dv-quiet">
-                                        {fill(words.cpuText, {
-                                            cpus: facts.cpus,
-                                            sockets: facts.sockets,
-                                            cores: facts.coresPerSocket,
-                                            threads: facts.threadsPerCore,
-                                        })}
-                                    </div>
-                                </Fact>
-                                <Fact label={words.memory}>{bytes(facts.memoryBytes)}</Fact>
-                                <Fact label={words.up}>{moment(facts.booted)}</Fact>
-                                <Fact label={words.accelerator}>
-                                    {facts.accelerator === 'kvm' ? words.kvm : words.tcg}
-                                </Fact>
-                                <Fact label={words.can}>
-                                    {[
-                                        facts.uefi && words.uefi,
-                                        facts.secureBoot && words.secureBoot,
-                                        facts.tpm && words.tpm,
-                                    ]
-                                        .filter(Boolean)
-                                        .join(', ') || '–'}
-                                </Fact>
-                                <Fact label={words.version}>{facts.debvisorVersion}</Fact>
-                                <Fact label={words.libvirt}>{facts.libvirtVersion}</Fact>
-                                <Fact label={words.qemu}>{facts.qemuVersion}</Fact>
-                            </DescriptionList>
-                        </Section>
-                        <Section title={words.services}>
-                            <DescriptionList isHorizontal isCompact className="dv-facts">
-                                {facts.services.map(service => (
-                                    <Fact key={service.name} label={service.name}>
-                                        <Label
-                                            isCompact
-                                            color={service.up ? 'green' : 'red'}
-                                            data-service={service.name}
-                                        >
-                                            {service.up ? words.isUp : words.isDown}
-                                        </Label>{' '}
-                                        <span className="dv-quiet">{service.detail}</span>
-                                    </Fact>
-                                ))}
-                            </DescriptionList>
-                        </Section>
-                    </div>
-                    <Section title={words.load}>
-                        <LoadCharts {...figures} total={Number(facts.memoryBytes)} />
+                            ))}
+                        </DescriptionList>
                     </Section>
                 </div>
-            </PageBody>
-        </>
+                <Section title={words.load}>
+                    <LoadCharts {...figures} total={Number(facts.memoryBytes)} />
+                </Section>
+            </div>
+        </NodeTabs>
     )
 }
 

@@ -6,8 +6,10 @@ import { clientOf } from '../client.panel.tsx'
 import { Chart, FiguresLost } from '../figures.panel.tsx'
 import { bytes, percent } from '../format.panel.tsx'
 import { useMay } from '../me.panel.tsx'
-import type { Warning } from '../pages.panel.tsx'
+import { type Find, type Finder, rankOf, type Warning } from '../pages.panel.tsx'
+import { words as configuration } from './configuration-words.panel.tsx'
 import { useLoad } from './load.panel.tsx'
+import { words as inspect } from './machine-words.panel.tsx'
 import { words } from './words.panel.tsx'
 
 export const useFacts = (enabled = true) =>
@@ -35,6 +37,8 @@ export function LoadCard() {
             <div className="dv-row">
                 <Chart title={words.cpu} times={times} series={series.cpu} format={percent} max={1} />
                 <Chart
+                    // Drawn anew with its scale when that is known.
+                    key={total}
                     title={words.memory}
                     times={times}
                     series={series.memory}
@@ -64,4 +68,25 @@ export function useNodeWarnings(): Warning[] {
             })),
         [facts.data],
     )
+}
+
+const places = [
+    { to: '/node/disks', label: inspect.disks, permission: 'node.view' },
+    { to: '/node/services', label: inspect.services, permission: 'node.view' },
+    { to: '/node/journal', label: inspect.journal, permission: 'node.journal' },
+    { to: '/node/about', label: inspect.about, permission: 'node.view' },
+    { to: '/node/configuration', label: configuration.title, permission: 'node.configure' },
+]
+
+export const finder: Finder = {
+    permission: 'node.view',
+    find: ({ text, may }) =>
+        text === ''
+            ? []
+            : places.flatMap((place): Find[] => {
+                  const rank = may(place.permission) ? rankOf(place.label, text) : undefined
+                  return rank === undefined
+                      ? []
+                      : [{ key: `page ${place.to}`, label: place.label, kind: words.node, rank, to: place.to }]
+              }),
 }

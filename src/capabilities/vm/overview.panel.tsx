@@ -64,7 +64,7 @@ export function BusiestCard() {
                 .slice(0, BUSIEST),
         [snapshot],
     )
-    if (rows.length === 0) return <Quiet>{o.noneRuns}</Quiet>
+    if (rows.length === 0) return <Quiet>{snapshot.state === 'connecting' ? common.loading : o.noneRuns}</Quiet>
     return (
         <Table aria-label={o.busiest} variant="compact" borders={false} gridBreakPoint="">
             <Thead>

@@ -13,6 +13,7 @@ import { containerService } from './container-service.ts'
 import { furnishedWorld } from './furnish.ts'
 import { identityService } from './identity-service.ts'
 import { imageService, type SimUpload } from './image-service.ts'
+import { inspectService } from './inspect-service.ts'
 import { networkService } from './network-service.ts'
 import { nodeService } from './node-service.ts'
 import { provisionService } from './provision-service.ts'
@@ -52,6 +53,7 @@ function backend(world: World) {
                 imageService(world, router, uploads)
                 networkService(world, router)
                 nodeService(world, router)
+                inspectService(world, router)
                 provisionService(world, router)
                 taskService(world, router)
                 auditService(world, router)

@@ -7,6 +7,7 @@
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import type { Message } from "@bufbuild/protobuf";
 import type { ApplyRequest as ApplyRequest$1, CheckDocumentRequestSchema, CheckDocumentResponseSchema, ConfirmResponseSchema, DraftDocumentRequestSchema, DraftDocumentResponseSchema, GetApplyRequestSchema, GetApplyResponseSchema, GetDocumentRequestSchema, GetDocumentResponseSchema, GetSchemaRequestSchema, GetSchemaResponseSchema, GetStatusRequestSchema, GetStatusResponseSchema, ListAppliesRequestSchema, ListAppliesResponseSchema, PlanRequestSchema, PlanResponseSchema, PlanRollbackRequestSchema, PlanRollbackResponseSchema, RollbackRequest as RollbackRequest$1, VerifyRequestSchema, VerifyResponseSchema, WatchApplyRequestSchema, WatchApplyResponseSchema } from "../../capabilities/node/provision_pb.js";
+import type { ListDisksRequestSchema, ListDisksResponseSchema, ListUnitsRequestSchema, ListUnitsResponseSchema, ReadJournalRequestSchema, ReadJournalResponseSchema } from "../../capabilities/node/inspect_pb.js";
 
 /**
  * Describes the file apps/rootd/rootd.proto.
@@ -275,6 +276,30 @@ export declare const RootdService: GenService<{
     methodKind: "unary";
     input: typeof RollbackRequestSchema;
     output: typeof ApplyResponseSchema;
+  },
+  /**
+   * @generated from rpc debvisor.rootd.v1.RootdService.ListDisks
+   */
+  listDisks: {
+    methodKind: "unary";
+    input: typeof ListDisksRequestSchema;
+    output: typeof ListDisksResponseSchema;
+  },
+  /**
+   * @generated from rpc debvisor.rootd.v1.RootdService.ListUnits
+   */
+  listUnits: {
+    methodKind: "unary";
+    input: typeof ListUnitsRequestSchema;
+    output: typeof ListUnitsResponseSchema;
+  },
+  /**
+   * @generated from rpc debvisor.rootd.v1.RootdService.ReadJournal
+   */
+  readJournal: {
+    methodKind: "server_streaming";
+    input: typeof ReadJournalRequestSchema;
+    output: typeof ReadJournalResponseSchema;
   },
 }>;
 
