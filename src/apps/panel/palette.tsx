@@ -50,6 +50,7 @@ export function usePaletteKey(): void {
 function Palette(props: { close: () => void }) {
     const [text, setText] = useState('')
     const [at, setAt] = useState(0)
+    const [entered, setEntered] = useState(false)
     const wanted = useDeferredValue(text)
     const finds = useFinds(wanted)
     const navigate = useNavigate()
@@ -62,6 +63,12 @@ function Palette(props: { close: () => void }) {
         if (find.to) void navigate(placeOf(find.to) as never)
         else find.run?.()
     }
+    // Enter is for what was typed, also where it comes before what fits was found.
+    const ready = entered && wanted === text && finds.length > 0
+    // biome-ignore lint/correctness/useExhaustiveDependencies: it is run once
+    useEffect(() => {
+        if (ready) run(finds[chosen])
+    }, [ready])
     // biome-ignore lint/correctness/useExhaustiveDependencies: the choice is the event
     useEffect(() => {
         list.current?.querySelector('[aria-selected=true]')?.scrollIntoView({ block: 'nearest' })
@@ -73,7 +80,7 @@ function Palette(props: { close: () => void }) {
             setAt(Math.max(0, Math.min(finds.length - 1, chosen + step)))
         } else if (event.key === 'Enter') {
             event.preventDefault()
-            run(finds[chosen])
+            setEntered(true)
         }
     }
     return (
@@ -103,6 +110,7 @@ function Palette(props: { close: () => void }) {
                         onChange={(_e, value) => {
                             setText(value)
                             setAt(0)
+                            setEntered(false)
                         }}
                         onKeyDown={onKeyDown}
                         inputProps={{ 'data-palette': '', autoComplete: 'off', spellCheck: false }}

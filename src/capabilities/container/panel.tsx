@@ -12,7 +12,7 @@ export const panel: PanelEntry = {
     name: 'container',
     nav: [
         { to: '/containers', label: words.containers, icon: CubeIcon, permission: 'container.view', order: 5 },
-        { to: '/container-images', label: words.stores, icon: CubesIcon, permission: 'container.view', order: 15 },
+        { to: '/container-images', label: words.stores, icon: CubesIcon, permission: 'container.view', order: 25 },
     ],
     pages: [
         { path: '/containers', component: ContainerList, title: words.containers },
