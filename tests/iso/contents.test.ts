@@ -33,7 +33,7 @@ it('boots by BIOS and by UEFI, with the shim that Debian has had signed', async 
     const torito = await xorriso('-report_el_torito', 'plain')
     expect(torito).toMatch(/^El Torito boot img : +1 +BIOS +y/m)
     expect(torito).toMatch(/^El Torito boot img : +2 +UEFI +y/m)
-    const efi = await xorriso('-find', '/', '-iname', 'bootx64.efi')
+    const efi = await xorriso('-find', '/', '-name', '[Bb][Oo][Oo][Tt][Xx]64.[Ee][Ff][Ii]')
     expect(efi).toMatch(/bootx64\.efi/i)
     const shim = join(folder, 'boot.efi')
     await xorriso('-osirrox', 'on', '-extract', efi.match(/'(\/[^']*)'/)![1]!, shim)
@@ -67,7 +67,8 @@ it('has ZFS built for its one kernel, an initrd, and the package', async ({ skip
     expect(kernels.length).toBe(1)
     const [kernel] = kernels
     expect(names).toContain(`/boot/initrd.img-${kernel}`)
-    expect(names.some(name => new RegExp(`^/usr/lib/modules/${kernel}/updates/dkms/zfs\\.ko`).test(name))).toBe(true)
+    const modules = `/usr/lib/modules/${kernel}/updates/dkms/`
+    expect(names.some(name => name.startsWith(`${modules}zfs.ko`))).toBe(true)
     expect(names).toContain('/usr/lib/debvisor/rpcd.mjs')
     expect(await cat('etc/debvisor-release')).toBe(`DEBVISOR_VERSION=${VERSION}\n`)
 })
@@ -91,7 +92,7 @@ it('starts what a node needs, and nothing that its document has not asked for', 
 it('holds no key, no identity of a machine, no password, and no trace of where it was built', async ({ skip }) => {
     if (missing) skip(missing)
     const keys =
-        /\/(ssh_host_.*_key|mok\.(key|pub|priv)|rndc\.key|.*snakeoil\.key|random-seed)$|\/etc\/debvisor\/(etcd|pki)\/./
+        /\/(ssh_host_.*_key|mok\.(key|pub|priv)|rndc\.key|random-seed)$|\/etc\/ssl\/private\/.|\/etc\/debvisor\/(etcd|pki)\/./
     expect(names.filter(name => keys.test(name))).toEqual([])
     expect(await cat('etc/machine-id')).toBe('')
     expect((await cat('etc/shadow')).split('\n').filter(line => /^[^:]+:[^*!:]/.test(line))).toEqual([])
