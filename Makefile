@@ -1,12 +1,12 @@
 # The verbs a person types; `make` alone lists them.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help run test test-all lab-node check build deb bench golden clean-run clean
+.PHONY: help run test test-all lab-node check build deb iso check-packages test-iso bench golden clean-run clean
 export PATH := $(CURDIR)/.tools/node/bin:$(CURDIR)/node_modules/.bin:$(PATH)
 TSX = exec node --import tsx
 
 help: ## list the verbs
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r verb text; do printf 'make %-10s %s\n' "$$verb" "$$text"; done
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r verb text; do printf 'make %-14s %s\n' "$$verb" "$$text"; done
 
 run: ## start DebVisor here, as root (LISTEN=address, IMPORT_FOLDER=folder:folder, DEBVISOR_STATE=folder, YES=1)
 	@scripts/setup run
@@ -35,6 +35,18 @@ build: ## bundle the programs and the panel into dist/
 deb: ## build the package debvisor: dist/debvisor_<version>_all.deb
 	@scripts/setup deb
 	@$(TSX) scripts/deb.ts
+
+iso: ## build the ISO, as root: dist/debvisor-<version>-amd64.hybrid.iso (./build-debvisor.sh --help has its settings)
+	@scripts/setup deb
+	@./build-debvisor.sh
+
+check-packages: ## every package of the ISO is one of Debian 13
+	@scripts/setup npm
+	@$(TSX) scripts/iso/check-packages.ts
+
+test-iso: ## build the ISO, look into it and boot it
+	@scripts/setup test
+	@exec vitest run --project iso --reporter=verbose
 
 bench: ## benchmarks against a peer in the same run; fails when a target is missed
 	@scripts/setup test

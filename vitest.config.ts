@@ -24,6 +24,7 @@ export default defineConfig({
             world('real', 180_000),
             world('browser', 240_000),
             world('deb', 300_000),
+            world('iso', 300_000),
             world('vm', 300_000),
         ],
     },

@@ -37,8 +37,8 @@ const stages: TestStage[] = [
     world('real'),
     world('browser'),
     { ...world('deb'), of: packaged },
-    // A node in an emulated machine: its image alone takes eight minutes to make.
-    ...(all ? [world('vm')] : []),
+    // The ISO, built and booted; a node in an emulated machine, whose image alone takes eight minutes to make.
+    ...(all ? [world('iso'), world('vm')] : []),
 ]
 // The long forms of the tests: every random moment, the full minute of load.
 if (all) process.env.DEBVISOR_ALL = '1'

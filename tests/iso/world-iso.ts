@@ -1,0 +1,83 @@
+// The ISO as it was built, looked into without booting it, and booted in an emulated machine with its serial console at hand.
+import { type ChildProcess, spawn } from 'node:child_process'
+import { copyFileSync, existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
+import { root } from '../../scripts/stages.ts'
+import { VERSION } from '../../src/base/version.ts'
+import { tool } from '../real/world-cache.ts'
+
+export const isoPath = join(root, `dist/debvisor-${VERSION}-amd64.hybrid.iso`)
+
+/** Why no ISO can be built on this machine; empty when it can. */
+export const whyNoIso = (): string => (process.getuid?.() === 0 ? '' : 'building an ISO needs root')
+
+/** Builds it, or takes the one that DEBVISOR_ISO_BUILT=1 says is of this very state of the sources. */
+export async function builtIso(): Promise<string> {
+    if (process.env.DEBVISOR_ISO_BUILT === '1' && existsSync(isoPath)) return isoPath
+    await tool([join(root, 'build-debvisor.sh')], { cwd: root, deadlineMs: 5_400_000 })
+    return isoPath
+}
+
+export interface Booted {
+    /** Until the console has said it; answers all that it said since the last time. */
+    hear(text: string | RegExp, deadlineMs: number): Promise<string>
+    type(keys: string): void
+    ended(deadlineMs: number): Promise<void>
+    stop(): Promise<void>
+}
+
+/** Boots from the ISO by its own loader. */
+export function bootIso(firmware: 'bios' | 'uefi'): Booted {
+    const folder = mkdtempSync(join(tmpdir(), 'dv-iso-'))
+    const argv = [
+        ...['-machine', 'q35', '-accel', 'tcg,thread=multi,tb-size=512', '-cpu', 'max', '-smp', '2', '-m', '3072'],
+        ...['-nodefaults', '-display', 'none', '-vga', 'std', '-no-reboot', '-device', 'virtio-rng-pci'],
+        ...['-device', 'virtio-scsi-pci', '-drive', `if=none,id=iso,file=${isoPath},format=raw,readonly=on`],
+        ...['-device', 'scsi-cd,drive=iso', '-serial', 'stdio', '-monitor', 'none'],
+    ]
+    if (firmware === 'uefi') {
+        copyFileSync('/usr/share/OVMF/OVMF_VARS_4M.fd', join(folder, 'vars.fd'))
+        argv.push('-drive', 'if=pflash,format=raw,readonly=on,file=/usr/share/OVMF/OVMF_CODE_4M.fd')
+        argv.push('-drive', `if=pflash,format=raw,file=${join(folder, 'vars.fd')}`)
+    }
+    const child: ChildProcess = spawn('qemu-system-x86_64', argv, { stdio: ['pipe', 'pipe', 'pipe'] })
+    let said = ''
+    for (const stream of [child.stdout!, child.stderr!])
+        stream.on('data', chunk => {
+            said += chunk
+        })
+    const over = new Promise<void>(resolve => child.once('close', () => resolve()))
+    const isOver = () => child.exitCode !== null || child.signalCode !== null
+    return {
+        async hear(text, deadlineMs) {
+            const end = Date.now() + deadlineMs
+            for (;;) {
+                const found = typeof text === 'string' ? said.includes(text) : text.test(said)
+                if (found) {
+                    const heard = said
+                    said = ''
+                    return heard
+                }
+                if (isOver() || Date.now() > end)
+                    throw new Error(
+                        `${isOver() ? 'the machine ended' : 'too late'}; wanted ${text}:\n${said.slice(-3000)}`,
+                    )
+                await pause(200)
+            }
+        },
+        type: keys => void child.stdin!.write(keys),
+        async ended(deadlineMs) {
+            const late = pause(deadlineMs, undefined, { ref: false }).then(() => {
+                throw new Error(`the machine did not end:\n${said.slice(-2000)}`)
+            })
+            await Promise.race([over, late])
+        },
+        async stop() {
+            child.kill('SIGKILL')
+            await over
+            rmSync(folder, { recursive: true })
+        },
+    }
+}
