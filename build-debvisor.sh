@@ -7,7 +7,7 @@
 # DEBVISOR_VERSION   in the name of the file and in /etc/debvisor-release; otherwise that of package.json
 # DEBVISOR_DIST      trixie
 # DEBVISOR_ARCH      amd64 (arm64 and riscv64 are experimental, and only on such a machine)
-# DEBVISOR_MIRROR    Debian mirror to build from, such as http://deb.debian.org/debian; otherwise that of /etc/apt
+# DEBVISOR_MIRROR    Debian mirror to build from, such as http://ftp.debian.org/debian; otherwise that of /etc/apt
 # DEBVISOR_FIRMWARE  all or none: firmware and microcode that is not free
 # DEBVISOR_K8S       none or auto: Kubernetes' packages are not in the image yet; they come over the network
 # DEBVISOR_FAST      1: keep what an earlier build has fetched (lb clean is left out), and pack less tightly

@@ -1,7 +1,8 @@
 #!/bin/sh
-# clean-node.sh ROOT: makes one node's file system fit for many machines. Run by mmdebstrap as its last hook.
+# clean-node.sh MIRROR SECURITY ROOT: makes one node's file system fit for many machines, which take updates from there.
+# Run by mmdebstrap as its last hook.
 set -eu
-root=$1
+mirror=$1 security=$2 root=$3
 
 # The module of ZFS has to be there for the kernel of the image, or a node without a network has no ZFS.
 kernel=$(ls "$root/lib/modules")
@@ -22,13 +23,13 @@ rm -rf "$root/etc/debvisor/etcd" "$root"/etc/debvisor/pki/* "$root/var/lib/debvi
 
 cat >"$root/etc/apt/sources.list.d/debian.sources" <<END
 Types: deb
-URIs: http://deb.debian.org/debian
+URIs: $mirror
 Suites: trixie trixie-updates
 Components: main contrib non-free-firmware
 Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg
 
 Types: deb
-URIs: http://deb.debian.org/debian-security
+URIs: $security
 Suites: trixie-security
 Components: main contrib non-free-firmware
 Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg

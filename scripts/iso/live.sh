@@ -22,9 +22,8 @@ configure_live() {
         --mirror-bootstrap "$mirror" --parent-mirror-bootstrap "$mirror" \
         --mirror-chroot "$mirror" --parent-mirror-chroot "$mirror" \
         --mirror-chroot-security "$(security_mirror)" --parent-mirror-chroot-security "$(security_mirror)" \
-        --mirror-binary http://deb.debian.org/debian --parent-mirror-binary http://deb.debian.org/debian \
-        --mirror-binary-security http://deb.debian.org/debian-security \
-        --parent-mirror-binary-security http://deb.debian.org/debian-security
+        --mirror-binary "$public_mirror" --parent-mirror-binary "$public_mirror" \
+        --mirror-binary-security "$public_security" --parent-mirror-binary-security "$public_security"
     mkdir -p "$live/config/package-lists" "$live/config/includes.binary/node"
     # live-config makes users with known passwords; nobody needs one here.
     rm -f "$live/config/package-lists/live.list.chroot"

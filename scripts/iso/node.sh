@@ -50,7 +50,7 @@ node_once() {
         --customize-hook='rm "$1/root/debvisor.deb"' \
         --customize-hook="sync-out /var/cache/apt/archives $work/debs" \
         --customize-hook="upload $work/debvisor-release /etc/debvisor-release" \
-        --customize-hook="sh -eu $top/scripts/iso/clean-node.sh \"\$1\"" \
+        --customize-hook="sh -eu $top/scripts/iso/clean-node.sh $public_mirror $public_security \"\$1\"" \
         "$dist" "$root.half" "deb $mirror $dist main contrib non-free-firmware" \
         "deb $mirror $dist-updates main contrib non-free-firmware" \
         "deb $(security_mirror) $dist-security main contrib non-free-firmware"
@@ -62,7 +62,7 @@ node_once() {
 refuse_leaks() {
     local host found
     host=$(sed -E 's,^[a-z]+://([^/:]+).*,\1,' <<<"$mirror")
-    if [ "$host" != deb.debian.org ]; then
+    if [[ "$public_mirror $public_security" != *"//$host/"* ]]; then
         found=$(grep -rIl --exclude-dir=proc --exclude-dir=sys -F "$host" "$1/etc" "$1/var" "$1/root" "$1/usr/lib/debvisor" 2>/dev/null || :)
         [ -z "$found" ] || { echo "The mirror is named in: $found"; return 1; }
     fi

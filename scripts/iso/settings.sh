@@ -1,6 +1,10 @@
 # shellcheck shell=bash disable=SC2034,SC2154
 # The settings of a build, from the environment, each checked; all that is wrong is said at once.
 
+# What the image asks for updates once it is installed, whatever it was built from.
+public_mirror=http://ftp.debian.org/debian
+public_security=http://security.debian.org/debian-security
+
 read_settings() {
     local wrong=()
     dist=${DEBVISOR_DIST:-trixie}
@@ -38,7 +42,7 @@ read_settings() {
     case $mirror in
     http://* | https://*) ;;
     '') wrong+=("no Debian mirror stands in /etc/apt: name one with DEBVISOR_MIRROR") ;;
-    *) wrong+=("DEBVISOR_MIRROR=$mirror: write it like http://deb.debian.org/debian") ;;
+    *) wrong+=("DEBVISOR_MIRROR=$mirror: write it like $public_mirror") ;;
     esac
     epoch=${SOURCE_DATE_EPOCH:-$(git -C "$top" log -1 --format=%ct 2>/dev/null || stat -c %Y "$top/package.json")}
     [[ $epoch =~ ^[0-9]+$ ]] || wrong+=("SOURCE_DATE_EPOCH=$epoch: it takes seconds since 1970")
@@ -51,7 +55,7 @@ read_settings() {
     fi
 }
 
-# The first mirror of the main archive that this machine's apt uses.
+# The first mirror of the main archive that this machine's apt uses. In shell, as Node may be what is missing.
 mirror_of_machine() {
     cat /etc/apt/sources.list.d/debian.sources /etc/apt/sources.list /etc/apt/sources.list.d/*.list 2>/dev/null |
         sed -nE 's/^URIs: *(https?:[^ ]+).*/\1/p; s/^deb +(\[[^]]*\] +)?(https?:[^ ]+).*/\2/p' |
@@ -60,8 +64,5 @@ mirror_of_machine() {
 
 # Its security archive: by its side, or Debian's own.
 security_mirror() {
-    case $mirror in
-    http://deb.debian.org/debian) echo http://deb.debian.org/debian-security ;;
-    *) echo "${mirror}-security" ;;
-    esac
+    if [ "$mirror" = "$public_mirror" ]; then echo "$public_security"; else echo "${mirror}-security"; fi
 }
