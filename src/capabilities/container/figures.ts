@@ -2,12 +2,10 @@
 import { create } from '@bufbuild/protobuf'
 import { timestampFromMs } from '@bufbuild/protobuf/wkt'
 import { type Figures, FiguresSchema } from '../../gen/proto/capabilities/container/container_pb.js'
+import { createHour, PERIOD_MS, whole } from '../hour.ts'
 import { type ContainerDeps, pathOf } from './begin.ts'
 import type { EngineStats } from './engine-types.ts'
 
-export const PERIOD_MS = 10_000
-/** An hour. */
-const KEPT = 360
 const FIELDS = 8
 const AT_ONCE = 4
 
@@ -22,14 +20,6 @@ interface Counters {
     readBytes: number
     writeBytes: number
     processes: number
-}
-
-interface Series {
-    /** FIELDS numbers a sample, KEPT samples, the oldest overwritten. */
-    ring: Float64Array
-    at: Float64Array
-    count: number
-    last: Counters
 }
 
 export interface Load {
@@ -51,8 +41,11 @@ export interface FigureStore {
 }
 
 export function createFigures({ docker, inventory, clock, log }: ContainerDeps): FigureStore {
-    const series = new Map<string, Series>()
-    const listeners = new Set<(ids: ReadonlySet<string>) => void>()
+    const hour = createHour<Counters>({
+        ...{ fields: FIELDS, clock, figuresOf: ratesOf },
+        // A counter that went back: it was started anew.
+        isNew: (before, now) => now.cpuNs < before.cpuNs,
+    })
     let stopTimer = () => {}
     let busy = false
 
@@ -62,7 +55,7 @@ export function createFigures({ docker, inventory, clock, log }: ContainerDeps):
         try {
             const running = inventory.list().filter(entry => entry.running)
             const ids = new Set(running.map(({ id }) => id))
-            for (const id of series.keys()) if (!inventory.byId(id)) series.delete(id)
+            hour.keepOnly(id => inventory.byId(id) !== undefined)
             const taken = new Set<string>()
             const queue = [...ids]
             const lane = async () => {
@@ -74,97 +67,23 @@ export function createFigures({ docker, inventory, clock, log }: ContainerDeps):
                         // It has ended meanwhile, or Docker is away: the next round tells.
                         .catch(() => undefined)
                     const counters = stats && readCounters(stats, clock.ticks())
-                    if (counters && take(id, counters)) taken.add(id)
+                    if (counters && hour.take(id, counters)) taken.add(id)
                 }
             }
             await Promise.all(Array.from({ length: AT_ONCE }, lane))
-            if (taken.size === 0) return
-            inventory.note(taken)
-            for (const listener of [...listeners]) listener(taken)
+            if (taken.size > 0) inventory.note(taken)
         } finally {
             busy = false
         }
     }
 
-    function take(id: string, now: Counters): boolean {
-        const kept = series.get(id)
-        // A counter that went back: it was started anew.
-        if (!kept || now.cpuNs < kept.last.cpuNs) {
-            const empty = { ring: new Float64Array(FIELDS * KEPT), at: new Float64Array(KEPT), count: 0 }
-            series.set(id, { ...(kept ?? empty), last: now })
-            return false
-        }
-        const before = kept.last
-        kept.last = now
-        const seconds = (now.ticksMs - before.ticksMs) / 1000
-        if (seconds <= 0) return false
-        const rate = (key: 'rxBytes' | 'txBytes' | 'readBytes' | 'writeBytes') =>
-            Math.max(0, (now[key] - before[key]) / seconds)
-        const place = kept.count++ % KEPT
-        kept.ring.set(
-            [
-                (now.cpuNs - before.cpuNs) / 1e9 / seconds,
-                ...[now.memoryBytes, now.limitBytes, rate('rxBytes'), rate('txBytes')],
-                ...[rate('readBytes'), rate('writeBytes'), now.processes],
-            ],
-            place * FIELDS,
-        )
-        kept.at[place] = clock.now()
-        return true
-    }
-
-    const figuresAt = (kept: Series, index: number): Figures => {
-        const place = index % KEPT
-        const [cpu, memory, limit, rx, tx, read, write, processes] = kept.ring.subarray(
-            place * FIELDS,
-            (place + 1) * FIELDS,
-        )
-        const whole = (value: number | undefined) => BigInt(Math.round(value ?? 0))
-        return create(FiguresSchema, {
-            at: timestampFromMs(kept.at[place]!),
-            ...{ cpu, memoryBytes: whole(memory), memoryLimitBytes: whole(limit), processes },
-            ...{ netRxBytesPerSecond: whole(rx), netTxBytesPerSecond: whole(tx) },
-            ...{ diskReadBytesPerSecond: whole(read), diskWriteBytesPerSecond: whole(write) },
-        })
-    }
-
     return {
         sample,
-        history(id) {
-            const kept = series.get(id)
-            if (!kept) return []
-            const first = Math.max(0, kept.count - KEPT)
-            return Array.from({ length: kept.count - first }, (_, i) => figuresAt(kept, first + i))
-        },
+        history: id => hour.history(id, asFigures),
+        watch: (id, signal) => hour.watch(id, signal, asFigures),
         load(id) {
-            const kept = series.get(id)
-            if (!kept || !inventory.byId(id)?.running) return undefined
-            const place = ((kept.count - 1) % KEPT) * FIELDS
-            return { cpu: kept.count > 0 ? kept.ring[place]! : 0, memoryBytes: kept.last.memoryBytes }
-        },
-        async *watch(id, signal) {
-            let wake = () => {}
-            let told = -1
-            const listener = (ids: ReadonlySet<string>) => ids.has(id) && wake()
-            const aborted = () => wake()
-            listeners.add(listener)
-            signal.addEventListener('abort', aborted)
-            try {
-                while (!signal.aborted) {
-                    const kept = series.get(id)
-                    if (kept && kept.count > 0 && kept.count !== told) {
-                        told = kept.count
-                        yield figuresAt(kept, kept.count - 1)
-                    } else
-                        await new Promise<void>(resolve => {
-                            wake = resolve
-                            if (signal.aborted) resolve()
-                        })
-                }
-            } finally {
-                listeners.delete(listener)
-                signal.removeEventListener('abort', aborted)
-            }
+            const last = inventory.byId(id)?.running ? hour.last(id) : undefined
+            return last && { cpu: last.figures?.[0] ?? 0, memoryBytes: last.counters.memoryBytes }
         },
         start() {
             stopTimer = clock.every(PERIOD_MS, () => {
@@ -173,9 +92,32 @@ export function createFigures({ docker, inventory, clock, log }: ContainerDeps):
         },
         close() {
             stopTimer()
-            series.clear()
+            hour.keepOnly(() => false)
         },
     }
+}
+
+/** Cores in use, memory and its limit, received, sent, read and written bytes a second, processes. */
+function ratesOf(before: Counters, now: Counters): number[] | undefined {
+    const seconds = (now.ticksMs - before.ticksMs) / 1000
+    if (seconds <= 0) return undefined
+    const rate = (key: 'rxBytes' | 'txBytes' | 'readBytes' | 'writeBytes') =>
+        Math.max(0, (now[key] - before[key]) / seconds)
+    return [
+        (now.cpuNs - before.cpuNs) / 1e9 / seconds,
+        ...[now.memoryBytes, now.limitBytes, rate('rxBytes'), rate('txBytes')],
+        ...[rate('readBytes'), rate('writeBytes'), now.processes],
+    ]
+}
+
+function asFigures(atMs: number, figures: readonly number[]): Figures {
+    const [cpu, memory, limit, rx, tx, read, write, processes] = figures
+    return create(FiguresSchema, {
+        at: timestampFromMs(atMs),
+        ...{ cpu, memoryBytes: whole(memory), memoryLimitBytes: whole(limit), processes },
+        ...{ netRxBytesPerSecond: whole(rx), netTxBytesPerSecond: whole(tx) },
+        ...{ diskReadBytesPerSecond: whole(read), diskWriteBytesPerSecond: whole(write) },
+    })
 }
 
 /** Of one sample; undefined for a container that does not run. */

@@ -42,13 +42,17 @@ export function imageMethods(deps: ImageDeps & { imports: Imports }): ServiceImp
             return { images: images.sort((a, b) => ((a.references[0] ?? '~') < (b.references[0] ?? '~') ? -1 : 1)) }
         },
         pull: ({ reference, dryRun }, context) =>
-            begin(deps.tasks, planPull(deps, reference), { owner: callerOf(context).user, dryRun }),
+            begin(planPull(deps, reference), { tasks: deps.tasks, owner: callerOf(context).user, dryRun }),
         push: async ({ reference, dryRun }, context) =>
-            begin(deps.tasks, await planPush(deps, reference), { owner: callerOf(context).user, dryRun }),
+            begin(await planPush(deps, reference), { tasks: deps.tasks, owner: callerOf(context).user, dryRun }),
         tag: async ({ reference, newReference, dryRun }, context) =>
-            begin(deps.tasks, await planTag(deps, reference, newReference), { owner: callerOf(context).user, dryRun }),
+            begin(await planTag(deps, reference, newReference), {
+                tasks: deps.tasks,
+                owner: callerOf(context).user,
+                dryRun,
+            }),
         remove: async ({ reference, dryRun }, context) =>
-            begin(deps.tasks, await planRemoveImage(deps, reference), { owner: callerOf(context).user, dryRun }),
+            begin(await planRemoveImage(deps, reference), { tasks: deps.tasks, owner: callerOf(context).user, dryRun }),
         beginImport: ({ reference, sizeBytes }, context) =>
             deps.imports.begin({ reference, sizeBytes: Number(sizeBytes) }, callerOf(context).user),
     }
@@ -71,10 +75,10 @@ export function volumeMethods(deps: ImageDeps): ServiceImpl<typeof ContainerVolu
         },
         async create({ name, labels, dryRun }, context) {
             const owner = callerOf(context).user
-            return begin(deps.tasks, await planCreateVolume(deps, { name, labels, owner }), { owner, dryRun })
+            return begin(await planCreateVolume(deps, { name, labels, owner }), { tasks: deps.tasks, owner, dryRun })
         },
         remove: async ({ name, dryRun }, context) =>
-            begin(deps.tasks, await planRemoveVolume(deps, name), { owner: callerOf(context).user, dryRun }),
+            begin(await planRemoveVolume(deps, name), { tasks: deps.tasks, owner: callerOf(context).user, dryRun }),
     }
 }
 
@@ -98,7 +102,7 @@ export function networkMethods(deps: ImageDeps): ServiceImpl<typeof ContainerNet
                     await deps.inventory.refresh(entry.id)
                 },
             }
-            return begin(deps.tasks, change, { owner: callerOf(context).user, dryRun: request.dryRun })
+            return begin(change, { tasks: deps.tasks, owner: callerOf(context).user, dryRun: request.dryRun })
         }
     }
     return {
@@ -115,13 +119,14 @@ export function networkMethods(deps: ImageDeps): ServiceImpl<typeof ContainerNet
         },
         async create({ name, internal, subnet, dryRun }, context) {
             const owner = callerOf(context).user
-            return begin(deps.tasks, await planCreateNetwork(deps, { name, internal, subnet, owner }), {
+            return begin(await planCreateNetwork(deps, { name, internal, subnet, owner }), {
+                tasks: deps.tasks,
                 owner,
                 dryRun,
             })
         },
         remove: async ({ network, dryRun }, context) =>
-            begin(deps.tasks, await planRemoveNetwork(deps, network), { owner: callerOf(context).user, dryRun }),
+            begin(await planRemoveNetwork(deps, network), { tasks: deps.tasks, owner: callerOf(context).user, dryRun }),
         connect: join('connect'),
         disconnect: join('disconnect'),
     }

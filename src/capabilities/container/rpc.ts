@@ -64,7 +64,7 @@ export function containerMethods(deps: RpcDeps): Impl {
         async (request: R, context: HandlerContext): Promise<Begun> => {
             const caller = callerOf(context)
             const change = await plan(inventory.resolve(request.container), request, caller)
-            return begin(tasks, change, { owner: caller.user, dryRun: request.dryRun })
+            return begin(change, { tasks, owner: caller.user, dryRun: request.dryRun })
         }
 
     return {
@@ -136,7 +136,7 @@ export function containerMethods(deps: RpcDeps): Impl {
             if (made.marks.length > 0) caller.need('container.host')
             deps.checkTags(caller, request.tags)
             const change = await planCreate(deps, request, made)
-            return begin(tasks, change, { owner: caller.user, dryRun: request.dryRun })
+            return begin(change, { tasks, owner: caller.user, dryRun: request.dryRun })
         },
         start: method(entry => planStart(deps, entry)),
         stop: method((entry, { deadlineSeconds }) => planStop(deps, entry, deadlineSeconds)),
@@ -149,7 +149,7 @@ export function containerMethods(deps: RpcDeps): Impl {
         remove: method((entry, { force, volumes }) => planRemove(deps, entry, { force, volumes })),
         async prune(request, context) {
             const change = await planPrune(deps, request)
-            return begin(tasks, change, { owner: callerOf(context).user, dryRun: request.dryRun })
+            return begin(change, { tasks, owner: callerOf(context).user, dryRun: request.dryRun })
         },
 
         openTerminal(request, context) {

@@ -4,12 +4,10 @@ import { timestampFromMs } from '@bufbuild/protobuf/wkt'
 import { uuidFromBytes, VIR } from '../../drivers/libvirt/libvirt.ts'
 import type { TypedParam } from '../../gen/libvirt/protocol.ts'
 import { type Figures, FiguresSchema } from '../../gen/proto/capabilities/vm/vm_pb.js'
+import { createHour, KEPT, PERIOD_MS, whole } from '../hour.ts'
 import type { VmDeps } from './deps.ts'
 import type { Sample } from './inventory.ts'
 
-export const PERIOD_MS = 10_000
-/** An hour. */
-export const KEPT = 360
 const FIELDS = 9
 // A request for all at once keeps libvirt busy for long: in parts, others come in between.
 const AT_ONCE = 200
@@ -35,15 +33,6 @@ export interface Counters {
     txBytes: number
 }
 
-interface Series {
-    /** FIELDS numbers a sample, KEPT samples, the oldest overwritten. */
-    ring: Float32Array
-    at: Float64Array
-    /** How many were ever written. */
-    count: number
-    last: Counters
-}
-
 export interface FigureStore {
     /** The last hour, oldest first; empty for a VM that has not run. */
     history(uuid: string): Figures[]
@@ -58,8 +47,11 @@ export interface FigureStore {
 /** Figures begin with `start`. A VM's hour is forgotten an hour after its last figure. */
 export function createFigures(deps: Pick<VmDeps, 'libvirt' | 'inventory' | 'clock' | 'log'>): FigureStore {
     const { libvirt, inventory, clock, log } = deps
-    const series = new Map<string, Series>()
-    const listeners = new Set<(uuid: string) => void>()
+    const hour = createHour<Counters>({
+        ...{ fields: FIELDS, clock, figuresOf: ratesOf },
+        // A counter that went back: another QEMU has begun.
+        isNew: (before, now) => now.cpuNs < before.cpuNs,
+    })
     let stopTimer = () => {}
     let busy = false
 
@@ -89,81 +81,21 @@ export function createFigures(deps: Pick<VmDeps, 'libvirt' | 'inventory' | 'cloc
     }
 
     function take(uuid: string, now: Counters, noted: Map<string, Sample>): void {
-        const kept = series.get(uuid)
-        // A counter that went back: another QEMU has begun.
-        if (!kept || now.cpuNs < kept.last.cpuNs) {
-            const old = kept ?? { ring: new Float32Array(FIELDS * KEPT), at: new Float64Array(KEPT), count: 0 }
-            series.set(uuid, { ...old, last: now })
-            return
-        }
-        const rates = ratesOf(kept.last, now)
-        kept.last = now
+        const rates = hour.take(uuid, now)
         if (!rates) return
-        const place = kept.count++ % KEPT
-        kept.ring.set(rates, place * FIELDS)
-        kept.at[place] = clock.now()
         const { vcpus, balloonBytes } = now
         noted.set(uuid, { cpu: rates[0]!, vcpus: vcpus || undefined, memoryBytes: balloonBytes || undefined })
-        for (const listener of listeners) listener(uuid)
     }
 
     function forget(): void {
         const oldest = clock.ticks() - KEPT * PERIOD_MS
-        for (const [uuid, { last }] of series) if (last.ticksMs < oldest || !inventory.byUuid(uuid)) series.delete(uuid)
-    }
-
-    const figuresAt = (kept: Series, index: number): Figures => {
-        const place = index % KEPT
-        const [cpu, used, memory, read, write, rx, tx, readOps, writeOps] = kept.ring.subarray(
-            place * FIELDS,
-            (place + 1) * FIELDS,
-        )
-        const whole = (value: number | undefined) => BigInt(Math.round(value ?? 0))
-        return create(FiguresSchema, {
-            at: timestampFromMs(kept.at[place]!),
-            cpu,
-            memoryUsedBytes: whole(used),
-            memoryBytes: whole(memory),
-            diskReadBytesPerSecond: whole(read),
-            diskWriteBytesPerSecond: whole(write),
-            netRxBytesPerSecond: whole(rx),
-            netTxBytesPerSecond: whole(tx),
-            diskReadIops: readOps,
-            diskWriteIops: writeOps,
-        })
+        hour.keepOnly((uuid, { ticksMs }) => ticksMs >= oldest && inventory.byUuid(uuid) !== undefined)
     }
 
     return {
         sample,
-        history(uuid) {
-            const kept = series.get(uuid)
-            if (!kept) return []
-            const first = Math.max(0, kept.count - KEPT)
-            return Array.from({ length: kept.count - first }, (_, i) => figuresAt(kept, first + i))
-        },
-        async *watch(uuid, signal) {
-            let wake = () => {}
-            const listener = (changed: string) => changed === uuid && wake()
-            const abort = () => wake()
-            let told = -1
-            listeners.add(listener)
-            signal.addEventListener('abort', abort)
-            try {
-                while (!signal.aborted) {
-                    const kept = series.get(uuid)
-                    if (kept && kept.count > 0 && kept.count !== told) {
-                        told = kept.count
-                        yield figuresAt(kept, kept.count - 1)
-                    } else
-                        await new Promise<void>(resolve => {
-                            wake = resolve
-                        })
-                }
-            } finally {
-                listeners.delete(listener)
-                signal.removeEventListener('abort', abort)
-            }
-        },
+        history: uuid => hour.history(uuid, asFigures),
+        watch: (uuid, signal) => hour.watch(uuid, signal, asFigures),
         start() {
             stopTimer = clock.every(PERIOD_MS, () => {
                 void sample().catch(trouble => log.debug('no figures', { error: String((trouble as Error).message) }))
@@ -171,9 +103,20 @@ export function createFigures(deps: Pick<VmDeps, 'libvirt' | 'inventory' | 'cloc
         },
         close() {
             stopTimer()
-            series.clear()
+            hour.keepOnly(() => false)
         },
     }
+}
+
+function asFigures(atMs: number, figures: readonly number[]): Figures {
+    const [cpu, used, memory, read, write, rx, tx, readOps, writeOps] = figures
+    return create(FiguresSchema, {
+        at: timestampFromMs(atMs),
+        ...{ cpu, memoryUsedBytes: whole(used), memoryBytes: whole(memory) },
+        ...{ diskReadBytesPerSecond: whole(read), diskWriteBytesPerSecond: whole(write) },
+        ...{ netRxBytesPerSecond: whole(rx), netTxBytesPerSecond: whole(tx) },
+        ...{ diskReadIops: readOps, diskWriteIops: writeOps },
+    })
 }
 
 /** From one record of libvirt's statistics; undefined where QEMU was busy and told nothing of its CPU. */
