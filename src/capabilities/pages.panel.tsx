@@ -17,8 +17,8 @@ export interface NavEntry {
     to: string
     label: string
     icon: ComponentType
-    /** Not shown without it. */
-    permission: string
+    /** Not shown without it, or without any of them. */
+    permission: string | readonly string[]
     order: number
     /** What hangs below it in the tree. */
     branch?: Branch

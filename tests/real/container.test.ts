@@ -339,6 +339,12 @@ it('networks are made, joined and left, and removed only when nobody is on them'
     await world.daemon.done(await containers().create({ ...SHOP, name: 'joined', networks: ['bridge', 'back'] }))
     expect((await world.find('joined'))?.networks).toEqual(['back', 'bridge'])
     expect((await refusal(networks.remove({ network: 'back' }))).rawMessage).toMatch('Containers are on the network')
+    for (const network of ['nowhere', 'host'])
+        expect((await refusal(networks.connect({ container: 'joined', network, dryRun: true }))).rawMessage).toMatch(
+            network === 'host' ? 'from its beginning, or never' : 'no such network',
+        )
+    const theirs = { name: 'sly', labels: { 'com.docker.compose.project': 'shop' } }
+    expect((await refusal(world.daemon.client(ContainerVolumeService).create(theirs))).rawMessage).toMatch('That label')
     await world.daemon.done(await networks.disconnect({ container: 'joined', network: 'back' }))
     await world.daemon.done(await networks.remove({ network: 'back' }))
     expect((await refusal(networks.remove({ network: 'bridge' }))).rawMessage).toMatch("Docker's own")

@@ -36,7 +36,7 @@ export function useEntries(): NavEntry[] {
         () =>
             table
                 .flatMap(entry => entry.nav ?? [])
-                .filter(entry => entry.permission === '' || may(entry.permission))
+                .filter(entry => entry.permission === '' || [entry.permission].flat().some(one => may(one)))
                 .sort((a, b) => a.order - b.order),
         [table, may],
     )

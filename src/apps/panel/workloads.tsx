@@ -1,18 +1,9 @@
 // Workloads: containers and virtual machines in one list, live, with their kind, what they use, and the way to each.
-import {
-    FormSelect,
-    FormSelectOption,
-    Label,
-    SearchInput,
-    Toolbar,
-    ToolbarContent,
-    ToolbarItem,
-} from '@patternfly/react-core'
+import { FormSelect, FormSelectOption, SearchInput, Toolbar, ToolbarContent, ToolbarItem } from '@patternfly/react-core'
 import LayersIcon from '@patternfly/react-icons/dist/esm/icons/layer-group-icon'
-import { Table, Tbody, Td, Th, Thead, Tr } from '@patternfly/react-table'
+import { Td, Th, Tr } from '@patternfly/react-table'
 import { Link } from '@tanstack/react-router'
-import { useVirtualizer } from '@tanstack/react-virtual'
-import { type ReactNode, useDeferredValue, useMemo, useRef, useState } from 'react'
+import { type ReactNode, useDeferredValue, useMemo, useState } from 'react'
 import {
     StateLabel as ContainerState,
     isOn as containerRuns,
@@ -21,6 +12,7 @@ import {
 } from '../../capabilities/container/store.panel.tsx'
 import { bytes, percent } from '../../capabilities/format.panel.tsx'
 import { useLive } from '../../capabilities/live.panel.tsx'
+import { LongTable, Tags } from '../../capabilities/long-table.panel.tsx'
 import type { PanelEntry } from '../../capabilities/pages.panel.tsx'
 import { EmptyHint, Forbidden, Freshness, Loading, PageBody, PageHead } from '../../capabilities/parts.panel.tsx'
 import { StateLabel as VmState, isOn as vmRuns, vms } from '../../capabilities/vm/store.panel.tsx'
@@ -28,7 +20,6 @@ import { common, plural } from '../../capabilities/words.panel.tsx'
 import { words } from './words.ts'
 
 const w = words.workloads
-const ROW_PX = 48
 const collator = new Intl.Collator(undefined, { numeric: true })
 
 interface Workload {
@@ -160,66 +151,34 @@ function Workloads() {
     )
 }
 
-function Rows({ rows }: { rows: readonly Workload[] }) {
-    const scroller = useRef<HTMLDivElement>(null)
-    const virtual = useVirtualizer({
-        count: rows.length,
-        getScrollElement: () => scroller.current,
-        estimateSize: () => ROW_PX,
-        overscan: 12,
-        getItemKey: index => rows[index]?.key ?? index,
-    })
-    const items = virtual.getVirtualItems()
-    const above = items[0]?.start ?? 0
-    const below = virtual.getTotalSize() - (items[items.length - 1]?.end ?? 0)
-    return (
-        <div className="dv-scroll" ref={scroller}>
-            <Table
-                aria-label={w.title}
-                aria-rowcount={rows.length + 1}
-                variant="compact"
-                gridBreakPoint=""
-                isStickyHeader
-                className="dv-vms dv-containers"
-            >
-                <Thead>
-                    <Tr>
-                        <Th className="dv-col-name" modifier="nowrap">
-                            {common.name}
-                        </Th>
-                        <Th modifier="nowrap">{w.kind}</Th>
-                        <Th className="dv-col-state" modifier="nowrap">
-                            {common.state}
-                        </Th>
-                        <Th className="dv-col-cpu" modifier="nowrap">
-                            {w.cpu}
-                        </Th>
-                        <Th className="dv-col-memory" modifier="nowrap">
-                            {w.memory}
-                        </Th>
-                        <Th className="dv-col-tags" modifier="nowrap">
-                            {w.tags}
-                        </Th>
-                    </Tr>
-                </Thead>
-                <Tbody>
-                    {above > 0 && <Spacer height={above} />}
-                    {items.map(item => {
-                        const one = rows[item.index]
-                        return one && <Row key={one.key} one={one} index={item.index} />
-                    })}
-                    {below > 0 && <Spacer height={below} />}
-                </Tbody>
-            </Table>
-        </div>
-    )
-}
-
-// One cell only: a span over columns that a narrow screen hides would bring them back.
-const Spacer = (props: { height: number }) => (
-    <tr aria-hidden className="dv-spacer">
-        <td style={{ height: props.height }} />
-    </tr>
+const Rows = ({ rows }: { rows: readonly Workload[] }) => (
+    <LongTable
+        label={w.title}
+        className="dv-containers"
+        rows={rows}
+        keyOf={one => one.key}
+        head={
+            <>
+                <Th className="dv-col-name" modifier="nowrap">
+                    {common.name}
+                </Th>
+                <Th modifier="nowrap">{w.kind}</Th>
+                <Th className="dv-col-state" modifier="nowrap">
+                    {common.state}
+                </Th>
+                <Th className="dv-col-cpu" modifier="nowrap">
+                    {w.cpu}
+                </Th>
+                <Th className="dv-col-memory" modifier="nowrap">
+                    {w.memory}
+                </Th>
+                <Th className="dv-col-tags" modifier="nowrap">
+                    {w.tags}
+                </Th>
+            </>
+        }
+        row={(one, place) => <Row key={one.key} one={one} index={place} />}
+    />
 )
 
 const Row = ({ one, index }: { one: Workload; index: number }) => (
@@ -235,19 +194,13 @@ const Row = ({ one, index }: { one: Workload; index: number }) => (
         <Td className="dv-col-cpu">{one.running ? percent(one.cpu) : ''}</Td>
         <Td className="dv-col-memory">{one.running ? bytes(one.memoryBytes) : ''}</Td>
         <Td className="dv-col-tags">
-            <div className="dv-tags">
-                {one.tags.slice(0, 3).map(tag => (
-                    <Label key={tag} isCompact>
-                        {tag}
-                    </Label>
-                ))}
-            </div>
+            <Tags of={one.tags.slice(0, 3)} />
         </Td>
     </Tr>
 )
 
 export const workloads: PanelEntry = {
     name: 'workloads',
-    nav: [{ to: '/workloads', label: w.title, icon: LayersIcon, permission: 'vm.view', order: 1 }],
+    nav: [{ to: '/workloads', label: w.title, icon: LayersIcon, permission: ['vm.view', 'container.view'], order: 1 }],
     pages: [{ path: '/workloads', component: Workloads, title: w.title }],
 }

@@ -3,7 +3,7 @@ import { timestampFromMs } from '@bufbuild/protobuf/wkt'
 import type { ServiceImpl } from '@connectrpc/connect'
 import { seeHealth } from '../../capabilities/disks/look.ts'
 import { type Entry, readJournal } from '../../capabilities/node/journal.ts'
-import { seeUnits } from '../../capabilities/node/units.ts'
+import { seeServices } from '../../capabilities/node/units.ts'
 import type { RootdService } from '../../gen/proto/apps/rootd/rootd_pb.js'
 import type { Clock, Probe } from '../../ports/ports.ts'
 
@@ -37,7 +37,7 @@ export function inspectMethods(deps: InspectDeps): Looks {
                 })),
             }
         },
-        listUnits: async () => ({ units: await seeUnits(deps.machine) }),
+        listUnits: async () => ({ units: await seeServices(deps.machine) }),
         async *readJournal(wish, { signal }) {
             for await (const entries of readJournal(deps, wish, signal)) yield { entries: entries.map(entryMessage) }
         },

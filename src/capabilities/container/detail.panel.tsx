@@ -1,5 +1,5 @@
 // One container: its head with state and power, and its tabs, each with an address of its own.
-import { Button, Tab, Tabs, TabTitleText } from '@patternfly/react-core'
+import { Button } from '@patternfly/react-core'
 import { keepPreviousData, useQuery } from '@tanstack/react-query'
 import { Link, useNavigate, useParams } from '@tanstack/react-router'
 import { type ComponentType, lazy, Suspense } from 'react'
@@ -8,6 +8,7 @@ import { clientOf, troubleOf } from '../client.panel.tsx'
 import { useLive } from '../live.panel.tsx'
 import { useMay } from '../me.panel.tsx'
 import { ActionMenu, EmptyHint, Freshness, Loading, PageBody, PageHead, TroubleNote } from '../parts.panel.tsx'
+import { PageTabs } from '../tabs.panel.tsx'
 import { common } from '../words.panel.tsx'
 import { fits, power, useActions } from './actions.panel.tsx'
 import { containers, covered, Marked, StateLabel } from './store.panel.tsx'
@@ -77,7 +78,9 @@ export default function ContainerPage() {
             </PageBody>
         )
     }
-    const tabs = own.filter(tab => may(tab.permission, covered(one)))
+    // Who is in one that reaches into the node is in the node.
+    const enters = one.marks.length === 0 || may('container.host', covered(one))
+    const tabs = own.filter(tab => may(tab.permission, covered(one)) && (enters || tab.permission !== 'container.exec'))
     const current = tabs.find(tab => tab.key === params.tab) ?? tabs[0] ?? own[0]!
     const verb = (['start', 'unpause', 'stop'] as const).find(v => fits(v, one))
     return (
@@ -102,47 +105,29 @@ export default function ContainerPage() {
                 )}
                 <ActionMenu label={common.actions} text={common.actions} actions={menu(one, verb ? [verb] : [])} />
             </PageHead>
-            <div className="dv-tabs">
-                <Tabs
-                    activeKey={current.key}
-                    aria-label={one.name}
-                    usePageInsets
-                    onSelect={(_e, key) =>
-                        void navigate({
-                            to: '/containers/$container/$tab' as string,
-                            params: { container: one.id, tab: key } as never,
-                        })
-                    }
-                >
-                    {tabs.map(tab => (
-                        <Tab
-                            key={tab.key}
-                            eventKey={tab.key}
-                            title={<TabTitleText>{words.tab[tab.key]}</TabTitleText>}
-                            data-tab={tab.key}
-                            tabContentId="container-tab"
-                        />
-                    ))}
-                </Tabs>
-            </div>
-            <PageBody fill={current.fills}>
-                <section
-                    id="container-tab"
-                    role="tabpanel"
-                    aria-label={words.tab[current.key]}
-                    className={current.fills ? 'dv-fills' : undefined}
-                >
-                    {detail.isError && !detail.data ? (
-                        <TroubleNote trouble={troubleOf(detail.error)} retry={() => void detail.refetch()} />
-                    ) : !detail.data ? (
-                        <Loading />
-                    ) : (
-                        <Suspense fallback={<Loading />}>
-                            <current.component key={one.id} container={one} detail={detail.data} />
-                        </Suspense>
-                    )}
-                </section>
-            </PageBody>
+            <PageTabs
+                id="container-tab"
+                label={one.name}
+                tabs={tabs.map(({ key }) => ({ key, label: words.tab[key] }))}
+                current={current.key}
+                go={tab =>
+                    void navigate({
+                        to: '/containers/$container/$tab' as string,
+                        params: { container: one.id, tab } as never,
+                    })
+                }
+                fills={current.fills}
+            >
+                {detail.isError && !detail.data ? (
+                    <TroubleNote trouble={troubleOf(detail.error)} retry={() => void detail.refetch()} />
+                ) : !detail.data ? (
+                    <Loading />
+                ) : (
+                    <Suspense fallback={<Loading />}>
+                        <current.component key={one.id} container={one} detail={detail.data} />
+                    </Suspense>
+                )}
+            </PageTabs>
         </>
     )
 }

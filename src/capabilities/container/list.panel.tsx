@@ -1,9 +1,8 @@
-// The list of containers: live, searched and filtered; only the rows in sight are drawn.
+// The list of containers: live, searched and filtered.
 import {
     Button,
     FormSelect,
     FormSelectOption,
-    Label,
     SearchInput,
     Toolbar,
     ToolbarContent,
@@ -11,16 +10,16 @@ import {
 } from '@patternfly/react-core'
 import CubeIcon from '@patternfly/react-icons/dist/esm/icons/cube-icon'
 import PlusIcon from '@patternfly/react-icons/dist/esm/icons/plus-circle-icon'
-import { Table, Tbody, Td, Th, Thead, Tr } from '@patternfly/react-table'
+import { Td, Th, Tr } from '@patternfly/react-table'
 import { useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
-import { useVirtualizer } from '@tanstack/react-virtual'
-import { memo, useDeferredValue, useMemo, useRef, useState } from 'react'
+import { memo, useDeferredValue, useMemo, useState } from 'react'
 import { type Container, ContainerService, State } from '../../gen/proto/capabilities/container/container_pb.js'
 import { openDialog } from '../act.panel.tsx'
 import { clientOf } from '../client.panel.tsx'
 import { bytes, percent, since } from '../format.panel.tsx'
 import { useLive } from '../live.panel.tsx'
+import { LongTable, Tags } from '../long-table.panel.tsx'
 import { useMay } from '../me.panel.tsx'
 import {
     ActionMenu,
@@ -39,7 +38,6 @@ import { CreateDialog } from './create.panel.tsx'
 import { containers, covered, Marked, portsShort, StateLabel } from './store.panel.tsx'
 import { stateName, words } from './words.panel.tsx'
 
-const ROW_PX = 48
 const NO_STACK = '-'
 const collator = new Intl.Collator(undefined, { numeric: true })
 
@@ -179,75 +177,45 @@ function EngineTrouble() {
 function Rows({ rows }: { rows: readonly Container[] }) {
     const may = useMay()
     const actions = useActions()
-    const scroller = useRef<HTMLDivElement>(null)
-    const virtual = useVirtualizer({
-        count: rows.length,
-        getScrollElement: () => scroller.current,
-        estimateSize: () => ROW_PX,
-        overscan: 12,
-        getItemKey: index => rows[index]?.id ?? index,
-    })
-    const items = virtual.getVirtualItems()
-    const above = items[0]?.start ?? 0
-    const below = virtual.getTotalSize() - (items[items.length - 1]?.end ?? 0)
     return (
-        <div className="dv-scroll" ref={scroller}>
-            <Table
-                aria-label={words.containers}
-                aria-rowcount={rows.length + 1}
-                variant="compact"
-                gridBreakPoint=""
-                isStickyHeader
-                className="dv-vms dv-containers"
-            >
-                <Thead>
-                    <Tr>
-                        <Th className="dv-col-name" modifier="nowrap">
-                            {common.name}
-                        </Th>
-                        <Th className="dv-col-state" modifier="nowrap">
-                            {common.state}
-                        </Th>
-                        <Th className="dv-col-image" modifier="nowrap">
-                            {words.image}
-                        </Th>
-                        <Th className="dv-col-cpu" modifier="nowrap">
-                            {words.cpu}
-                        </Th>
-                        <Th className="dv-col-memory" modifier="nowrap">
-                            {words.memory}
-                        </Th>
-                        <Th className="dv-col-networks" modifier="nowrap">
-                            {words.ports}
-                        </Th>
-                        <Th className="dv-col-tags" modifier="nowrap">
-                            {words.tags}
-                        </Th>
-                        <Th className="dv-col-uptime" modifier="nowrap">
-                            {words.uptime}
-                        </Th>
-                        <Th screenReaderText={common.actions} className="dv-col-actions" />
-                    </Tr>
-                </Thead>
-                <Tbody>
-                    {above > 0 && <Spacer height={above} />}
-                    {items.map(item => {
-                        const one = rows[item.index]
-                        return one && <Row key={one.id} one={one} index={item.index} may={may} actions={actions} />
-                    })}
-                    {below > 0 && <Spacer height={below} />}
-                </Tbody>
-            </Table>
-        </div>
+        <LongTable
+            label={words.containers}
+            className="dv-containers"
+            rows={rows}
+            keyOf={one => one.id}
+            head={
+                <>
+                    <Th className="dv-col-name" modifier="nowrap">
+                        {common.name}
+                    </Th>
+                    <Th className="dv-col-state" modifier="nowrap">
+                        {common.state}
+                    </Th>
+                    <Th className="dv-col-image" modifier="nowrap">
+                        {words.image}
+                    </Th>
+                    <Th className="dv-col-cpu" modifier="nowrap">
+                        {words.cpu}
+                    </Th>
+                    <Th className="dv-col-memory" modifier="nowrap">
+                        {words.memory}
+                    </Th>
+                    <Th className="dv-col-networks" modifier="nowrap">
+                        {words.ports}
+                    </Th>
+                    <Th className="dv-col-tags" modifier="nowrap">
+                        {words.tags}
+                    </Th>
+                    <Th className="dv-col-uptime" modifier="nowrap">
+                        {words.uptime}
+                    </Th>
+                    <Th screenReaderText={common.actions} className="dv-col-actions" />
+                </>
+            }
+            row={(one, place) => <Row key={one.id} one={one} index={place} may={may} actions={actions} />}
+        />
     )
 }
-
-// One cell only: a span over columns that a narrow screen hides would bring them back.
-const Spacer = (props: { height: number }) => (
-    <tr aria-hidden className="dv-spacer">
-        <td style={{ height: props.height }} />
-    </tr>
-)
 
 const Row = memo(function Row(props: {
     one: Container
@@ -278,13 +246,7 @@ const Row = memo(function Row(props: {
             <Td className="dv-col-memory">{running ? bytes(one.memoryBytes) : ''}</Td>
             <Td className="dv-col-networks">{portsShort(one.ports)}</Td>
             <Td className="dv-col-tags">
-                <div className="dv-tags">
-                    {one.tags.slice(0, 3).map(tag => (
-                        <Label key={tag} isCompact>
-                            {tag}
-                        </Label>
-                    ))}
-                </div>
+                <Tags of={one.tags.slice(0, 3)} />
             </Td>
             <Td className="dv-col-uptime">{running ? since(one.started) : ''}</Td>
             <Td className="dv-col-actions" isActionCell>

@@ -8,10 +8,9 @@ import { LABEL_OWNER, LABEL_TAGS, LABEL_TASK, wordsOf } from './entry.ts'
 import { hasImage, type ImageDeps, pull } from './images.ts'
 import { marksOf, reachesHost } from './marks.ts'
 import { referenceOf } from './reference.ts'
-import { checkName, checkRestart, engineLimits, nameTaken } from './settings.ts'
+import { checkLabels, checkName, checkRestart, engineLimits, nameTaken } from './settings.ts'
 
 const REMOVE = 'container.remove'
-const LABEL_KEY = /^[a-zA-Z0-9][a-zA-Z0-9._/-]{0,199}$/
 const VARIABLE = /^[^\p{C}=]{1,200}$/u
 
 export interface Made {
@@ -54,12 +53,7 @@ export function bodyOf(request: CreateRequest, owner: string): Made {
                 detail: JSON.stringify(name.slice(0, 80)),
                 fix: 'Use no equals sign and no control characters.',
             })
-    for (const key of Object.keys(request.labels))
-        if (!LABEL_KEY.test(key) || key.startsWith('debvisor.') || key.startsWith('com.docker.compose.'))
-            say('labels', 'That label cannot be set', {
-                detail: JSON.stringify(key.slice(0, 80)),
-                fix: 'Use letters, digits, dots, dashes and slashes; those of debvisor and Compose are theirs.',
-            })
+    check('labels', () => checkLabels(request.labels))
     const tags = wordsOf(request.tags.join(','))
     if (tags.length < new Set(request.tags).size)
         say('tags', 'One of these is not a tag', { fix: 'Use 1 to 63 characters without spaces or commas.' })

@@ -1,6 +1,6 @@
 // The services of images, volumes, networks and registries of containers; no decisions.
 import { timestampFromMs } from '@bufbuild/protobuf/wkt'
-import type { ServiceImpl } from '@connectrpc/connect'
+import type { HandlerContext, ServiceImpl } from '@connectrpc/connect'
 import type {
     ContainerImageService,
     ContainerNetworkService,
@@ -8,7 +8,7 @@ import type {
     ContainerVolumeService,
 } from '../../gen/proto/capabilities/container/stores_pb.js'
 import { callerOf } from '../caller.ts'
-import { begin, onContainer } from './begin.ts'
+import { begin } from './begin.ts'
 import { LABEL_STACK, moment } from './entry.ts'
 import { type ImageDeps, listImages, namesOf, planPull, planPush, planRemoveImage, planTag } from './images.ts'
 import type { Imports } from './imports.ts'
@@ -19,6 +19,7 @@ import {
     listVolumes,
     planCreateNetwork,
     planCreateVolume,
+    planJoin,
     planRemoveNetwork,
     planRemoveVolume,
     usersOfNetwork,
@@ -83,28 +84,17 @@ export function volumeMethods(deps: ImageDeps): ServiceImpl<typeof ContainerVolu
 }
 
 export function networkMethods(deps: ImageDeps): ServiceImpl<typeof ContainerNetworkService> {
-    const join = (verb: 'connect' | 'disconnect') => {
-        const [word, how] = verb === 'connect' ? ['Put', 'on'] : ['Take', 'off']
-        return async (
-            request: { container: string; network: string; dryRun: boolean },
-            context: Parameters<typeof callerOf>[0],
-        ) => {
-            const entry = deps.inventory.resolve(request.container)
-            const sentence = `${word} ${entry.name} ${how} the network ${request.network}`
-            const change = {
-                kind: `container.${verb}`,
-                title: sentence,
-                on: onContainer(entry),
-                plan: [{ sentence }],
-                async work() {
-                    const path = `/networks/${encodeURIComponent(request.network)}/${verb}`
-                    await deps.docker.json({ method: 'POST', path, body: { Container: entry.id } })
-                    await deps.inventory.refresh(entry.id)
-                },
-            }
-            return begin(change, { tasks: deps.tasks, owner: callerOf(context).user, dryRun: request.dryRun })
-        }
-    }
+    const join =
+        (verb: 'connect' | 'disconnect') =>
+        async (
+            { container, network, dryRun }: { container: string; network: string; dryRun: boolean },
+            context: HandlerContext,
+        ) =>
+            begin(await planJoin(deps, deps.inventory.resolve(container), { network, verb }), {
+                tasks: deps.tasks,
+                owner: callerOf(context).user,
+                dryRun,
+            })
     return {
         async list() {
             const networks = (await listNetworks(deps)).map(network => ({

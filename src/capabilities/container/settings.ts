@@ -34,6 +34,21 @@ export function checkRestart(restart: string): void {
     })
 }
 
+const LABEL_KEY = /^[a-zA-Z0-9][a-zA-Z0-9._/-]{0,199}$/
+const THEIRS = /^(debvisor\.|com\.docker\.compose\.)/
+
+/** By labels of DebVisor and Compose things belong to people and stacks. @throws Fault `invalid` */
+export function checkLabels(labels: Record<string, string>): void {
+    const wrong = Object.keys(labels).filter(key => !LABEL_KEY.test(key) || THEIRS.test(key))
+    if (wrong.length === 0) return
+    throw new Fault('invalid', {
+        summary: wrong.length === 1 ? 'That label cannot be set' : 'These labels cannot be set',
+        detail: wrong.map(key => JSON.stringify(key.slice(0, 80))).join(', '),
+        at: 'labels',
+        fix: 'Use letters, digits, dots, dashes and slashes; those of debvisor and Compose are theirs.',
+    })
+}
+
 export interface Limits {
     cpuLimit?: number
     memoryLimitBytes?: bigint

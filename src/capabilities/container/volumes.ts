@@ -1,8 +1,9 @@
 // Docker's volumes and networks: made plainly, removed only while nothing uses them.
 import { Fault } from '../../base/fault.ts'
-import type { Change, ContainerDeps } from './begin.ts'
+import { type Change, type ContainerDeps, onContainer } from './begin.ts'
 import type { EngineNetwork, EngineVolume } from './engine-types.ts'
-import { LABEL_OWNER } from './entry.ts'
+import { type ContainerEntry, LABEL_OWNER } from './entry.ts'
+import { checkLabels } from './settings.ts'
 
 const NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]{1,127}$/
 export const BUILT_IN = new Set(['bridge', 'host', 'none'])
@@ -47,6 +48,7 @@ export async function planCreateVolume(
     { name, labels, owner }: { name: string; labels: Record<string, string>; owner: string },
 ): Promise<Change> {
     checkName(name, 'volume')
+    checkLabels(labels)
     if ((await listVolumes(deps)).some(volume => volume.Name === name))
         throw new Fault('exists', {
             summary: 'There is a volume of that name',
@@ -130,11 +132,44 @@ export const usersOfNetwork = (deps: Pick<ContainerDeps, 'inventory'>, name: str
         .filter(({ line }) => line.networks.includes(name))
         .map(entry => entry.name)
 
+async function networkNamed(deps: ContainerDeps, ref: string): Promise<EngineNetwork> {
+    const network = (await listNetworks(deps)).find(({ Id, Name }) => Name === ref || Id === ref)
+    if (network) return network
+    throw nothing('network', ref, 'debvisor container networks')
+}
+
+/** Puts a container on a network, or takes it off. @throws Fault `not-found`, `precondition` for that of the node */
+export async function planJoin(
+    deps: ContainerDeps,
+    entry: ContainerEntry,
+    { network, verb }: { network: string; verb: 'connect' | 'disconnect' },
+): Promise<Change> {
+    const { Id: id, Name: name } = await networkNamed(deps, network)
+    if (verb === 'connect' && (name === 'host' || name === 'none'))
+        throw new Fault('precondition', {
+            summary: 'A container is on that network from its beginning, or never',
+            detail: name,
+            at: 'network',
+            fix: 'Make the container anew.',
+        })
+    const sentence =
+        verb === 'connect' ? `Put ${entry.name} on the network ${name}` : `Take ${entry.name} off the network ${name}`
+    return {
+        kind: `container.${verb}`,
+        title: sentence,
+        on: onContainer(entry),
+        plan: [{ sentence }],
+        async work() {
+            const path = `/networks/${encodeURIComponent(id)}/${verb}`
+            await deps.docker.json({ method: 'POST', path, body: { Container: entry.id } })
+            await deps.inventory.refresh(entry.id)
+        },
+    }
+}
+
 /** @throws Fault `not-found`, `precondition` for one of Docker's own, `conflict` while containers are on it */
 export async function planRemoveNetwork(deps: ContainerDeps, ref: string): Promise<Change> {
-    const network = (await listNetworks(deps)).find(({ Id, Name }) => Name === ref || Id === ref)
-    if (!network) throw nothing('network', ref, 'debvisor container networks')
-    const { Id: id, Name: name } = network
+    const { Id: id, Name: name } = await networkNamed(deps, ref)
     if (BUILT_IN.has(name))
         throw new Fault('precondition', {
             summary: "The network is Docker's own",

@@ -5,7 +5,7 @@ import { fakeClock, fakeSystem } from '../../ports/fake.ts'
 import { healthOf } from '../disks/look.ts'
 import { parseSmart } from '../disks/smartctl.ts'
 import { checkWish, type JournalWish, journalArgv, parseJournal, readJournal } from './journal.ts'
-import { parseUnits, seeUnits, unitsArgv } from './units.ts'
+import { parseUnits, seeServices, unitsArgv } from './units.ts'
 
 const all: JournalWish = { unit: '', text: '', lines: 0, follow: false }
 const line = (n: number, more: object = {}): string =>
@@ -136,7 +136,7 @@ describe('services', () => {
                 },
             ],
         })
-        await expect(seeUnits(machine)).rejects.toMatchObject({
+        await expect(seeServices(machine)).rejects.toMatchObject({
             code: 'unavailable',
             detail: expect.stringContaining('not been booted with systemd'),
         })

@@ -1,20 +1,21 @@
 // The head of the node's pages: its name and one tab for each.
-import { Button, Tab, Tabs, TabTitleText } from '@patternfly/react-core'
+import { Button } from '@patternfly/react-core'
 import { useNavigate, useRouterState } from '@tanstack/react-router'
 import type { ReactNode } from 'react'
 import { useMay } from '../me.panel.tsx'
-import { Anchor, PageBody, PageHead } from '../parts.panel.tsx'
+import { Anchor, PageHead } from '../parts.panel.tsx'
+import { PageTabs } from '../tabs.panel.tsx'
 import { words as configuration } from './configuration-words.panel.tsx'
 import { words as inspect } from './machine-words.panel.tsx'
 import { useFacts } from './overview.panel.tsx'
 import { words } from './words.panel.tsx'
 
 const tabs = [
-    { to: '/node', label: inspect.summary, permission: 'node.view' },
-    { to: '/node/disks', label: inspect.disks, permission: 'node.view' },
-    { to: '/node/services', label: inspect.services, permission: 'node.view' },
-    { to: '/node/journal', label: inspect.journal, permission: 'node.journal' },
-    { to: '/node/about', label: inspect.about, permission: 'node.view' },
+    { key: '/node', label: inspect.summary, permission: 'node.view' },
+    { key: '/node/disks', label: inspect.disks, permission: 'node.view' },
+    { key: '/node/services', label: inspect.services, permission: 'node.view' },
+    { key: '/node/journal', label: inspect.journal, permission: 'node.journal' },
+    { key: '/node/about', label: inspect.about, permission: 'node.view' },
 ]
 
 export function NodeTabs(props: { children: ReactNode; fill?: boolean }) {
@@ -32,34 +33,16 @@ export function NodeTabs(props: { children: ReactNode; fill?: boolean }) {
                     </Button>
                 )}
             </PageHead>
-            <div className="dv-tabs">
-                <Tabs
-                    activeKey={path}
-                    aria-label={words.node}
-                    usePageInsets
-                    onSelect={(_e, key) => void navigate({ to: String(key) as string })}
-                >
-                    {shown.map(tab => (
-                        <Tab
-                            key={tab.to}
-                            eventKey={tab.to}
-                            title={<TabTitleText>{tab.label}</TabTitleText>}
-                            data-tab={tab.to}
-                            tabContentId="node-tab"
-                        />
-                    ))}
-                </Tabs>
-            </div>
-            <PageBody fill={props.fill}>
-                <section
-                    id="node-tab"
-                    role="tabpanel"
-                    aria-label={shown.find(tab => tab.to === path)?.label ?? words.node}
-                    className={props.fill ? 'dv-fills dv-column' : undefined}
-                >
-                    {props.children}
-                </section>
-            </PageBody>
+            <PageTabs
+                id="node-tab"
+                label={words.node}
+                tabs={shown}
+                current={path}
+                go={to => void navigate({ to: to as string })}
+                fills={props.fill && 'column'}
+            >
+                {props.children}
+            </PageTabs>
         </>
     )
 }

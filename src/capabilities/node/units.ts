@@ -38,7 +38,7 @@ export function parseUnits(stdout: string): Unit[] {
         .map(({ unit: name, description, active, sub }) => ({ name, description, active, sub }))
 }
 
-export async function seeUnits(machine: Probe): Promise<Unit[]> {
+export async function seeServices(machine: Probe): Promise<Unit[]> {
     const { exitCode, stdout, stderr } = await machine.query({ argv: unitsArgv, deadlineMs: LOOK_MS })
     if (exitCode !== 0) throw unlisted(stderr.trim().split('\n')[0] ?? '')
     return parseUnits(stdout)

@@ -1,5 +1,5 @@
 // One virtual machine: its head with state and power, and its tabs, each with an address of its own.
-import { Alert, Button, List, ListItem, Tab, Tabs, TabTitleText } from '@patternfly/react-core'
+import { Alert, Button, List, ListItem } from '@patternfly/react-core'
 import { keepPreviousData, useQuery } from '@tanstack/react-query'
 import { Link, useNavigate, useParams } from '@tanstack/react-router'
 import { type ComponentType, lazy, Suspense, useEffect } from 'react'
@@ -10,6 +10,7 @@ import { useLive } from '../live.panel.tsx'
 import { useMay } from '../me.panel.tsx'
 import { useObjectTabs } from '../pages.panel.tsx'
 import { ActionMenu, EmptyHint, Freshness, Loading, PageBody, PageHead, TroubleNote } from '../parts.panel.tsx'
+import { PageTabs } from '../tabs.panel.tsx'
 import { common } from '../words.panel.tsx'
 import { fits, power, useVmActions } from './actions.panel.tsx'
 import { isOn, onTouched, StateLabel, vms } from './store.panel.tsx'
@@ -120,54 +121,34 @@ export default function VmPage() {
                 )}
                 <ActionMenu label={common.actions} text={common.actions} actions={menu(vm, verb ? [verb] : [])} />
             </PageHead>
-            <div className="dv-tabs">
-                <Tabs
-                    activeKey={current.key}
-                    aria-label={vm.name}
-                    usePageInsets
-                    onSelect={(_e, key) =>
-                        void navigate({ to: '/vms/$vm/$tab' as string, params: { vm: vm.uuid, tab: key } as never })
-                    }
-                >
-                    {tabs.map(tab => (
-                        <Tab
-                            key={tab.key}
-                            eventKey={tab.key}
-                            title={<TabTitleText>{tab.label}</TabTitleText>}
-                            data-tab={tab.key}
-                            tabContentId="vm-tab"
-                        />
-                    ))}
-                </Tabs>
-            </div>
-            <PageBody fill={current.fills}>
-                <section
-                    id="vm-tab"
-                    role="tabpanel"
-                    aria-label={current.label}
-                    className={current.fills ? 'dv-fills' : undefined}
-                >
-                    {detail.isError && !detail.data ? (
-                        <TroubleNote trouble={troubleOf(detail.error)} retry={() => void detail.refetch()} />
-                    ) : !detail.data ? (
-                        <Loading />
-                    ) : (
-                        <Suspense fallback={<Loading />}>
-                            {current.outside ? (
-                                <current.outside
-                                    key={vm.uuid}
-                                    uuid={vm.uuid}
-                                    tags={vm.tags}
-                                    name={vm.name}
-                                    running={isOn(vm.state)}
-                                />
-                            ) : (
-                                <current.component key={vm.uuid} vm={vm} detail={detail.data} />
-                            )}
-                        </Suspense>
-                    )}
-                </section>
-            </PageBody>
+            <PageTabs
+                id="vm-tab"
+                label={vm.name}
+                tabs={tabs}
+                current={current.key}
+                go={tab => void navigate({ to: '/vms/$vm/$tab' as string, params: { vm: vm.uuid, tab } as never })}
+                fills={current.fills}
+            >
+                {detail.isError && !detail.data ? (
+                    <TroubleNote trouble={troubleOf(detail.error)} retry={() => void detail.refetch()} />
+                ) : !detail.data ? (
+                    <Loading />
+                ) : (
+                    <Suspense fallback={<Loading />}>
+                        {current.outside ? (
+                            <current.outside
+                                key={vm.uuid}
+                                uuid={vm.uuid}
+                                tags={vm.tags}
+                                name={vm.name}
+                                running={isOn(vm.state)}
+                            />
+                        ) : (
+                            <current.component key={vm.uuid} vm={vm} detail={detail.data} />
+                        )}
+                    </Suspense>
+                )}
+            </PageTabs>
         </>
     )
 }

@@ -1,14 +1,14 @@
-// The table of virtual machines: only the rows in sight are drawn, so that thousands stay smooth.
+// The table of virtual machines: columns as they were chosen, sorted, selected, acted upon.
 import { Button, Label, Tooltip } from '@patternfly/react-core'
 import PendingIcon from '@patternfly/react-icons/dist/esm/icons/pending-icon'
 import PlayIcon from '@patternfly/react-icons/dist/esm/icons/play-icon'
 import PowerOffIcon from '@patternfly/react-icons/dist/esm/icons/power-off-icon'
-import { Table, Tbody, Td, Th, Thead, Tr } from '@patternfly/react-table'
+import { Td, Th, Tr } from '@patternfly/react-table'
 import { Link } from '@tanstack/react-router'
-import { useVirtualizer } from '@tanstack/react-virtual'
 import { memo, type ReactNode, useCallback, useMemo, useRef } from 'react'
 import type { Vm } from '../../gen/proto/capabilities/vm/vm_pb.js'
 import { bytes, percent, since } from '../format.panel.tsx'
+import { LongTable, Tags } from '../long-table.panel.tsx'
 import { useMay } from '../me.panel.tsx'
 import { ActionMenu, actionsOf } from '../parts.panel.tsx'
 import { common, fill } from '../words.panel.tsx'
@@ -16,8 +16,6 @@ import { fits, power, useVmActions, type VmActions } from './actions.panel.tsx'
 import { type ColumnKey, columns, type Sort } from './columns.panel.tsx'
 import { isOn, StateLabel } from './store.panel.tsx'
 import { words } from './words.panel.tsx'
-
-const ROW_PX = 48
 
 export function VmTable(props: {
     rows: readonly Vm[]
@@ -30,14 +28,6 @@ export function VmTable(props: {
     const { rows, selected, onSelect } = props
     const may = useMay()
     const actions = useVmActions()
-    const scroller = useRef<HTMLDivElement>(null)
-    const virtual = useVirtualizer({
-        count: rows.length,
-        getScrollElement: () => scroller.current,
-        estimateSize: () => ROW_PX,
-        overscan: 12,
-        getItemKey: index => rows[index]?.uuid ?? index,
-    })
     const drawn = useMemo(() => columns.filter(column => props.shown.includes(column.key)), [props.shown])
     const current = useRef(selected)
     current.current = selected
@@ -50,81 +40,57 @@ export function VmTable(props: {
         },
         [onSelect],
     )
-    const items = virtual.getVirtualItems()
-    const above = items[0]?.start ?? 0
-    const below = virtual.getTotalSize() - (items[items.length - 1]?.end ?? 0)
     const all = rows.length > 0 && rows.every(vm => selected.has(vm.uuid))
     return (
-        <div className="dv-scroll" ref={scroller}>
-            <Table
-                aria-label={words.vms}
-                aria-rowcount={rows.length + 1}
-                variant="compact"
-                gridBreakPoint=""
-                isStickyHeader
-                className="dv-vms"
-            >
-                <Thead>
-                    <Tr>
+        <LongTable
+            label={words.vms}
+            rows={rows}
+            keyOf={vm => vm.uuid}
+            head={
+                <>
+                    <Th
+                        aria-label={words.selectAll}
+                        select={{
+                            isSelected: all,
+                            onSelect: (_e, on) => onSelect(on ? new Set(rows.map(vm => vm.uuid)) : new Set()),
+                        }}
+                    />
+                    {drawn.map((column, index) => (
                         <Th
-                            aria-label={words.selectAll}
-                            select={{
-                                isSelected: all,
-                                onSelect: (_e, on) => onSelect(on ? new Set(rows.map(vm => vm.uuid)) : new Set()),
+                            key={column.key}
+                            className={`dv-col-${column.key}`}
+                            modifier="nowrap"
+                            sort={{
+                                columnIndex: index,
+                                sortBy: {
+                                    index: drawn.findIndex(c => c.key === props.sort.key),
+                                    direction: props.sort.down ? 'desc' : 'asc',
+                                },
+                                onSort: (_e, _i, direction) =>
+                                    props.onSort({ key: column.key, down: direction === 'desc' }),
                             }}
-                        />
-                        {drawn.map((column, index) => (
-                            <Th
-                                key={column.key}
-                                className={`dv-col-${column.key}`}
-                                modifier="nowrap"
-                                sort={{
-                                    columnIndex: index,
-                                    sortBy: {
-                                        index: drawn.findIndex(c => c.key === props.sort.key),
-                                        direction: props.sort.down ? 'desc' : 'asc',
-                                    },
-                                    onSort: (_e, _i, direction) =>
-                                        props.onSort({ key: column.key, down: direction === 'desc' }),
-                                }}
-                            >
-                                {column.label}
-                            </Th>
-                        ))}
-                        <Th screenReaderText={common.actions} className="dv-col-actions" />
-                    </Tr>
-                </Thead>
-                <Tbody>
-                    {above > 0 && <Spacer height={above} />}
-                    {items.map(item => {
-                        const vm = rows[item.index]
-                        if (!vm) return null
-                        return (
-                            <Row
-                                key={vm.uuid}
-                                vm={vm}
-                                drawn={drawn}
-                                index={item.index}
-                                selected={selected.has(vm.uuid)}
-                                toggle={toggle}
-                                may={may}
-                                actions={actions}
-                            />
-                        )
-                    })}
-                    {below > 0 && <Spacer height={below} />}
-                </Tbody>
-            </Table>
-        </div>
+                        >
+                            {column.label}
+                        </Th>
+                    ))}
+                    <Th screenReaderText={common.actions} className="dv-col-actions" />
+                </>
+            }
+            row={(vm, place) => (
+                <Row
+                    key={vm.uuid}
+                    vm={vm}
+                    drawn={drawn}
+                    index={place}
+                    selected={selected.has(vm.uuid)}
+                    toggle={toggle}
+                    may={may}
+                    actions={actions}
+                />
+            )}
+        />
     )
 }
-
-// One cell only: a span over columns that a narrow screen hides would bring them back.
-const Spacer = (props: { height: number }) => (
-    <tr aria-hidden className="dv-spacer">
-        <td style={{ height: props.height }} />
-    </tr>
-)
 
 const Row = memo(function Row(props: {
     vm: Vm
@@ -205,15 +171,7 @@ const cells: Record<ColumnKey, (vm: Vm) => ReactNode> = {
     cpu: vm => (isOn(vm.state) ? fill(words.busy, { share: percent(vm.cpu), cpus: vm.vcpus }) : vm.vcpus),
     memory: vm => bytes(vm.memoryBytes),
     networks: vm => vm.networks.join(', '),
-    tags: vm => (
-        <div className="dv-tags">
-            {vm.tags.map(tag => (
-                <Label key={tag} isCompact>
-                    {tag}
-                </Label>
-            ))}
-        </div>
-    ),
+    tags: vm => <Tags of={vm.tags} />,
     uptime: vm => (isOn(vm.state) && vm.started ? since(vm.started) : ''),
     description: vm => vm.description,
     owner: vm => vm.owner,

@@ -1647,8 +1647,8 @@ export declare const ContainerService: GenService<{
     output: typeof BegunSchema;
   },
   /**
-   * Takes away what nothing uses: the plan names each thing and says what it frees. Nothing else is removed, even when
-   * more has become unused meanwhile.
+   * Takes away what nothing uses when it is called: the plan names each thing and says what it frees, and nothing that
+   * becomes unused later is removed. Whoever agreed to an earlier dry run compares the two plans first.
    *
    * @generated from rpc debvisor.container.v1.ContainerService.Prune
    */
