@@ -78,9 +78,7 @@ export default function ContainerPage() {
             </PageBody>
         )
     }
-    // Who is in one that reaches into the node is in the node.
-    const enters = one.marks.length === 0 || may('container.host', covered(one))
-    const tabs = own.filter(tab => may(tab.permission, covered(one)) && (enters || tab.permission !== 'container.exec'))
+    const tabs = own.filter(tab => may(tab.permission, covered(one)))
     const current = tabs.find(tab => tab.key === params.tab) ?? tabs[0] ?? own[0]!
     const verb = (['start', 'unpause', 'stop'] as const).find(v => fits(v, one))
     return (
