@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs'
 import { readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { generateSync } from 'otplib'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { type Talk, talkTo } from './expect-console.ts'
 import { readPicture } from './picture.ts'
@@ -207,4 +208,47 @@ it('from elsewhere: a login keeps a token and pins the certificate, a logout rev
     await expect(debvisor(`whoami --server ${world.url} --token-file ${stolen}`, '', env)).rejects.toMatchObject({
         code: 1,
     })
+})
+
+it('a second factor is set up in the terminal; a login then needs it, and it is taken away with a recovery code', async () => {
+    const password = 'staple battery correct'
+    const env = { XDG_CONFIG_HOME: join(world.folder, 'again') }
+    const enrolling = spawn(process.execPath, [...program, 'factor', 'enrol'], {
+        cwd: root,
+        env: { ...process.env, ...env },
+        stdio: 'pipe',
+    })
+    const told = talkTo({ input: enrolling.stdin, output: enrolling.stderr })
+    let answer = ''
+    enrolling.stdout.on('data', chunk => {
+        answer += chunk
+    })
+    const ended = new Promise(resolve => enrolling.once('close', resolve))
+    enrolling.stdin.write(`${password}\n`)
+    const secret = /Or type it in: ([A-Z2-7]+)\n/.exec(await told.wait(/Or type it in: [A-Z2-7]+\n/, MINUTE_MS))![1]!
+    const codeIn = (seconds: number) => generateSync({ secret, epoch: Math.floor(Date.now() / 1000) + seconds })
+    enrolling.stdin.end(`${codeIn(0)}\n`)
+    expect(await ended).toBe(0)
+    const codes = answer.match(/^ {2}\S{4}(-\S{4}){3}$/gm)!.map(code => code.trim())
+    expect(codes).toHaveLength(10)
+    // What is printed may be kept in a file: the secret is for the terminal.
+    expect(answer).not.toContain(secret)
+
+    const login = `login ${world.url} -u ann --yes`
+    const third = { XDG_CONFIG_HOME: join(world.folder, 'third') }
+    await expect(debvisor(login, `${password}\n`, third)).rejects.toMatchObject({ code: 1 })
+    await expect(debvisor(login, `${password}\n123\n`, third)).rejects.toMatchObject({ code: 1 })
+    // The code that it was set up with is used up; that of the next half minute is good already.
+    await debvisor(login, `${password}\n${codeIn(30)}\n`, third)
+    await expect(
+        debvisor('factor remove --yes', `${password}\n${codes[0]}\n${codes[0]}\n`, third),
+    ).rejects.toMatchObject({
+        code: 1,
+    })
+    expect(await debvisor('factor remove --yes', `${password}\n${codes[1]}\n${codes[2]}\n`, third)).toContain(
+        'Your second factor is taken away',
+    )
+    await debvisor(login, `${password}\n`, third)
+    expect(await debvisor('audit list --limit 1000')).not.toMatch(new RegExp([secret, ...codes].join('|')))
+    expect(world.log()).not.toContain(secret)
 })
