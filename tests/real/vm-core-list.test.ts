@@ -4,7 +4,6 @@ import { toJson } from '@bufbuild/protobuf'
 import { createClient, createRouterTransport, type Transport } from '@connectrpc/connect'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type Caller, callerKey } from '../../src/capabilities/caller.ts'
-import { withPrepared } from '../../src/capabilities/prepared-json.ts'
 import {
     ListResponseSchema,
     State,
@@ -28,8 +27,6 @@ const transport = (useBinaryFormat: boolean): Transport =>
     createRouterTransport(router => own.vm.services?.(router), {
         transport: { useBinaryFormat },
         router: {
-            // As the wire of the daemon has it.
-            jsonOptions: { textEncoder: withPrepared } as object,
             interceptors: [
                 next => request => {
                     request.contextValues.set(callerKey, caller)

@@ -3,19 +3,17 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import { createSecureServer } from 'node:http2'
 import type { Server } from 'node:net'
 import type { Duplex } from 'node:stream'
-import { promisify } from 'node:util'
-import { gzip } from 'node:zlib'
 import { type ConnectRouter, createContextValues, type Interceptor } from '@connectrpc/connect'
 import { compressionGzip, connectNodeAdapter } from '@connectrpc/connect-node'
 import { Fault } from '../../base/fault.ts'
 import { type Caller, callerKey } from '../../capabilities/caller.ts'
 import type { Route } from '../../capabilities/capability.ts'
 import { addressGroup } from '../../capabilities/identity/attempts.ts'
-import { withPrepared } from '../../capabilities/prepared-json.ts'
 import type { Log } from '../../ports/ports.ts'
 import type { Certificate } from './certificate.ts'
 import { closer, guardConnections, hangUp, limitBody, limitStranger } from './connections.ts'
 import { httpProblem } from './errors.ts'
+import { quickly, sendReady } from './ready.ts'
 import { SECURITY_HEADERS } from './static.ts'
 import { explainUnreadable } from './unreadable.ts'
 
@@ -29,20 +27,10 @@ const STRANGERS_MAX = 512
 const STRANGERS_PER_ADDRESS = 8
 const STRANGER_MAX_BYTES = 64 * 1024
 
-const gzipped = promisify(gzip)
-/**
- * A list of VMs is as small as at zlib's own level, 6, in a third of the time. In one go: every 16 kB that zlib hands out
- * by itself waits for its turn on the one thread again.
- */
-const quickGzip = {
-    ...compressionGzip,
-    compress: async (bytes: Uint8Array) =>
-        new Uint8Array(await gzipped(bytes, { level: 1, chunkSize: Math.max(CHUNK_LEAST, bytes.length) })),
-}
-const CHUNK_LEAST = 16 * 1024
+const quickGzip = { ...compressionGzip, compress: quickly }
 
 /** A field that is misspelt is refused, not passed over: 'diskz' must not make a VM without a disk. */
-const jsonOptions = { ignoreUnknownFields: false, textEncoder: withPrepared }
+const jsonOptions = { ignoreUnknownFields: false }
 
 export interface HandlerDeps {
     routes(router: ConnectRouter): void
@@ -73,6 +61,7 @@ export function handlerOf(deps: HandlerDeps): Handler {
             routes(router) {
                 deps.routes(router)
                 explainUnreadable(router)
+                sendReady(router)
             },
             interceptors: deps.interceptors,
             readMaxBytes,
