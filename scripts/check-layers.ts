@@ -99,8 +99,8 @@ function builtinRule(path: string, what: Pick<Import, 'target' | 'names'>, isPur
     if (isPure) return { rule: 'pure files import no node: modules', fix: 'hand the value in as a parameter' }
     // The command line runs as the person, on the person's own files.
     if (/^node:fs(\/|$)/.test(target) && path.startsWith('src/apps/cli/')) return undefined
-    if (machine.test(target) && path !== 'src/ports/real.ts')
-        return { rule: 'only ports/real.ts touches files and programs', fix: 'take a Probe or a System' }
+    if (machine.test(target) && !/^src\/ports\/real(-tools)?\.ts$/.test(path))
+        return { rule: 'only ports/real*.ts touches files and programs', fix: 'take a Probe or a System' }
     if (target === 'node:net' && names.length > 0 && names.every(name => addressNames.has(name))) return undefined
     if (network.test(target) && !/^src\/(drivers|apps|ports)\//.test(path))
         return { rule: 'only drivers and apps talk to the network', fix: 'take the connection as an interface' }

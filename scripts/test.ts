@@ -29,6 +29,8 @@ const packaged = [
     ...['debian', 'deploy', 'package.json', 'package-lock.json', 'tests/deb', 'tests/real/world-systemd.ts'],
     ...['deb', 'build', 'build-etcd3', 'licences'].map(name => `scripts/${name}.ts`),
     ...['rpcd', 'rootd'].map(name => `src/apps/${name}`),
+    // Installed as it is, it fills a Ceph.
+    ...['src/drivers/ceph', 'src/capabilities/image'],
 ]
 
 const stages: TestStage[] = [

@@ -112,6 +112,12 @@ export function fakeSystem(world: FakeWorld = {}): FakeSystem {
         hostname: () => world.hostname ?? 'node1',
         self: () => self,
         run,
+        pipe: async function* (given, input) {
+            const parts: Uint8Array[] = []
+            for await (const chunk of input ?? []) parts.push(chunk)
+            const { stdout } = await run({ ...given, stdin: Buffer.concat(parts) })
+            if (stdout) yield Buffer.from(stdout, 'latin1')
+        },
         writeFile: async (path, data, mode = 0o644) => {
             mayWrite(path)
             files.set(path, Buffer.from(data))

@@ -54,6 +54,11 @@ export interface Probe {
 /** Touching. */
 export interface System extends Probe {
     run(run: ToolRun): Promise<ToolResult>
+    /**
+     * Bytes through a tool: what it says, as it comes, while `input` goes into it. It ends when the loop is left, and when
+     * nothing has moved for the run's deadline. @throws Fault when it ends with another code than 0
+     */
+    pipe(run: ToolRun, input?: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array>
     /** Whole or not at all, durable when it returns: temporary, fsync, rename, fsync of the folder. */
     writeFile(path: string, data: string | Uint8Array, mode?: number): Promise<void>
     /** With `mode`, also of one that is there; what has the mode already is not touched, as it may be another's. */

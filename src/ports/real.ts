@@ -1,5 +1,4 @@
-// The real machine behind the ports: processes, files, time and the log. The only file that opens those doors.
-import { spawn } from 'node:child_process'
+// The real machine behind the ports: files, time and the log. With real-tools.ts the only file that opens those doors.
 import { randomBytes } from 'node:crypto'
 import { constants, type Stats } from 'node:fs'
 import * as fs from 'node:fs/promises'
@@ -9,23 +8,10 @@ import { performance } from 'node:perf_hooks'
 import { type DestinationStream, destination, type Logger, pino, stdTimeFunctions } from 'pino'
 import { Fault, type FaultCode } from '../base/fault.ts'
 import { redact } from '../base/redact.ts'
-import type {
-    Clock,
-    FileFacts,
-    LineFile,
-    Log,
-    ReadableFile,
-    System,
-    ToolResult,
-    ToolRun,
-    WritableFile,
-} from './ports.ts'
+import type { Clock, FileFacts, LineFile, Log, ReadableFile, System, ToolRun, WritableFile } from './ports.ts'
+import { pipeTool, runTool } from './real-tools.ts'
 
-const OUTPUT_MAX_BYTES = 64 * 1024 * 1024
 const READ_CHUNK_BYTES = 256 * 1024
-const KILL_AFTER_MS = 2_000
-/** Tools get these and nothing of ours: an environment is readable by others, and may steer a tool. */
-const TOOL_ENV = { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C.UTF-8', HOME: '/' }
 
 /** Wall time and the monotonic clock of this process; its timers do not keep the process alive. */
 export const realClock = (): Clock => ({
@@ -106,6 +92,7 @@ export function realSystem(): System {
         hostname,
         self: () => ({ uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 }),
         run: runTool,
+        pipe: pipeTool,
         writeFile: (path, data, mode = 0o644) => guarded(path, () => writeWhole(path, data, mode)),
         makeDirectory: (path, mode) =>
             guarded(path, async () => {
@@ -147,6 +134,7 @@ export function rootedSystem(folder: string): System {
         readRange: (path, ...rest) => system.readRange(at(path), ...rest),
         query: run => runTool(inside(run)),
         run: run => runTool(inside(run)),
+        pipe: (run, input) => pipeTool(inside(run), input),
         writeFile: (path, ...rest) => system.writeFile(at(path), ...rest),
         makeDirectory: (path, mode) => system.makeDirectory(at(path), mode),
         remove: path => system.remove(at(path)),
@@ -352,107 +340,3 @@ async function absentIs<T, A>(absent: A, work: () => Promise<T>, path: string): 
         return guarded<T>(path, () => Promise.reject(thrown))
     }
 }
-
-/**
- * Runs a tool to its end. A deadline or an abort ends it and all that it started: TERM, then KILL.
- * @throws Fault `precondition` when there is no such program, `deadline`, `cancelled`, `exhausted` when it says too much
- */
-export function runTool(run: ToolRun): Promise<ToolResult> {
-    const [program, ...rest] = run.argv
-    return new Promise((resolve, reject) => {
-        if (run.signal?.aborted) return reject(cancelledFault(program))
-        const child = spawn(program, rest, {
-            stdio: ['pipe', 'pipe', 'pipe'],
-            cwd: run.cwd ?? '/',
-            env: { ...TOOL_ENV, ...run.env },
-            // A group of its own, so that its end takes its children along.
-            detached: true,
-        })
-        let why: Fault | undefined
-        const end = (fault: Fault) => {
-            if (why) return
-            why = fault
-            signalGroup(child.pid, 'SIGTERM')
-            killTimer = setTimeout(() => signalGroup(child.pid, 'SIGKILL'), KILL_AFTER_MS)
-        }
-        let killTimer: NodeJS.Timeout | undefined
-        const timer = setTimeout(() => end(deadlineFault(program, run.deadlineMs)), run.deadlineMs)
-        const onAbort = () => end(cancelledFault(program))
-        run.signal?.addEventListener('abort', onAbort)
-        const over = () => {
-            clearTimeout(timer)
-            clearTimeout(killTimer)
-            run.signal?.removeEventListener('abort', onAbort)
-        }
-        const stdout = gathered(() => end(tooMuchFault(program)), run.onOutput)
-        const stderr = gathered(() => end(tooMuchFault(program)))
-        child.stdout.setEncoding('utf8').on('data', stdout.take)
-        child.stderr.setEncoding('utf8').on('data', stderr.take)
-        child.on('error', cause => {
-            over()
-            reject(absentFault(program, cause))
-        })
-        child.on('close', (code, signal) => {
-            over()
-            if (why) reject(why)
-            else resolve({ exitCode: code ?? 128 + signalNumber(signal), stdout: stdout.text(), stderr: stderr.text() })
-        })
-        // A tool that does not read its input is no trouble of ours.
-        child.stdin.on('error', () => {})
-        child.stdin.end(run.stdin)
-    })
-}
-
-function gathered(full: () => void, hear?: (chunk: string) => void) {
-    const chunks: string[] = []
-    let length = 0
-    return {
-        take(chunk: string) {
-            length += chunk.length
-            if (length > OUTPUT_MAX_BYTES) return full()
-            chunks.push(chunk)
-            hear?.(chunk)
-        },
-        text: () => chunks.join(''),
-    }
-}
-
-const signalNumber = (name: NodeJS.Signals | null) => (name === 'SIGKILL' ? 9 : name === 'SIGTERM' ? 15 : 1)
-
-function signalGroup(pid: number | undefined, name: NodeJS.Signals): void {
-    if (pid === undefined) return
-    try {
-        process.kill(-pid, name)
-    } catch {
-        // It has ended by itself.
-    }
-}
-
-const cancelledFault = (program: string) =>
-    new Fault('cancelled', {
-        summary: 'The work was cancelled',
-        detail: `${program} was ended`,
-        fix: 'Begin it again.',
-    })
-
-const deadlineFault = (program: string, deadlineMs: number) =>
-    new Fault('deadline', {
-        summary: 'A tool did not end in time',
-        detail: `${program} after ${deadlineMs} ms`,
-        fix: 'Look at the load of the node and its disks, then try again.',
-    })
-
-const tooMuchFault = (program: string) =>
-    new Fault('exhausted', {
-        summary: 'A tool said more than can be held',
-        detail: `${program}, over ${OUTPUT_MAX_BYTES} bytes`,
-        fix: 'Look at what it was run on.',
-    })
-
-const absentFault = (program: string, cause: NodeJS.ErrnoException) =>
-    new Fault('precondition', {
-        summary: 'A program that is needed cannot be run',
-        detail: `${program} (${cause.code ?? cause.message})`,
-        fix: 'Install the Debian package that has it.',
-        cause,
-    })

@@ -15,11 +15,17 @@ const packages = ['systemd-sysv', 'dbus', 'udev', 'iproute2', 'procps', 'nodejs'
     ['libvirt-daemon-system', 'libvirt-daemon-driver-qemu', 'libvirt-clients', 'qemu-system-x86', 'qemu-utils', 'ovmf'],
     ['swtpm', 'swtpm-tools', 'etcd-server', 'dnsmasq-base', 'iptables', 'dmidecode', 'polkitd', 'openssl'],
 )
+/** A cluster of Ceph can be made in it, and libvirt and QEMU know RBD. */
+const cephPackages = ['ceph-mon', 'ceph-mgr', 'ceph-osd', 'ceph-common', 'qemu-block-extra'].concat([
+    'libvirt-daemon-driver-storage-rbd',
+])
 const settings = ['--aptopt=APT::Install-Recommends "false"', '--dpkgopt=force-unsafe-io'].concat(
     ['doc', 'man', 'locale'].map(name => `--dpkgopt=path-exclude=/usr/share/${name}/*`),
 )
 // A kept tree must not name the mirror that it was made from.
 const hooks = ['rm -f "$1/etc/apt/sources.list" "$1"/etc/apt/sources.list.d/*', ': >"$1/etc/machine-id"']
+// It comes with Ceph, and fails where no kernel module can be loaded.
+const cephHooks = ['ln -s /dev/null "$1/etc/systemd/system/nvmf-autoconnect.service"']
 
 /** A booted node. */
 export interface SystemdWorld {
@@ -59,8 +65,12 @@ cat >/dev/null
 `
 
 /** Boots a node that has the folder `shared` (`outside:inside`); resolves when systemd says that it runs. */
-export async function startSystemd(shared: string): Promise<SystemdWorld> {
-    const base = join(await cached('systemd-node', JSON.stringify([packages, settings, hooks]), make), 'root')
+export async function startSystemd(shared: string, { ceph = false } = {}): Promise<SystemdWorld> {
+    const tree = ceph
+        ? { include: [...packages, ...cephPackages], hooks: [...hooks, ...cephHooks] }
+        : { include: packages, hooks }
+    const recipe = JSON.stringify([tree.include, settings, tree.hooks])
+    const base = join(await cached('systemd-node', recipe, folder => make(folder, tree)), 'root')
     const folder = await mkdtemp(join(tmpdir(), 'dv-systemd-'))
     for (const name of ['up', 'work', 'root']) await mkdir(join(folder, name))
     const groups = groupRoots().map(root => join(root, basename(folder)))
@@ -116,11 +126,11 @@ export async function startSystemd(shared: string): Promise<SystemdWorld> {
 
 const consoleOf = (folder: string) => readFile(join(folder, 'console'), 'utf8').catch(() => 'it said nothing')
 
-async function make(folder: string): Promise<void> {
+async function make(folder: string, tree: { include: string[]; hooks: string[] }): Promise<void> {
     const mirror = debianMirror()
     if (!mirror) throw new Error('no Debian mirror stands in /etc/apt: add the sources and run again')
-    const words = ['mmdebstrap', '--mode=root', '--variant=minbase', ...settings, `--include=${packages.join(',')}`]
-    const asked = hooks.map(hook => `--customize-hook=${hook}`)
+    const words = ['mmdebstrap', '--mode=root', '--variant=minbase', ...settings, `--include=${tree.include.join(',')}`]
+    const asked = tree.hooks.map(hook => `--customize-hook=${hook}`)
     await tool([...words, ...asked, 'trixie', join(folder, 'root'), mirror], { deadlineMs: 900_000 })
 }
 

@@ -1,13 +1,12 @@
 // Volumes that DebVisor did not make: what their first bytes name is looked at before a VM or a copy reads through them.
 import { dirname, resolve } from 'node:path/posix'
 import { Fault } from '../../base/fault.ts'
-import type { LibvirtLink } from '../../drivers/libvirt/link.ts'
 import type { Clock } from '../../ports/ports.ts'
+import type { Bytes } from './bytes.ts'
 import type { Declarations } from './declared.ts'
 import { isOnFiles, type VolumeEntry } from './entries.ts'
 import { checkHeader, HEAD_BYTES, isFormat, qcow2References, sniff } from './formats.ts'
 import type { Inventory } from './inventory.ts'
-import { volOf } from './making.ts'
 import { patiently } from './patience.ts'
 import { refuseSeed } from './volume-checks.ts'
 
@@ -18,7 +17,7 @@ const LINKS_MAX = 64
 const TAIL_BYTES = 512
 
 export interface ExistingDeps {
-    libvirt: LibvirtLink
+    bytes: Bytes
     inventory: Inventory
     declared: Declarations
     clock: Clock
@@ -31,14 +30,14 @@ export interface ExistingDeps {
  * @throws Fault `denied`, `conflict` when the content is not what libvirt took it for
  */
 export function createExistingCheck(deps: ExistingDeps): (entry: VolumeEntry) => Promise<void> {
-    const { libvirt, inventory, declared, clock } = deps
+    const { bytes, inventory, declared, clock } = deps
 
     const read = async (entry: VolumeEntry, offsetBytes: number, lengthBytes: number): Promise<Uint8Array> => {
         const chunks: Uint8Array[] = []
         await patiently(clock, async () => {
             chunks.length = 0
             const range = { offsetBytes, lengthBytes: Math.min(lengthBytes, entry.physicalBytes - offsetBytes) }
-            for await (const chunk of libvirt.connection().downloadVolume(volOf(entry), range)) chunks.push(chunk)
+            for await (const chunk of bytes.download(entry, range)) chunks.push(chunk)
         })
         return Buffer.concat(chunks)
     }

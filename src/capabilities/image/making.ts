@@ -3,6 +3,7 @@ import { asFault, Fault } from '../../base/fault.ts'
 import { type Piece, poolRef, type StorageVolRef, volumeRef } from '../../drivers/libvirt/libvirt.ts'
 import type { LibvirtLink } from '../../drivers/libvirt/link.ts'
 import type { Clock } from '../../ports/ports.ts'
+import type { Bytes } from './bytes.ts'
 import type { Declarations } from './declared.ts'
 import { isOnFiles, type VolumeEntry } from './entries.ts'
 import { toolFormat } from './formats.ts'
@@ -62,9 +63,10 @@ export function createMaking(deps: {
     libvirt: LibvirtLink
     inventory: Inventory
     declared: Declarations
+    bytes: Bytes
     clock: Clock
 }): Making {
-    const { libvirt, inventory, declared, clock } = deps
+    const { libvirt, inventory, declared, bytes, clock } = deps
     /** Names that are being made: the second of two at once hears so before anything is touched. */
     const names = new Set<string>()
     const keyOf = (v: { pool: string; name: string }) => `${v.pool}/${v.name}`
@@ -114,10 +116,15 @@ export function createMaking(deps: {
         source: VolumeEntry,
         how: CopyOptions,
     ): Promise<VolumeEntry> {
-        // libvirt would copy it as what it takes it for: bytes are copied as bytes.
-        if (source.suspect) return copyBytes(target, source, how)
         const { name, capacityBytes, format } = target
         const pool = inventory.pool(target.pool)
+        // libvirt would copy it as what it takes it for: bytes are copied as bytes. Of RBD it makes linked clones only.
+        if (source.suspect || [pool.type, source.poolType].includes('rbd')) {
+            const copied = await copyBytes(target, source, how)
+            if (capacityBytes <= source.capacityBytes) return copied
+            await grow(target, capacityBytes)
+            return (await inventory.refreshVolume(pool.name, name)) ?? copied
+        }
         const xml = volumeXml({ name, capacityBytes, ...(isOnFiles(pool.type) ? { format: toolFormat(format) } : {}) })
         const args = { pool: poolRef(pool), xml, clonevol: volOf(source), flags: 0 }
         const options = { deadlineMs: Number.POSITIVE_INFINITY }
@@ -146,15 +153,15 @@ export function createMaking(deps: {
     function copyBytes(target: MakeTarget, source: VolumeEntry, how: CopyOptions): Promise<VolumeEntry> {
         if (target.format !== source.format) {
             throw new Fault('precondition', {
-                summary: 'The content of the volume looks like another format, and is only copied as it is',
-                detail: `${source.pool}/${source.name} is ${source.format}`,
-                fix: `Clone it as ${source.format}, or convert it.`,
+                summary: 'The volume is only copied as it is, and what is wanted is another format',
+                detail: `${source.pool}/${source.name} is ${source.format}, wanted is ${target.format}`,
+                fix: `Convert it first: debvisor image convert ${source.pool}/${source.name} ${target.pool}/NAME --format ${toolFormat(target.format)}`,
                 at: 'format',
             })
         }
         const onProgress = (doneBytes: number) => how.onProgress?.(doneBytes / source.capacityBytes)
         const filling = {
-            source: () => libvirt.connection().downloadVolume(volOf(source), { signal: how.signal }),
+            source: () => bytes.downloadSparse(source, how.signal),
             signal: how.signal,
             onProgress,
         }
@@ -198,11 +205,10 @@ export function createMaking(deps: {
             capacityBytes: known.capacityBytes,
             ...(isOnFiles(pool.type) ? { format: known.format } : {}),
         }
-        const ref = volOf({ pool: pool.name, name })
         return made({ ...target, pool: pool.name }, async () => {
             await createXml(pool.name, wish)
             try {
-                const sparse = isOnFiles(pool.type)
+                const sparse = bytes.isSparse(pool)
                 const { signal, onProgress } = from
                 // Where the empty one has bytes of its own, zeros are written and not skipped.
                 const solidBytes = !sparse
@@ -210,9 +216,8 @@ export function createMaking(deps: {
                     : known.format === 'raw'
                       ? 0
                       : ((await inventory.lookAgain(pool.name, name))?.physicalBytes ?? 0)
-                await libvirt
-                    .connection()
-                    .uploadVolume(ref, from.source(solidBytes), { lengthBytes: sizeBytes, sparse, signal, onProgress })
+                const how = { lengthBytes: sizeBytes, sparse, signal, onProgress }
+                await bytes.upload({ pool: pool.name, name }, from.source(solidBytes), how)
                 // Formats that libvirt cannot make empty it learns by looking.
                 if (!['raw', 'iso', 'qcow2'].includes(target.format)) await inventory.refreshPool(pool.name, true)
             } catch (thrown) {

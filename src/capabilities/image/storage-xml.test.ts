@@ -131,6 +131,7 @@ test('where a pool of Ceph is, and as whom, without any key', () => {
     expect(readPoolXml(rbd)).toEqual({
         ...{ uuid: UUID, name: 'vm-pool', type: 'rbd', path: '' },
         remote: {
+            name: 'vm-pool',
             hosts: [{ name: '10.0.0.1', port: '6789' }, { name: '10.0.0.2' }],
             auth: { username: 'libvirt', secretUuid: '2ec115d7-3a88-3ceb-bc12-0ac909a6fd87' },
         },

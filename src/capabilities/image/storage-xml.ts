@@ -13,6 +13,8 @@ export interface PoolXml {
 
 /** Where a network pool is, and as whom: libvirt keeps the key itself, by the secret's id. */
 export interface Remote {
+    /** What the other side calls the pool, where it says so. */
+    name?: string
     hosts: { name: string; port?: string }[]
     auth?: { username: string; secretUuid: string }
 }
@@ -49,10 +51,17 @@ function remoteOf(source: Element | undefined): { remote?: Remote } {
         return { name: host.getAttribute('name') ?? '', ...(port ? { port } : {}) }
     })
     if (hosts.length === 0) return {}
+    const name = textAt(source, 'name')
     const auth = childOf(source, 'auth')
     const secretUuid = auth && childOf(auth, 'secret')?.getAttribute('uuid')
     const username = auth?.getAttribute('username')
-    return { remote: { hosts, ...(secretUuid && username ? { auth: { username, secretUuid } } : {}) } }
+    return {
+        remote: {
+            ...(name ? { name } : {}),
+            hosts,
+            ...(secretUuid && username ? { auth: { username, secretUuid } } : {}),
+        },
+    }
 }
 
 export function readVolumeXml(xml: string): VolumeXml {

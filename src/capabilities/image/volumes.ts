@@ -4,12 +4,13 @@ import { checkSizeBytes } from '../../base/units.ts'
 import { type Piece, poolRef } from '../../drivers/libvirt/libvirt.ts'
 import type { LibvirtLink } from '../../drivers/libvirt/link.ts'
 import type { Clock, System } from '../../ports/ports.ts'
+import { createBytes } from './bytes.ts'
 import type { Declarations } from './declared.ts'
 import { isOnFiles, type PoolEntry, type Users, type VolumeEntry } from './entries.ts'
 import { createExistingCheck } from './existing.ts'
 import { toolFormat } from './formats.ts'
 import type { Inventory } from './inventory.ts'
-import { createMaking, type Filling, type FillTarget, volOf } from './making.ts'
+import { createMaking, type Filling, type FillTarget } from './making.ts'
 import { isBusy, patiently } from './patience.ts'
 import { createReplacing } from './replacing.ts'
 import {
@@ -63,10 +64,10 @@ export interface Volumes {
     replace(made: VolumeEntry, before: VolumeEntry): Promise<boolean>
     /** The content as it lies in the pool. */
     read(
-        entry: VolumeEntry,
+        volume: { pool: string; name: string },
         options?: { offsetBytes?: number; lengthBytes?: number; signal?: AbortSignal },
     ): AsyncGenerator<Uint8Array>
-    readSparse(entry: VolumeEntry, signal?: AbortSignal): AsyncGenerator<Piece>
+    readSparse(volume: { pool: string; name: string }, signal?: AbortSignal): AsyncGenerator<Piece>
     /** Id of the task or upload that made it, or began to; undefined where DebVisor did not make it. */
     madeBy(pool: string, name: string): string | undefined
     /** True once for each time that `create` refused because the name was taken: such a task made nothing. */
@@ -100,9 +101,10 @@ export interface VolumesDeps {
 
 export function createVolumes(deps: VolumesDeps): Volumes {
     const { libvirt, inventory, declared, users, system, clock, uid } = deps
-    const making = createMaking({ libvirt, inventory, declared, clock })
+    const bytes = createBytes({ libvirt, system, pool: inventory.pool })
+    const making = createMaking({ libvirt, inventory, declared, bytes, clock })
     const replacing = createReplacing({ system, inventory, declared, uid })
-    const checkReadable = createExistingCheck({ libvirt, inventory, declared, clock })
+    const checkReadable = createExistingCheck({ bytes, inventory, declared, clock })
     const refusals = new Map<string, number>()
 
     async function find(ref: string): Promise<VolumeEntry> {
@@ -230,9 +232,7 @@ export function createVolumes(deps: VolumesDeps): Volumes {
             async function* whole() {
                 yield data
             }
-            await patiently(clock, () =>
-                libvirt.connection().uploadVolume(volOf(entry), whole(), { lengthBytes: data.length }),
-            )
+            await patiently(clock, () => bytes.upload(entry, whole(), { lengthBytes: data.length }))
         },
         resize: async (ref, capacityBytes) => {
             const entry = await find(ref)
@@ -258,11 +258,8 @@ export function createVolumes(deps: VolumesDeps): Volumes {
         fill: making.fill,
         mayReplace: replacing.may,
         replace: replacing.replace,
-        read: (entry, options) => libvirt.connection().downloadVolume(volOf(entry), options),
-        readSparse: (entry, signal) =>
-            isOnFiles(entry.poolType)
-                ? libvirt.connection().downloadSparse(volOf(entry), { signal })
-                : libvirt.connection().downloadVolume(volOf(entry), { signal }),
+        read: bytes.download,
+        readSparse: bytes.downloadSparse,
         wasRefused: ref => {
             const count = refusals.get(ref) ?? 0
             if (count > 1) refusals.set(ref, count - 1)

@@ -1,7 +1,6 @@
 // What a VM is to be made of: volumes, ISO files and networks are looked up, and all that is wrong is said at once.
 import { asFault, Fault } from '../../base/fault.ts'
 import type { Finding } from '../../base/finding.ts'
-import { volumeRef } from '../../drivers/libvirt/libvirt.ts'
 import { type VmDeps, vmNames } from './deps.ts'
 import { type Inventory, isVolume, type VmEntry, type VolumeNames } from './inventory.ts'
 import { ISO_DESCRIPTOR, readIsoDescriptor } from './iso9660.ts'
@@ -193,7 +192,7 @@ export async function watchCopied(
 }
 
 /** That an ISO file is one, and whole, as far as its first descriptor tells. */
-export async function checkIso(deps: Pick<VmDeps, 'libvirt'>, facts: VolumeFacts, at: string): Promise<Finding[]> {
+export async function checkIso(deps: Pick<VmDeps, 'volumes'>, facts: VolumeFacts, at: string): Promise<Finding[]> {
     const ref = `${facts.pool}/${facts.name}`
     const refuse = (code: string, words: Omit<Finding, 'at' | 'severity' | 'code'>) => [
         finding('error', code, { at, ...words }),
@@ -232,12 +231,12 @@ export async function checkIso(deps: Pick<VmDeps, 'libvirt'>, facts: VolumeFacts
 
 /** A part of a volume, or all of it. Not for more than a few MiB. */
 export async function readVolume(
-    deps: Pick<VmDeps, 'libvirt'>,
+    deps: Pick<VmDeps, 'volumes'>,
     facts: Pick<VolumeFacts, 'pool' | 'name'>,
     part: { offsetBytes?: number; lengthBytes?: number } = {},
 ): Promise<Uint8Array> {
     const pieces: Uint8Array[] = []
-    for await (const piece of deps.libvirt.connection().downloadVolume(volumeRef(facts), part)) pieces.push(piece)
+    for await (const piece of deps.volumes.read(facts, part)) pieces.push(piece)
     return Buffer.concat(pieces)
 }
 

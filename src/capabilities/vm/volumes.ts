@@ -57,6 +57,11 @@ export interface Volumes {
     /** Refuses what does not fit (`exhausted`), exists (`exists`), or has a bad name (`invalid`), before touching. */
     check(volume: NewVolume): Promise<void>
     create(volume: NewVolume): Promise<VolumeFacts>
+    /** A part of the content, or all of it, as it lies in the pool. */
+    read(
+        volume: { pool: string; name: string },
+        part?: { offsetBytes?: number; lengthBytes?: number },
+    ): AsyncIterable<Uint8Array>
     /** Writes the whole content, from byte 0. */
     write(ref: string, data: Uint8Array): Promise<void>
     resize(ref: string, capacityBytes: number): Promise<void>

@@ -35,7 +35,9 @@ export interface NodeOptions {
     tools?: FakeTool[]
 }
 
-const PASSWD = 'root:x:0:0:root:/root:/bin/bash\nceph:x:64045:64045::/var/lib/ceph:/usr/sbin/nologin\n'
+const PASSWD =
+    'root:x:0:0:root:/root:/bin/bash\nceph:x:64045:64045::/var/lib/ceph:/usr/sbin/nologin\n' +
+    'debvisor-rpc:x:990:990::/:/usr/sbin/nologin\n'
 
 /** A Debian with the given things; everything may be written. */
 export function simulatedNode(options: NodeOptions = {}): SimulatedNode {

@@ -54,7 +54,9 @@ export const CEPHFS: Keyring = {
 
 export const LIBVIRT_KEYRING = '/etc/ceph/ceph.client.libvirt.keyring'
 
+/** Also of the service that fills and reads images: libvirt does neither on RBD. */
 export const libvirtKeyring = (pool: string): Keyring => ({
-    ...{ entity: 'client.libvirt', path: LIBVIRT_KEYRING, mode: 0o600, owner: 'root:root', for: 'disks of VMs' },
+    ...{ entity: 'client.libvirt', path: LIBVIRT_KEYRING, mode: 0o640, owner: 'root:debvisor-rpc' },
+    for: 'disks of VMs',
     caps: { mon: 'profile rbd', osd: `profile rbd pool=${pool}`, mgr: `profile rbd pool=${pool}` },
 })
