@@ -35,10 +35,19 @@ configure_live() {
 
 make_live() {
     local live=$work/live
+    put_installer "$live/config/includes.chroot"
     ln -f "$work/node.squashfs" "$live/config/includes.binary/node/node.squashfs"
     echo "$(sha256sum <"$work/node.squashfs" | cut -d' ' -f1)  node/node.squashfs" >"$live/config/includes.binary/node/node.squashfs.sha256"
     # It keeps what it has fetched, but goes on with nothing half made.
     again live_once "$live"
+}
+
+# Not the package: the live system has none of what that needs.
+put_installer() {
+    local name
+    mkdir -p "$1/usr/lib/debvisor" "$1/usr/bin"
+    cp "$top"/dist/{debvisor,installer}.mjs "$1/usr/lib/debvisor/"
+    for name in debvisor debvisor-installer; do install -m 755 "$top/deploy/$name" "$1/usr/bin/$name"; done
 }
 
 live_once() {

@@ -13,7 +13,7 @@ it.for(['bios', 'uefi'] as const)(
         await builtIso()
         const machine = bootIso(firmware)
         try {
-            await machine.hear('live system on the serial console', 4 * MINUTE_MS)
+            await machine.hear('Live system on the serial console', 4 * MINUTE_MS)
             machine.type('s')
             await machine.hear('root@debvisor-live:', 10 * MINUTE_MS)
             machine.type(

@@ -1,6 +1,7 @@
 // The ISO as it was built, looked into without booting it, and booted in an emulated machine with its serial console at hand.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { copyFileSync, existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { connect, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
@@ -35,7 +36,14 @@ export function bootIso(firmware: 'bios' | 'uefi'): Booted {
         ...['-machine', 'q35', '-accel', 'tcg,thread=multi,tb-size=512', '-cpu', 'max', '-smp', '2', '-m', '3072'],
         ...['-nodefaults', '-display', 'none', '-vga', 'std', '-no-reboot', '-device', 'virtio-rng-pci'],
         ...['-device', 'virtio-scsi-pci', '-drive', `if=none,id=iso,file=${isoPath},format=raw,readonly=on`],
-        ...['-device', 'scsi-cd,drive=iso', '-serial', 'stdio', '-monitor', 'none'],
+        ...[
+            '-device',
+            'scsi-cd,drive=iso',
+            '-serial',
+            'stdio',
+            '-monitor',
+            `unix:${join(folder, 'monitor')},server,nowait`,
+        ],
     ]
     if (firmware === 'uefi') {
         copyFileSync('/usr/share/OVMF/OVMF_VARS_4M.fd', join(folder, 'vars.fd'))
@@ -49,6 +57,7 @@ export function bootIso(firmware: 'bios' | 'uefi'): Booted {
             said += chunk
         })
     const over = new Promise<void>(resolve => child.once('close', () => resolve()))
+    const poke = pokeNowAndThen(join(folder, 'monitor'))
     const isOver = () => child.exitCode !== null || child.signalCode !== null
     return {
         async hear(text, deadlineMs) {
@@ -75,9 +84,36 @@ export function bootIso(firmware: 'bios' | 'uefi'): Booted {
             await Promise.race([over, late])
         },
         async stop() {
+            poke.end()
             child.kill('SIGKILL')
             await over
             rmSync(folder, { recursive: true })
+        },
+    }
+}
+
+const POKE_MS = 2000
+
+/**
+ * Asks QEMU's monitor something again and again: the main loop of QEMU 7.2 can sleep over what a guest waits for, minutes
+ * long with nothing to run, until anything wakes it.
+ */
+function pokeNowAndThen(path: string): { end(): void } {
+    let socket: Socket | undefined
+    const timer = setInterval(() => {
+        if (!socket) {
+            socket = connect(path)
+            socket.resume()
+            socket.on('error', () => {
+                socket = undefined
+            })
+        }
+        socket.write('info status\n')
+    }, POKE_MS)
+    return {
+        end() {
+            clearInterval(timer)
+            socket?.destroy()
         },
     }
 }
