@@ -417,6 +417,28 @@ function gathered(full: () => void, hear?: (chunk: string) => void) {
     }
 }
 
+/**
+ * Begins this program anew with mounts of its own, at the same terminal, and answers its exit code; undefined in the one
+ * that was begun so. Whatever ends it, the kernel takes its mounts away, and no other program ever sees them.
+ */
+export async function withOwnMounts(): Promise<number | undefined> {
+    if (process.env[APART]) return undefined
+    const again = [process.execPath, ...process.execArgv, ...process.argv.slice(1)]
+    const child = spawn('unshare', ['--mount', '--propagation', 'private', '--', ...again], {
+        stdio: 'inherit',
+        env: { ...process.env, [APART]: '1' },
+    })
+    // Ctrl-C is the other one's to hear: this one only waits.
+    const heard = () => {}
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, heard)
+    return new Promise((resolve, reject) => {
+        child.on('error', cause => reject(absentFault('unshare', cause)))
+        child.on('close', (code, signal) => resolve(code ?? 128 + signalNumber(signal)))
+    })
+}
+
+const APART = 'DEBVISOR_APART'
+
 const signalNumber = (name: NodeJS.Signals | null) => (name === 'SIGKILL' ? 9 : name === 'SIGTERM' ? 15 : 1)
 
 function signalGroup(pid: number | undefined, name: NodeJS.Signals): void {

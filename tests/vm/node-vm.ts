@@ -30,6 +30,8 @@ export interface NodeVm {
     reboot(deadlineMs?: number): Promise<void>
     stop(): Promise<void>
     console(): Promise<string>
+    /** The file of the disk DATA1, DATA2, …; only while the node is cut from its power. */
+    disk(number: number): string
 }
 
 /** Beside other work on the same machine. */
@@ -139,7 +141,7 @@ export async function startNode(options: NodeVmOptions): Promise<NodeVm> {
         for (const one of lossy.values()) await one.lose(options.survives!)
     }
     const vm: NodeVm = {
-        ...{ sh, boot, cut, console },
+        ...{ sh, boot, cut, console, disk: number => path(`d${number}.qcow2`) },
         async must(line, deadlineMs) {
             const { code, out, err } = await sh(line, deadlineMs)
             if (code !== 0) throw new Error(`'${line}' ended with ${code}:\n${out}\n${err}`)
@@ -173,7 +175,7 @@ interface Answer {
 }
 
 /** Runs a line by the guest agent; rejects when the agent does not answer within the deadline. */
-async function ask(socketPath: string, line: string, deadlineMs: number): Promise<Ran> {
+export async function ask(socketPath: string, line: string, deadlineMs: number): Promise<Ran> {
     const socket = createConnection(socketPath)
     const end = Date.now() + deadlineMs
     try {

@@ -1,4 +1,5 @@
 // The disk of the system, laid out: partitions, mirrors, file systems, and the image of a node unpacked onto them.
+// And, at the very end, let go of again.
 import type { Agreed } from '../../engine/plan.ts'
 import type { OwnPlan } from '../../engine/resource.ts'
 import type { Step } from '../../engine/step.ts'
@@ -56,7 +57,8 @@ export function planTarget(want: TargetWant, seen: TargetSeen, agreed: Agreed): 
         ...mirrorSteps(want),
         ...fileSystemSteps(want),
         ...fillSteps(want),
-        write('Note that the system is whole', noteFile(want.mountAt), note),
+        ...bindSteps(want),
+        write('Note that the system is unpacked', noteFile(want.mountAt), note),
     ]
     if (!moved) return { steps, fingerprints }
     return {
@@ -103,6 +105,9 @@ function partitionSteps(disk: Disk, _: number, all: readonly Disk[]): Step[] {
         run(`Clear the partitions of ${disk.id}`, 'wipefs', ['--all', '--force', ...parts], marks),
     ]
 }
+
+/** Where the EFI file system of each disk is mounted, in the new system. */
+export const espPath = (index: number): string => `/boot/efi${index === 0 ? '' : index + 1}`
 
 const devices = ({ disks }: TargetWant) =>
     disks.length > 1
@@ -154,6 +159,7 @@ function fillSteps(want: TargetWant): Step[] {
         `UUID=${ids.root} / ext4 errors=remount-ro 0 1`,
         `UUID=${ids.boot} /boot ext4 defaults 0 2`,
         `UUID=${ids.esp[0]} /boot/efi vfat umask=0077${disks.length > 1 ? ',nofail' : ''} 0 1`,
+        ...(disks.length > 1 ? [`UUID=${ids.esp[1]} /boot/efi2 vfat umask=0077,nofail 0 1`] : []),
     ]
     return [
         ...mount(ROOT, mountAt),
@@ -162,7 +168,39 @@ function fillSteps(want: TargetWant): Step[] {
             deadlineMs: COPY_MS,
         }),
         // After it: a FAT file system takes no owners.
-        ...mount(partition(disks[0]!, 2), `${mountAt}/boot/efi`),
+        ...disks.flatMap((disk, i) => mount(partition(disk, 2), `${mountAt}${espPath(i)}`)),
         write('Write /etc/fstab', `${mountAt}/etc/fstab`, `${lines.join('\n')}\n`),
     ]
+}
+
+/** What programs of the new system need of the running one. */
+function bindSteps({ mountAt }: TargetWant): Step[] {
+    return ['dev', 'proc', 'sys', 'run'].map(name =>
+        run(`Show the new system /${name} of this one`, 'mount', [
+            ...['--rbind', '--make-rslave', `/${name}`, `${mountAt}/${name}`],
+        ]),
+    )
+}
+
+export interface ReleaseSeen {
+    /** Something is mounted there. */
+    mounted: boolean
+    /** The volume group is in use, by its devices. */
+    active: boolean
+    /** Mirrors of an installation. */
+    mirrors: readonly string[]
+}
+
+/** Lets go of the target, whatever was done with it: what was written is on the disks afterwards. */
+export function planRelease({ mountAt }: Pick<TargetWant, 'mountAt'>, seen: ReleaseSeen): OwnPlan {
+    const steps: Step[] = []
+    if (seen.mounted) {
+        steps.push(
+            run('Write to the disks what is not on them yet', 'sync', [], { deadlineMs: COPY_MS }),
+            run('Unmount the new system', 'umount', ['--recursive', mountAt]),
+        )
+    }
+    if (seen.active) steps.push(run(`Let go of the volume group ${GROUP}`, 'vgchange', ['--activate', 'n', GROUP]))
+    for (const mirror of seen.mirrors) steps.push(run(`Let go of ${mirror}`, 'mdadm', ['--stop', mirror]))
+    return { steps }
 }
