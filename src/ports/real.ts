@@ -424,16 +424,28 @@ function gathered(full: () => void, hear?: (chunk: string) => void) {
 export async function withOwnMounts(): Promise<number | undefined> {
     if (process.env[APART]) return undefined
     const again = [process.execPath, ...process.execArgv, ...process.argv.slice(1)]
-    const child = spawn('unshare', ['--mount', '--propagation', 'private', '--', ...again], {
-        stdio: 'inherit',
-        env: { ...process.env, [APART]: '1' },
-    })
-    // Ctrl-C is the other one's to hear: this one only waits.
+    return runAttached(['unshare', '--mount', '--propagation', 'private', '--', ...again], { [APART]: '1' })
+}
+
+/** Runs a program at this terminal, such as a shell, until it ends; answers its exit code. Signals are for it to hear. */
+export function runAttached(argv: readonly [string, ...string[]], env: Record<string, string> = {}): Promise<number> {
+    const [program, ...rest] = argv
+    const child = spawn(program, rest, { stdio: 'inherit', env: { ...process.env, ...env } })
     const heard = () => {}
-    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, heard)
+    const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+    for (const signal of signals) process.on(signal, heard)
+    const over = () => {
+        for (const signal of signals) process.off(signal, heard)
+    }
     return new Promise((resolve, reject) => {
-        child.on('error', cause => reject(absentFault('unshare', cause)))
-        child.on('close', (code, signal) => resolve(code ?? 128 + signalNumber(signal)))
+        child.on('error', cause => {
+            over()
+            reject(absentFault(program, cause))
+        })
+        child.on('close', (code, signal) => {
+            over()
+            resolve(code ?? 128 + signalNumber(signal))
+        })
     })
 }
 
