@@ -236,6 +236,8 @@ export async function sample(probe: Probe, profile: string): Promise<string> {
     return sampleOf(documentSchema, { profile, node, ...(network ? { network } : {}), ...storage })
 }
 
+export { networkSample }
+
 /** Headings of a plan. */
 export const titles: Readonly<Record<string, string>> = {
     node: 'This machine',

@@ -69,8 +69,8 @@ const target: Page = {
 function diskItem(disk: Disk, on: boolean, whatIfHeld: string, id = disk.id): Item {
     return {
         ...{ is: 'choice', mark: 'many', id, on, danger: !disk.blank },
-        label: `${shortId(disk)}  ${disk.words}`,
-        ...(on && !disk.blank ? { note: whatIfHeld } : {}),
+        label: disk.words,
+        note: `${shortId(disk)}${on && !disk.blank ? `. ${whatIfHeld}` : ''}`,
     }
 }
 

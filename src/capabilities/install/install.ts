@@ -12,7 +12,16 @@ import { createProvision } from '../../engine/provision.ts'
 import { type Resource, resource } from '../../engine/resource.ts'
 import type { Clock, Probe, System } from '../../ports/ports.ts'
 import type { Answers } from './answers.ts'
-import { checkMachine, findImage, type MachineSeen, seeHeld, seeMachine, seeSystem, seeTarget } from './observe.ts'
+import {
+    checkMachine,
+    findImage,
+    freeNames,
+    type MachineSeen,
+    seeHeld,
+    seeMachine,
+    seeSystem,
+    seeTarget,
+} from './observe.ts'
 import { noteFile, planRelease, planTarget, type ReleaseSeen, type TargetSeen, type TargetWant } from './plan.ts'
 import { planSystem, type SystemSeen, type SystemWant } from './plan-system.ts'
 import { type Disk, selectDisks } from './spec.ts'
@@ -84,7 +93,8 @@ export async function prepare<T extends { profile: string }>(
         'The disks of the node are not clear',
         storage.findings.filter(finding => finding.severity === 'error'),
     )
-    const target: TargetWant = { disks: chosen, image, mountAt: MOUNT_AT, ids: freshIds(chosen.length) }
+    const names = await freeNames(machine, `-${randomBytes(2).toString('hex')}`)
+    const target: TargetWant = { disks: chosen, image, mountAt: MOUNT_AT, ids: freshIds(chosen.length), names }
     const plan = await provisionOf(deps, {}).planOne(targetResource(target), '', targetConsents(target))
     const firstBoot = storage.destroys.flatMap(name => {
         const fingerprint = agreed.get(name)
@@ -101,7 +111,7 @@ export async function prepare<T extends { profile: string }>(
 export function unagreed<T>({ target, answers }: Job<T>): string[] {
     const { consent } = answers.document.install
     if (consent.includes('target')) return []
-    const isNamed = (disk: Disk) => consent.some(word => namesOf(disk).includes(word))
+    const isNamed = (disk: Disk) => consent.some(word => wordsFor(disk).includes(word))
     return target.disks.filter(disk => !disk.blank && !isNamed(disk)).map(({ id, words }) => `${id} (${words})`)
 }
 
@@ -135,7 +145,7 @@ export async function carryOut<T extends { profile: string }>(
     const phase = (title: string, at: number) => telling.onPhase?.({ title, at, of: 4 })
     try {
         // An earlier try may hold the disks.
-        await release(deps, wish)
+        await release(deps, job, wish)
         const target = { ...job.target, ids: freshIds(job.target.disks.length) }
         phase('Prepare the disks and unpack the system', 1)
         const consents = targetConsents(target)
@@ -150,15 +160,18 @@ export async function carryOut<T extends { profile: string }>(
         await (await openConsents(root)).give(job.consents.firstBoot)
         await keepRecord(deps)
         phase('Write everything to the disks', 4)
-        done(await release(deps, wish))
+        done(await release(deps, job, wish))
     } finally {
         await machine.remove(SECRETS)
     }
 }
 
 /** Lets go of what an installation holds; for a shell, or a restart, after one that failed. */
-export const release = <T>(deps: InstallDeps<T>, wish: { by: string; signal: AbortSignal }): Promise<Applied> =>
-    provisionOf(deps, {}).applyOne(releaseResource(), '', { ...wish, leaveWithheld: false })
+export const release = <T>(
+    deps: InstallDeps<T>,
+    { target }: Pick<Job<T>, 'target'>,
+    wish: { by: string; signal: AbortSignal },
+): Promise<Applied> => provisionOf(deps, {}).applyOne(releaseResource(target), '', { ...wish, leaveWithheld: false })
 
 const located = (finding: Finding): Finding => ({ ...finding, at: `install.${finding.at}` })
 
@@ -171,13 +184,13 @@ function refuse(summary: string, findings: readonly Finding[]): void {
     })
 }
 
-const namesOf = (disk: Disk) => [disk.id, disk.id.replace(/^.*\//, ''), disk.serial].filter(Boolean)
+const wordsFor = (disk: Disk) => [disk.id, disk.id.replace(/^.*\//, ''), disk.serial].filter(Boolean)
 
 /** What is not blank and may be erased, as it is now. */
 function consentsOf({ consent }: InstallSpec, extra: readonly Disk[]): Map<string, string> {
     const agreed = new Map<string, string>()
     for (const word of consent) {
-        for (const disk of extra) if (namesOf(disk).includes(word)) agreed.set(`disk:${disk.id}`, disk.fingerprint)
+        for (const disk of extra) if (wordsFor(disk).includes(word)) agreed.set(`disk:${disk.id}`, disk.fingerprint)
     }
     return agreed
 }
@@ -215,10 +228,10 @@ const targetResource = (want: TargetWant): Resource =>
         observe: ({ machine }) => seeTarget(machine, noteFile(want.mountAt)),
     }) as Resource
 
-const releaseResource = (): Resource =>
-    resource<object, { mountAt: string }, ReleaseSeen>({
-        ...{ name: 'install.release', phases: ['image'], want: () => ({ mountAt: MOUNT_AT }), plan: planRelease },
-        observe: ({ machine }) => seeHeld(machine, MOUNT_AT),
+const releaseResource = (want: TargetWant): Resource =>
+    resource<object, TargetWant, ReleaseSeen>({
+        ...{ name: 'install.release', phases: ['image'], want: () => want, plan: planRelease },
+        observe: ({ machine }) => seeHeld(machine, want),
     }) as Resource
 
 /** Behind the accounts, whose passwords it sets. */

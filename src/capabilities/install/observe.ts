@@ -2,7 +2,7 @@
 import { Fault } from '../../base/fault.ts'
 import { LOOK_MS } from '../../base/look.ts'
 import type { Probe } from '../../ports/ports.ts'
-import { GROUP, type ReleaseSeen, type TargetSeen } from './plan.ts'
+import { type Names, namesOf, type ReleaseSeen, type TargetSeen } from './plan.ts'
 import type { SystemSeen } from './plan-system.ts'
 import { NOTE } from './plan-system.ts'
 import type { InstallSpec } from './spec-answers.ts'
@@ -89,16 +89,32 @@ export async function seeSystem(root: Probe): Promise<SystemSeen> {
     }
 }
 
-/** What an installation, or one that was cut off, holds. */
-export async function seeHeld(machine: Probe, mountAt: string): Promise<ReleaseSeen> {
+/** What an installation holds, of the names that it has. */
+export async function seeHeld(machine: Probe, want: { mountAt: string; names: Names }): Promise<ReleaseSeen> {
+    const { group, boot, system } = want.names
     const mounts = ((await machine.readText('/proc/self/mountinfo')) ?? '').split('\n')
-    const mirrors = (await machine.list('/dev/md')).filter(name => /^(boot|system)(_\d+)?$/.test(name))
-    const { stdout } = await machine
-        .query({ argv: ['lvs', '--noheadings', '--options', 'lv_active', GROUP], deadlineMs: LOOK_MS })
-        .catch(() => ({ stdout: '' }))
+    const { stdout } = await machine.query({
+        argv: ['lvs', '--noheadings', '--options', 'vg_name,lv_active'],
+        deadlineMs: LOOK_MS,
+    })
+    const mirrors = await Promise.all([boot, system].map(async path => ((await machine.look(path)) ? [path] : [])))
     return {
-        mounted: mounts.some(line => line.split(' ')[4] === mountAt),
-        active: /\bactive\b/.test(stdout),
-        mirrors: mirrors.map(name => `/dev/md/${name}`),
+        mounted: mounts.some(line => line.split(' ')[4] === want.mountAt),
+        active: stdout.split('\n').some(line => line.trim().split(/\s+/).join(' ') === `${group} active`),
+        mirrors: mirrors.flat(),
     }
+}
+
+/** Names that nothing else of the machine has: an older system may stay on a disk beside, and has the plain ones. */
+export async function freeNames(machine: Probe, suffix: string): Promise<Names> {
+    const plain = namesOf()
+    const { stdout } = await machine.query({
+        argv: ['vgs', '--noheadings', '--options', 'vg_name'],
+        deadlineMs: LOOK_MS,
+    })
+    const isTaken =
+        stdout.split('\n').some(line => line.trim() === plain.group) ||
+        (await machine.look(plain.boot)) !== undefined ||
+        (await machine.look(plain.system)) !== undefined
+    return isTaken ? namesOf(suffix) : plain
 }
