@@ -74,8 +74,8 @@ const PLAN_KEYS = 'Up, Down: read   Tab, arrows: move   Enter: choose   F2: adva
 /** Every disk that dies stands first, and Install is never what Enter alone means. */
 function wordsView({ destroys, now, firstBoot, warnings }: Words): View {
     const lines = (title: string, list: readonly string[]): Item[] =>
-        list.length > 0 ? [text(title, 'strong'), ...list.map(line => text(`- ${line}`)), text('')] : []
-    const dead = destroys.flatMap(({ id, words, when }) => text(`- ${id} (${words}), ${when}`, 'danger'))
+        list.length > 0 ? [text(title, 'strong'), ...list.map(line => text(`- ${shortly(line)}`)), text('')] : []
+    const dead = destroys.map(({ id, words, when }) => text(shortly(`- ${id} (${words}), ${when}`), 'danger'))
     return {
         ...{ title: 'The plan', place: `${PAGES} of ${PAGES}`, keys: PLAN_KEYS, first: 'back' },
         items: [
@@ -92,6 +92,9 @@ function wordsView({ destroys, now, firstBoot, warnings }: Words): View {
         ],
     }
 }
+
+/** On a small screen a disk is its name alone. */
+const shortly = (line: string) => line.replaceAll('/dev/disk/by-id/', '')
 
 const faultItems = ({ summary, detail, fix }: Fault): Item[] => [
     text(summary, 'danger'),
@@ -187,7 +190,7 @@ async function failed<Job>(terminal: Terminal, machine: Machine<Job>, what: { fa
                 { id: 'retry', label: 'Try again' },
                 { id: 'anew', label: 'Change answers' },
                 { id: 'log', label: 'Log' },
-                { id: 'save', label: 'Save log to USB' },
+                { id: 'save', label: 'Save log' },
                 { id: 'shell', label: 'Shell' },
                 { id: 'leave', label: 'Leave' },
             ],

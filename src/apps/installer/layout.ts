@@ -71,8 +71,12 @@ function buttons(canvas: Canvas, view: View, ui: Ui) {
 
 function linesOf(item: Item, how: { width: number; focused: boolean; cursor: number }): Line[] {
     const { width, focused } = how
-    if (item.is === 'text')
-        return wrap(item.text, width).map(text => ({ parts: [[text, item.style ?? 'plain']], item }))
+    if (item.is === 'text') {
+        // What belongs to a point of a list stands below its words.
+        const hang = item.text.startsWith('- ') ? '  ' : ''
+        const [first = '', ...rest] = wrap(item.text, width - hang.length)
+        return [first, ...rest.map(text => hang + text)].map(text => ({ parts: [[text, item.style ?? 'plain']], item }))
+    }
     if (item.is === 'field') return fieldLines(item, how)
     const [open, close] = item.mark === 'one' ? '()' : '[]'
     const mark = `${open}${item.on ? (item.mark === 'one' ? '*' : 'x') : ' '}${close} `

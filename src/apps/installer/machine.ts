@@ -1,11 +1,9 @@
 // What the screens need, of this machine: its disks and network, the hashes of passwords, the installation itself.
-import { createHash, randomBytes } from 'node:crypto'
 import { Fault } from '../../base/fault.ts'
-import { cryptSha512 } from '../../base/sha512crypt.ts'
-import { panelHashText } from '../../capabilities/identity/installed.ts'
-import { createPasswords, normalise } from '../../capabilities/identity/password.ts'
+import { panelHash } from '../../capabilities/identity/installed.ts'
 import { readAnswers } from '../../capabilities/install/answers.ts'
 import { answersText, type Choices, type Found, type Hashes } from '../../capabilities/install/choices.ts'
+import { passwordHashes } from '../../capabilities/install/hashes.ts'
 import { carryOut, type InstallDeps, type Job, prepare } from '../../capabilities/install/install.ts'
 import { writeToStick } from '../../capabilities/install/stick.ts'
 import {
@@ -19,20 +17,14 @@ import {
 import { realClock, realSystem, rootedSystem, runAttached } from '../../ports/real.ts'
 import type { Machine } from './installer.ts'
 
-/** More than crypt's 5000: a login takes as long once, and a guess each time. */
-const ROUNDS = 50_000
-
 export const realDeps = (): InstallDeps<NodeDocument> => ({
     ...{ ...installing, machine: realSystem(), rooted: rootedSystem, clock: realClock(), pid: process.pid },
 })
 
-export async function hashesOf(choices: Choices): Promise<Hashes> {
-    const digest = async (bytes: Uint8Array) => createHash('sha512').update(bytes).digest()
-    const system: Record<string, string> = {}
-    const { root, administrator, node, monitor } = choices
-    for (const [name, { first }] of Object.entries({ root, [administrator.name]: administrator, node, monitor }))
-        if (first) system[name] = await cryptSha512(first, new Uint8Array(randomBytes(16)), digest, ROUNDS)
-    return { system, panel: panelHashText(await createPasswords().hash(normalise(administrator.first), 'installer')) }
+export async function hashesOf({ root, administrator, node, monitor }: Choices): Promise<Hashes> {
+    const [{ first }, all] = [administrator, { root, [administrator.name]: administrator, node, monitor }]
+    const typed = Object.fromEntries(Object.entries(all).map(([name, password]) => [name, password.first]))
+    return { system: await passwordHashes(typed), panel: await panelHash(first) }
 }
 
 export async function foundOn(deps: InstallDeps<NodeDocument>): Promise<Found> {

@@ -91,7 +91,7 @@ export function drawProgress(progress: Progress, nowMs: number, size: Size, as: 
         const took = clock(one.tookMs ?? nowMs - one.beganMs)
         const mark = one.failed ? 'FAILED' : one.tookMs === undefined ? '' : 'done'
         const room = width - 16
-        const say = wrap(one.say, room)
+        const say = wrap(one.say.replaceAll('/dev/disk/by-id/', ''), room)
         return say.map((text, i) => ({
             text: i === 0 ? `${text.padEnd(room)} ${took.padStart(6)}  ${mark}` : text,
             style: one.failed ? ('danger' as const) : one.tookMs === undefined ? ('strong' as const) : ('dim' as const),

@@ -4,7 +4,7 @@ import { asFault } from '../../base/fault.ts'
 import type { System } from '../../ports/ports.ts'
 import { keyOf, PREFIX, type UserDoc } from './documents.ts'
 import type { Parts } from './parts.ts'
-import type { PasswordHash } from './password.ts'
+import { createPasswords, type PasswordHash } from './password.ts'
 import { newId } from './secrets.ts'
 import { checkUserName } from './user-name.ts'
 import { isAdmin, type Users } from './users.ts'
@@ -24,6 +24,10 @@ export function parsePanelHash(text: string): PasswordHash | undefined {
 
 export const panelHashText = ({ n, r, p, salt, hash }: PasswordHash): string =>
     ['scrypt', n, r, p, salt, hash].join('$')
+
+/** Of a password, as the installer leaves it. */
+export const panelHash = async (password: string): Promise<string> =>
+    panelHashText(await createPasswords().hash(password, 'installer'))
 
 /** Tries again while the state store is away; the returned function ends that. */
 export function takeInstalled(parts: Parts, users: Users, at: { system: System; path: string }): () => void {
