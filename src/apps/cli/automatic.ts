@@ -13,6 +13,7 @@ import { installDeps, unagreedFault } from './install.ts'
 import type { Io } from './io.ts'
 import { teller } from './provision-views.ts'
 
+const pause = (ms: number) => new Promise<void>(resolve => setTimeout(resolve, ms))
 const AFTER = 'debvisor.after=poweroff'
 
 /** Restarts the machine at its end, or turns it off where the kernel was told so. */
@@ -28,7 +29,7 @@ export async function installAutomatically(io: Io): Promise<View> {
     try {
         const { arguments: words } = await seeMachine(system)
         say('\nDebVisor: automatic installation\n')
-        const { text, from } = await findAnswers(system, words)
+        const { text, from } = await findAnswers({ machine: system, pause }, words)
         say(`The answers come from ${from}.\n`)
         const deps = installDeps()
         const job = await prepare(deps, checkedAnswers(text))

@@ -10,7 +10,12 @@ export const AUTOMATIC = 'debvisor.install=automatic'
 const MEDIUM = '/run/live/medium/debvisor'
 export const ANSWERS_NAME = 'answers.yaml'
 export const STICK_LABEL = 'DEBVISOR'
-const FETCH_MS = 300_000
+const FETCH_MS = 90_000
+
+export interface FindDeps {
+    machine: System
+    pause(ms: number): Promise<void>
+}
 
 export interface FoundAnswers {
     text: string
@@ -23,7 +28,8 @@ export interface FoundAnswers {
  * @throws Fault `denied` when the boot entry was another, `not-found` where there are none, `invalid` for an address that
  * would be trusted without a reason, `conflict` when they are not those that were meant, `unavailable`
  */
-export async function findAnswers(machine: System, words: readonly string[]): Promise<FoundAnswers> {
+export async function findAnswers(deps: FindDeps, words: readonly string[]): Promise<FoundAnswers> {
+    const { machine } = deps
     if (!words.includes(AUTOMATIC)) {
         throw new Fault('denied', {
             summary: 'Nobody chose to install without questions',
@@ -34,7 +40,7 @@ export async function findAnswers(machine: System, words: readonly string[]): Pr
     const word = (key: string) => words.findLast(one => one.startsWith(`${key}=`))?.slice(key.length + 1)
     const address = word('debvisor.answers')
     const sha256 = word('debvisor.sha256')
-    if (address) return { text: await fetched(machine, address, sha256), from: address }
+    if (address) return { text: await fetched(deps, address, sha256), from: address }
     const onMedium = await machine.readText(`${MEDIUM}/${ANSWERS_NAME}`)
     if (onMedium !== undefined) return { text: pinned(onMedium, sha256), from: 'the medium' }
     const onStick = await readFromStick(machine, STICK_LABEL, ANSWERS_NAME)
@@ -46,28 +52,35 @@ export async function findAnswers(machine: System, words: readonly string[]): Pr
     })
 }
 
-async function fetched(machine: System, address: string, sha256: string | undefined): Promise<string> {
+/** curl(1): a name that is not known, nobody who answers, and too late. The network may be about to come. */
+const NOT_YET: ReadonlySet<number> = new Set([6, 7, 28])
+const TRIES = 24
+const PAUSE_MS = 5_000
+
+async function fetched(deps: FindDeps, address: string, sha256: string | undefined): Promise<string> {
     checkAddress(address, sha256)
     // One that the medium brings is trusted alone, in the place of all that the system knows.
     const ca = `${MEDIUM}/ca.pem`
-    const own = (await machine.look(ca)) ? ['--cacert', ca] : []
-    const patience = ['--retry', '20', '--retry-delay', '3', '--retry-all-errors', '--connect-timeout', '10']
-    const limits = ['--max-time', '60', '--max-filesize', String(MOST_BYTES), '--max-redirs', '3']
+    const own = (await deps.machine.look(ca)) ? ['--cacert', ca] : []
+    const limits = ['--connect-timeout', '10', '--max-time', '60', '--max-filesize', String(MOST_BYTES)]
     // From https to http would be a way around the certificate.
     const protocols = address.startsWith('https:') ? '=https' : '=http,https'
-    const { exitCode, stdout, stderr } = await machine.run({
-        argv: [
-            ...(['curl', '--fail', '--silent', '--show-error', '--location', '--proto', protocols] as const),
-            ...['--proto-redir', protocols, ...patience, ...limits, ...own, '--', address],
-        ],
-        deadlineMs: FETCH_MS,
-    })
-    if (exitCode === 0) return pinned(stdout, sha256)
-    throw new Fault('unavailable', {
-        summary: 'The answers could not be fetched',
-        detail: `${address}: ${stderr.trim().split('\n').at(-1) ?? ''} (curl ended with ${exitCode})`,
-        fix: 'See whether the machine has a network, and the address is right. Nothing was touched.',
-    })
+    const follow = ['--location', '--max-redirs', '3', '--proto', protocols, '--proto-redir', protocols]
+    for (let tries = 1; ; tries++) {
+        const { exitCode, stdout, stderr } = await deps.machine.run({
+            argv: ['curl', '--fail', '--silent', '--show-error', ...follow, ...limits, ...own, '--', address],
+            deadlineMs: FETCH_MS,
+        })
+        if (exitCode === 0) return pinned(stdout, sha256)
+        if (!NOT_YET.has(exitCode) || tries === TRIES) {
+            throw new Fault('unavailable', {
+                summary: 'The answers could not be fetched',
+                detail: `${address}: ${stderr.trim().split('\n')[0]} (curl ended with ${exitCode})`,
+                fix: 'See whether the machine has a network, and the address is right. Nothing was touched.',
+            })
+        }
+        await deps.pause(PAUSE_MS)
+    }
 }
 
 function checkAddress(address: string, sha256: string | undefined): void {

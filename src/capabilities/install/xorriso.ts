@@ -34,7 +34,7 @@ export async function addToIso(system: System, how: { iso: string; output: strin
         await system.writeFile(file, how.text, 0o600)
         // All that makes it boot is taken over as it is; the file is root's, whoever made it.
         const args = ['-indev', how.iso, '-outdev', how.output, '-boot_image', 'any', 'replay']
-        const add = ['-map', file, ON_ISO, '-chown_r', '0', '/debvisor', '-chgrp_r', '0', '/debvisor']
+        const add = ['-map', file, ON_ISO, '-chown_r', '0', '/debvisor', '--', '-chgrp_r', '0', '/debvisor', '--']
         const { exitCode, stderr } = await xorriso(system, [...args, ...add, '-commit'], COPY_MS)
         if (exitCode === 0) return
         throw new Fault('precondition', {
