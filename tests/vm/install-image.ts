@@ -10,6 +10,8 @@ const packages = ['linux-image-amd64', 'systemd-sysv', 'dbus', 'udev', 'kmod', '
     .concat(['qemu-guest-agent', 'locales', 'tzdata', 'keyboard-configuration', 'console-setup', 'chrony'])
     .concat(['unattended-upgrades', 'network-manager', 'openssh-server', 'sudo', 'iproute2', 'ca-certificates'])
     .concat(['fdisk', 'gdisk', 'dosfstools', 'e2fsprogs', 'lvm2', 'mdadm', 'squashfs-tools', 'rsync'])
+    // A terminal that tests can press keys in.
+    .concat(['tmux'])
     .concat(['grub2-common', 'grub-pc-bin', 'grub-efi-amd64-bin', 'grub-efi-amd64-signed', 'shim-signed', 'efibootmgr'])
 
 const settings: Record<string, string> = {

@@ -140,7 +140,6 @@ function loaderSteps(want: SystemWant, { has }: SystemSeen): Step[] {
     const settings = [
         '# Written by the installer. The last console is the one that the boot is told on.',
         'GRUB_TIMEOUT=3',
-        'GRUB_DISTRIBUTOR=DebVisor',
         'GRUB_CMDLINE_LINUX_DEFAULT=""',
         `GRUB_CMDLINE_LINUX="${(serial ? consoles : consoles.toReversed()).join(' ')}"`,
         'GRUB_TERMINAL="console serial"',
