@@ -1,5 +1,5 @@
-// An installation by answers in a live system: refused where it should be, cut from the power, begun again; then the
-// installed disks alone, by BIOS and by UEFI, and of a mirror the second one when the first is gone.
+// An installation in a live system: by answers, refused where it should be, cut from the power, begun again; by the screens
+// onto a mirror; then the installed disks alone, by BIOS and by UEFI, and of the mirror the second when the first is gone.
 // The first boot's own work is tests/vm/firstboot.test.ts: this node is small, and has neither ZFS nor the package.
 import { setTimeout as pause } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -27,7 +27,7 @@ let vm: NodeVm
 
 beforeAll(async () => {
     const { live, squashfs } = await installImage()
-    vm = await startNode({ disks: 3, diskSize: '18G', image: live, files: [squashfs] })
+    vm = await startNode({ disks: 3, diskSize: '18G', image: live, files: [squashfs, 'dist/installer.mjs'] })
 }, 40 * MINUTE_MS)
 afterAll(() => vm?.stop())
 
@@ -97,25 +97,63 @@ describe('one disk', () => {
     )
 })
 
+const tmux = (words: string) => vm.must(`tmux -L it ${words}`)
+const keys = (...names: string[]) => tmux(`send-keys -t it ${names.join(' ')}`)
+const type = (text: string) => tmux(`send-keys -t it -l '${text}'`)
+async function see(what: RegExp, deadlineMs = 2 * MINUTE_MS): Promise<string> {
+    const end = Date.now() + deadlineMs
+    for (;;) {
+        const shown = await tmux('capture-pane -p -t it')
+        if (what.test(shown)) return shown
+        if (Date.now() > end) throw new Error(`the screen never showed ${what}:\n${shown}`)
+        await pause(1000)
+    }
+}
+
 it(
-    'two disks are mirrored, beside a system that has the same names',
+    'two disks are mirrored, by the screens, beside a system that has the same names',
     async () => {
-        const { code, err } = await install(answers(`${ANY}\n  disks: [{ id: DATA2 }, { id: DATA3 }]`))
-        expect([code, err]).toEqual([0, expect.stringContaining('Mirror system over both disks')])
+        const PASSWORD = 'glacier tulip marzipan'
+        await tmux('-f /dev/null new-session -d -s it -x 80 -y 24 "node /usr/lib/debvisor/installer.mjs; sleep 600"')
+        expect(await see(/Disk of the system/)).toMatch(/\[ \] 18 GiB, holds .*\n +virtio-DATA1\n +\[x\] 18 GiB, blank/)
+        await keys('Down', 'Space', 'Enter', 'Enter')
+        await see(/There is 1 extra disk, 19 GB, 1 with data on it/)
+        await keys('Down', 'Enter', 'Enter')
+        await see(/\[ \] 18 GiB, holds/)
+        await keys('Enter', 'Enter')
+        await see(/DHCP/)
+        await keys('Enter', 'Enter')
+        await see(/Who can log in/)
+        for (const end of ['Enter', 'Enter Enter', 'Enter', 'Enter F2']) {
+            await type(PASSWORD)
+            await keys(end)
+        }
+        await see(/Name of the node/)
+        await keys(...Array.from({ length: 'debvisor.local'.length }, () => 'C-h'))
+        await type('node1.example.org')
+        await keys(...Array.from({ length: 10 }, () => 'Tab'), 'Enter')
+        await see(/operator/)
+        await keys(...Array.from({ length: 7 }, () => 'Tab'), 'Enter')
+        await see(/No data will be lost/)
+        await keys('Right', 'Right', 'Enter')
+        await see(/Part 1 of 4/)
+        await see(/DebVisor was installed in \d+ minute/, 30 * MINUTE_MS)
+        expect(await vm.must(`ps -eo args | grep -c "[m]arzipan" || true`)).toBe('0\n')
         await vm.must('sync')
         await vm.cut()
     },
-    40 * MINUTE_MS,
+    50 * MINUTE_MS,
 )
 
-async function look(machine: OwnBoot) {
+async function look(machine: OwnBoot, user: string) {
     const lines = await machine.must(
         'hostname -f; cat /etc/debvisor-profile; systemctl is-enabled debvisor-firstboot; ' +
-            'getent shadow ann node | cut -d: -f2 | cut -c1-3; id -nG ann; cat /etc/debvisor/node.yaml; ' +
+            `getent shadow ${user} node | cut -d: -f2 | cut -c1-3; id -nG ${user}; cat /etc/debvisor/node.yaml; ` +
             'stat -c "%a %U" /var/lib/debvisor/identity/first-admin.json; ls /etc/ssh/ssh_host_*_key | wc -l',
     )
-    expect(lines).toMatch(/^node1\.example\.org\nPROFILE=zfs\nenabled\n\$6\$\n!\nann adm sudo systemd-journal\n/)
-    expect(lines).toMatch(/\nprofile: zfs\nnode: [\s\S]*\n600 debvisor-rpc\n3\n$/)
+    const begin = ['node1.example.org', 'PROFILE=zfs', 'enabled', '$6$', '!', `${user} adm sudo systemd-journal`, '']
+    expect(lines.slice(0, begin.join('\n').length)).toBe(begin.join('\n'))
+    expect(lines).toMatch(/\nprofile: zfs\n[\s\S]*hostname: node1[\s\S]*\n600 debvisor-rpc\n3\n$/)
     expect(lines).not.toContain('install:')
     expect(await machine.must('systemctl --failed --no-legend | wc -l')).toBe('0\n')
 }
@@ -131,7 +169,7 @@ it.each([
         const machine = await bootFromDisks({ firmware, disks, bootMs: 25 * MINUTE_MS })
         try {
             expect(await machine.console()).toMatch(/node1 login:/)
-            await look(machine)
+            await look(machine, numbers[0] === 1 ? 'ann' : 'operator')
             expect((await machine.sh('[ -d /sys/firmware/efi ]')).code === 0).toBe(firmware === 'uefi')
             if (numbers.length === 2) {
                 expect(await machine.must('cat /proc/mdstat')).toMatch(/raid1[\s\S]*\[UU\][\s\S]*\[UU\]/)

@@ -1,7 +1,7 @@
 // Files of answers, good and bad, against the schema of the whole document: every mistake at once, with its line.
 import { describe, expect, it } from 'vitest'
 import { answersChecks, answersSchema, type NodeDocument } from '../table.provision.ts'
-import { MOST_BYTES, readAnswers } from './answers.ts'
+import { MOST_BYTES, nodeTextOf, readAnswers } from './answers.ts'
 
 const HASH = `$y$j9T$${'a'.repeat(22)}$${'b'.repeat(43)}`
 const good = `# A node of the lab
@@ -25,10 +25,19 @@ const told = (text: string) => {
 it('takes apart what is the node’s, with its comments, and what is the installer’s', () => {
     const { answers } = read(good)
     expect(answers!.nodeText).toBe(
-        '# A node of the lab\nprofile: zfs\nusers:\n  administrators: [ { name: ann } ] # the only one\n',
+        '# A node of the lab\nprofile: zfs\nusers:\n  administrators: [{ name: ann }] # the only one\n',
     )
     expect(answers!.document.install).toMatchObject({ machine: 'any', disks: ['smallest'], consent: [] })
     expect(answers!.document.node.hostname).toBe('debvisor')
+})
+
+it.each([
+    ['at the end', 'profile: zfs\n# why\ninstall: { machine: any } # here', 'profile: zfs\n# why\n'],
+    ['at the beginning', 'install:\n  machine: any\n  # more\n\n# then\nprofile: zfs\n', '\n# then\nprofile: zfs\n'],
+    ['in one line', '{ profile: zfs, install: { machine: any } }\n', '{ profile: zfs }\n'],
+    ['not at all', 'profile: zfs\n', 'profile: zfs\n'],
+])('cuts out what is the installer’s %s', (_, text, left) => {
+    expect(nodeTextOf(text).replace('  # more\n', '')).toBe(left)
 })
 
 it('needs six keys, no more', () => {

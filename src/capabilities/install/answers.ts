@@ -1,5 +1,5 @@
 // Reads a file of answers: every mistake at once, with its line; and takes apart what is the node's and what is not.
-import { isMap, parseAllDocuments, parseDocument } from 'yaml'
+import { isMap, isScalar, type Node, parseAllDocuments, parseDocument } from 'yaml'
 import type { z } from 'zod'
 import { type Check, type DocumentFinding, readDocument } from '../../engine/document.ts'
 import type { InstallSpec } from './spec-answers.ts'
@@ -64,9 +64,19 @@ function wholeText(text: string): Pick<DocumentFinding, 'code' | 'summary' | 'de
     return undefined
 }
 
+/** All else stays as it was written, with its comments. */
 export function nodeTextOf(text: string): string {
     const parsed = parseDocument(text)
-    if (!isMap(parsed.contents)) return text
-    parsed.delete('install')
-    return parsed.toString({ lineWidth: 0 })
+    const { contents } = parsed
+    if (!isMap(contents)) return text
+    const pair = contents.items.find(({ key }) => isScalar(key) && key.value === 'install')
+    const [key, value] = [pair?.key as Node | undefined, pair?.value as Node | undefined]
+    if (!key?.range || !value?.range) return text
+    if (contents.flow) {
+        parsed.delete('install')
+        return parsed.toString({ lineWidth: 0 })
+    }
+    const begin = text.lastIndexOf('\n', key.range[0]) + 1
+    const lineEnd = text.indexOf('\n', value.range[1] - 1)
+    return text.slice(0, begin) + (lineEnd < 0 ? '' : text.slice(lineEnd + 1))
 }

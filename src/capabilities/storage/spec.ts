@@ -182,7 +182,8 @@ export function checkStorage({ profile, storage }: Doc): Finding[] {
     findings.push(...twice('storage.zfs.disks', zfs.disks), ...twice('storage.ceph.disks', ceph.disks))
     findings.push(...twice('storage.lvm.disks', storage.lvm?.disks ?? []))
     const least = LEAST[zfs.layout] ?? 1
-    if (Array.isArray(zfs.disks) && zfs.disks.length < least) {
+    // An empty list means none, on purpose.
+    if (Array.isArray(zfs.disks) && zfs.disks.length > 0 && zfs.disks.length < least) {
         findings.push({
             ...{ severity: 'error', code: 'too-few-disks', at: 'storage.zfs.layout' },
             summary: 'The layout needs more disks',
