@@ -1,5 +1,6 @@
-// An installation in a live system: by answers, refused where it should be, cut from the power, begun again; by the screens
-// onto a mirror; then the installed disks alone, by BIOS and by UEFI, and of the mirror the second when the first is gone.
+// An installation in a live system: by answers, refused where it should be, cut from the power; by the screens, onto a
+// mirror; without a question, onto the disk that was cut off. Then the installed disks alone, by BIOS and by UEFI, and of
+// the mirror the second when the first is gone.
 // The first boot's own work is tests/vm/firstboot.test.ts: this node is small, and has neither ZFS nor the package.
 import { setTimeout as pause } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -23,11 +24,18 @@ storage: { zfs: { disks: [] } }
 `
 const DEBVISOR = 'node /usr/lib/debvisor/debvisor.mjs'
 const ANY = 'machine: any'
+const kernelWords = 'debvisor.install=automatic debvisor.after=poweroff'
 let vm: NodeVm
 
 beforeAll(async () => {
     const { live, squashfs } = await installImage()
-    vm = await startNode({ disks: 3, diskSize: '18G', image: live, files: [squashfs, 'dist/installer.mjs'] })
+    vm = await startNode({
+        disks: 3,
+        diskSize: '18G',
+        image: live,
+        files: [squashfs, 'dist/installer.mjs'],
+        kernelWords,
+    })
 }, 40 * MINUTE_MS)
 afterAll(() => vm?.stop())
 
@@ -80,21 +88,6 @@ describe('one disk', () => {
         },
         60 * MINUTE_MS,
     )
-
-    it(
-        'is installed from the beginning where the answers agree, and lets go of it',
-        async () => {
-            const { code, out, err } = await install(answers(`${ANY}\n  disks: [smallest]\n  consent: [target]`))
-            expect(err).toMatch(/DATA WILL BE DESTROYED on:\n {2}\S+DATA1/)
-            expect(err).toContain('4 of 4: Write everything to the disks')
-            expect([code, out]).toEqual([0, expect.stringMatching(/^Installed in \d+ s/)])
-            expect(await vm.must('lsblk --noheadings --output MOUNTPOINTS /dev/disk/by-id/virtio-DATA1')).not.toContain(
-                '/',
-            )
-            expect(await vm.must('grep -rl "qFmFH" /run /var/lib/debvisor /var/log 2>/dev/null | wc -l')).toBe('0\n')
-        },
-        40 * MINUTE_MS,
-    )
 })
 
 const tmux = (words: string) => vm.must(`tmux -L it ${words}`)
@@ -139,10 +132,33 @@ it(
         await see(/Part 1 of 4/)
         await see(/DebVisor was installed in \d+ minute/, 30 * MINUTE_MS)
         expect(await vm.must(`ps -eo args | grep -c "[m]arzipan" || true`)).toBe('0\n')
-        await vm.must('sync')
-        await vm.cut()
+        await tmux('kill-server')
+        expect(await vm.must('lsblk --noheadings --output MOUNTPOINTS /dev/disk/by-id/virtio-DATA2')).not.toContain('/')
+        expect(await vm.must('grep -rlE "[$]6[$]" /run /var/lib/debvisor /var/log 2>/dev/null | wc -l')).toBe('0\n')
     },
     50 * MINUTE_MS,
+)
+
+it(
+    'one disk is installed without a question where the answers on the medium agree; the machine turns itself off',
+    async () => {
+        const refused = await vm.sh(`${DEBVISOR} install --automatic`, 3 * MINUTE_MS)
+        expect([refused.code, refused.err]).toEqual([1, expect.stringContaining('There are no answers to install by')])
+        await vm.put(
+            '/run/live/medium/debvisor/answers.yaml',
+            answers(`${ANY}\n  disks: [smallest]\n  consent: [target]`),
+        )
+        const from = (await vm.console()).length
+        await vm.must(`systemd-run --unit=automatic ${DEBVISOR} install --automatic`)
+        await vm.off(30 * MINUTE_MS)
+        const said = (await vm.console()).slice(from).replaceAll('\r', '')
+        expect(said).toContain('The answers come from the medium.')
+        expect(said).toMatch(/DATA WILL BE DESTROYED on:\n {2}\S+DATA1/)
+        expect(said).toContain('4 of 4: Write everything to the disks')
+        expect(said).toMatch(/Installed in \d+ s\. The machine turns itself off\./)
+        expect(said).not.toContain('qFmFH')
+    },
+    40 * MINUTE_MS,
 )
 
 async function look(machine: OwnBoot, user: string) {

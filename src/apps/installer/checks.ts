@@ -4,6 +4,7 @@ import { checkPassword } from '../../capabilities/identity/password.ts'
 import { checkUserName } from '../../capabilities/identity/user-name.ts'
 import type { Choices, Password } from '../../capabilities/install/choices.ts'
 import { contains, parseAddress, parseCidr } from '../../capabilities/network/cidr.ts'
+import { nodeSpec } from '../../capabilities/node/spec.ts'
 import { checkUsers, usersSpec } from '../../capabilities/users/spec.ts'
 
 /** `whose` is told where there are several; the rules are those of the panel. */
@@ -52,4 +53,17 @@ export function wrongAddress({ address, gateway, dns }: Choices['network']): str
     }
     const wrong = dns.split(/[\s,]+/).find(one => one && !parseAddress(one))
     return wrong ? `A name server is an address, and ${wrong} is none.` : undefined
+}
+
+/** By the words of the document itself. */
+export function wrongSettings({ locale, keyboard, timezone, key }: Choices): string | undefined {
+    const node = nodeSpec.safeParse({ locale, keyboard, timezone })
+    if (!node.success) {
+        const [issue] = node.error.issues
+        const called = { locale: 'language', keyboard: 'keyboard', timezone: 'time zone' }[String(issue?.path[0])]
+        return `The ${called} cannot be used. ${issue?.message}.`
+    }
+    if (!key.trim()) return undefined
+    const users = usersSpec.safeParse({ administrators: [{ name: 'ann', keys: [key.trim()] }] })
+    return users.success ? undefined : 'That is no public SSH key. Paste the line of a file such as id_ed25519.pub.'
 }

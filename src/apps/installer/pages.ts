@@ -9,7 +9,7 @@ import {
     withTarget,
 } from '../../capabilities/install/choices.ts'
 import type { Disk } from '../../capabilities/install/spec.ts'
-import { wrongAddress, wrongName, wrongPassword, wrongUser } from './checks.ts'
+import { wrongAddress, wrongName, wrongPassword, wrongSettings, wrongUser } from './checks.ts'
 import type { Event, Item, View } from './form.ts'
 
 export interface Page {
@@ -216,11 +216,16 @@ export const advanced: Page = {
         field('monitor.second', 'Once more', choices.monitor.second, { secret: true }),
     ],
     change: edited,
-    wrong: ({ name, node, monitor }) =>
-        wrongName(name) ??
-        (node.first || node.second ? wrongPassword('node', node, 'node') : undefined) ??
-        (monitor.first || monitor.second ? wrongPassword('monitor', monitor, 'monitor') : undefined),
+    wrong: choices =>
+        wrongName(choices.name) ??
+        wrongSettings(choices) ??
+        wrongSecond('node', choices.node) ??
+        wrongSecond('monitor', choices.monitor),
 }
+
+/** Of an account that may go without. */
+const wrongSecond = (name: string, password: Choices['node']) =>
+    password.first || password.second ? wrongPassword(name, password, name) : undefined
 
 /** The page as it is shown now. */
 export function viewOf(page: Page, choices: Choices, found: Found, about: { place: string; trouble?: string }): View {
