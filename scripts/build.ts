@@ -9,7 +9,12 @@ import { etcd3Inside } from './build-etcd3.ts'
 import { noteLicences, partsOf } from './licences.ts'
 import { root } from './stages.ts'
 
-const programs = { rpcd: 'src/apps/rpcd/main.ts', rootd: 'src/apps/rootd/main.ts', debvisor: 'src/apps/cli/main.ts' }
+const programs = {
+    rpcd: 'src/apps/rpcd/main.ts',
+    rootd: 'src/apps/rootd/main.ts',
+    debvisor: 'src/apps/cli/main.ts',
+    installer: 'src/apps/installer/main.ts',
+}
 
 // Some dependencies are CommonJS and ask for `require` and `__dirname`; a bundle that is a module has neither by itself.
 const banner = [

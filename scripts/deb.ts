@@ -119,7 +119,13 @@ function putDocuments(put: (to: string, content: string) => void, files: string)
     const licences = licencesText(allParts([...programs, 'panel']))
     put(`${at}/licences-of-others.txt`, licences)
     put(`${at}/package.md`, readFileSync(join(root, 'docs/operations/package.md'), 'utf8'))
-    for (const name of ['node.md', 'glossary.md', 'operations/kubernetes.md', 'reference/cli.md'])
+    for (const name of [
+        'node.md',
+        'glossary.md',
+        'operations/install.md',
+        'operations/kubernetes.md',
+        'reference/cli.md',
+    ])
         put(`${at}/${name}`, readFileSync(join(root, 'docs', name), 'utf8'))
     for (const name of ['reference/node-yaml.md', 'reference/api.md', 'decisions/rootd.md', 'decisions/state-store.md'])
         put(`${at}/${name}`, readFileSync(join(root, 'docs', name), 'utf8'))

@@ -20,6 +20,7 @@ import { firewallGuard } from './firewall/guard.ts'
 import { firewallKernel } from './firewall/plan.ts'
 import { firewallResources, firewallTools } from './firewall/resources.ts'
 import { checkFirewall, firewallSpec } from './firewall/spec.ts'
+import { checkInstall, installSpec } from './install/spec-answers.ts'
 import { kubernetesKernel } from './kubernetes/plan-host.ts'
 import { kubernetesResources, kubernetesTools } from './kubernetes/resources.ts'
 import { checkKubernetes, kubernetesSpec } from './kubernetes/spec.ts'
@@ -47,6 +48,7 @@ import { cephResources } from './storage/ceph/resources.ts'
 import type { StorageDriver } from './storage/driver.ts'
 import { lvmTools } from './storage/lvm/lvm.ts'
 import { lvmResources } from './storage/lvm/resources.ts'
+import { previewStorage } from './storage/preview.ts'
 import { checkStorage, storageSpec } from './storage/spec.ts'
 import { together } from './storage/together.ts'
 import { zfsDriver } from './storage/zfs/driver.ts'
@@ -86,10 +88,16 @@ export const checks: readonly Check<NodeDocument>[] = [
     ...[checkDocker, checkKubernetes, checkFirewall, checkNotify],
 ]
 
+/** The answers of an installation: the document, and what only the installer has to know. */
+export const answersSchema = documentSchema.extend({ install: installSpec })
+
+export const answersChecks: readonly Check<z.infer<typeof answersSchema>>[] = [...checks, checkInstall]
+
+const describedDisks = async (machine: Probe) =>
+    (await seeDisks(machine)).map(disk => ({ ...disk, fingerprint: fingerprintOf(disk), words: diskWords(disk) }))
+
 /** The disks as the storage family needs to know them. */
-const freeDisks = together(async (machine: Probe) =>
-    (await seeDisks(machine)).map(disk => ({ ...disk, fingerprint: fingerprintOf(disk), words: diskWords(disk) })),
-)
+const freeDisks = together(describedDisks)
 
 /** Where disks of VMs belong, unless the document says. */
 function imagesPath({ profile, storage: { zfs, lvm } }: NodeDocument): string {
@@ -183,6 +191,15 @@ export const kit = kitOf(
     [firewallGuard, networkGuard],
 )
 
+/**
+ * What an installer needs of all this. Of the resources those without which nobody could log in, or be reached, when the
+ * first boot fails: it carries out the whole document, and says on the console what it does.
+ */
+export const installing = {
+    ...{ schema: documentSchema, checks, kit, disks: describedDisks, preview: previewStorage },
+    resources: resources.filter(({ name }) => /^(node|users|network)\./.test(name)),
+}
+
 /** What the verbs of `storage` know of disks; a disk is replaced by the one that has it. */
 export const storageDrivers: readonly StorageDriver[] = [
     zfsDriver({ disks: freeDisks }),
@@ -218,6 +235,8 @@ export async function sample(probe: Probe, profile: string): Promise<string> {
     const storage = profile === 'zfs' ? {} : { storage: { ceph: { fsid: randomUUID() } } }
     return sampleOf(documentSchema, { profile, node, ...(network ? { network } : {}), ...storage })
 }
+
+export { networkSample }
 
 /** Headings of a plan. */
 export const titles: Readonly<Record<string, string>> = {

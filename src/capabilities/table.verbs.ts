@@ -18,6 +18,7 @@ export const topics = [
     { name: 'pool', summary: 'storage pools' },
     { name: 'network', summary: 'networks that VMs join' },
     { name: 'node', summary: 'this machine' },
+    { name: 'iso', summary: 'media to install nodes from, and the answers of an installation' },
     { name: 'storage', summary: 'disks of the pools of this machine' },
     { name: 'notify', summary: 'who is told when something is wrong' },
     { name: 'task', summary: 'long operations' },

@@ -35,7 +35,7 @@ export function readDocument<T>(text: string, schema: z.ZodType<T>, checks: read
     const lineOf = (path: readonly PropertyKey[]) => lineAt(parsed.contents, path, lines)
     const checked = schema.safeParse(parsed.toJS() ?? {})
     if (!checked.success) {
-        return { findings: checked.error.issues.flatMap(issue => findingsOf(issue, schema, lineOf)) }
+        return { findings: firstAtEach(checked.error.issues).flatMap(issue => findingsOf(issue, schema, lineOf)) }
     }
     const findings = checks
         .flatMap(check => check(checked.data))
@@ -43,6 +43,13 @@ export function readDocument<T>(text: string, schema: z.ZodType<T>, checks: read
     const wrong = findings.some(finding => finding.severity === 'error')
     return wrong ? { findings } : { document: checked.data, findings }
 }
+
+/** Of a value of the wrong kind it is not told as well that it is too long. */
+const firstAtEach = (issues: readonly z.core.$ZodIssue[]) =>
+    issues.filter(({ path }, at) => {
+        const before = issues.slice(0, at)
+        return !before.some(one => one.code === 'invalid_type' && atOf(one.path) === atOf(path))
+    })
 
 /** `disks[1].size` to its keys. */
 const pathOf = (at: string): PropertyKey[] =>

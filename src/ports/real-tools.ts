@@ -139,6 +139,40 @@ function gathered(full: () => void, hear?: (chunk: string) => void) {
     }
 }
 
+/**
+ * Begins this program anew with mounts of its own, at the same terminal, and answers its exit code; undefined in the one
+ * that was begun so. Whatever ends it, the kernel takes its mounts away, and no other program ever sees them.
+ */
+export async function withOwnMounts(): Promise<number | undefined> {
+    if (process.env[APART]) return undefined
+    const again = [process.execPath, ...process.execArgv, ...process.argv.slice(1)]
+    return runAttached(['unshare', '--mount', '--propagation', 'private', '--', ...again], { [APART]: '1' })
+}
+
+/** Runs a program at this terminal, such as a shell, until it ends; answers its exit code. Signals are for it to hear. */
+export function runAttached(argv: readonly [string, ...string[]], env: Record<string, string> = {}): Promise<number> {
+    const [program, ...rest] = argv
+    const child = spawn(program, rest, { stdio: 'inherit', env: { ...process.env, ...env } })
+    const heard = () => {}
+    const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+    for (const signal of signals) process.on(signal, heard)
+    const over = () => {
+        for (const signal of signals) process.off(signal, heard)
+    }
+    return new Promise((resolve, reject) => {
+        child.on('error', cause => {
+            over()
+            reject(absentFault(program, cause))
+        })
+        child.on('close', (code, signal) => {
+            over()
+            resolve(code ?? 128 + signalNumber(signal))
+        })
+    })
+}
+
+const APART = 'DEBVISOR_APART'
+
 const signalNumber = (name: NodeJS.Signals | null) => (name === 'SIGKILL' ? 9 : name === 'SIGTERM' ? 15 : 1)
 
 function signalGroup(pid: number | undefined, name: NodeJS.Signals): void {

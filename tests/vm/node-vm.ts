@@ -29,7 +29,11 @@ export interface NodeVm {
     /** By its own reboot. */
     reboot(deadlineMs?: number): Promise<void>
     stop(): Promise<void>
+    /** Until it has turned itself off. */
+    off(deadlineMs: number): Promise<void>
     console(): Promise<string>
+    /** The file of the disk DATA1, DATA2, …; only while the node is cut from its power. */
+    disk(number: number): string
 }
 
 /** Beside other work on the same machine. */
@@ -48,13 +52,22 @@ export interface NodeVmOptions {
      * same, as a disk with a cache may write in any order.
      */
     survives?: () => boolean
+    /** More words for the kernel. */
+    kernelWords?: string
     /** More files of this machine, put beside the program in /usr/lib/debvisor. */
     files?: readonly string[]
 }
 
 /** A booted node with blank disks named DATA1, DATA2, … */
 export async function startNode(options: NodeVmOptions): Promise<NodeVm> {
-    const { disks, diskSize = '2G', memoryMib = 2048, nics = ['user,restrict=on'], files = [] } = options
+    const {
+        disks,
+        diskSize = '2G',
+        memoryMib = 2048,
+        nics = ['user,restrict=on'],
+        files = [],
+        kernelWords = '',
+    } = options
     const image = options.image ?? (await nodeImage())
     const folder = await mkdtemp(join(tmpdir(), 'debvisor-node-'))
     const path = (name: string) => join(folder, name)
@@ -94,7 +107,7 @@ export async function startNode(options: NodeVmOptions): Promise<NodeVm> {
             ...['-name', 'debvisor-node', '-machine', 'q35', '-accel', 'tcg,thread=multi,tb-size=512', '-cpu', 'max'],
             ...['-smp', '2', '-m', String(memoryMib), '-nodefaults', '-display', 'none', '-no-reboot'],
             ...['-kernel', image.kernel, '-initrd', image.initrd],
-            ...['-append', 'root=/dev/vda rw console=ttyS0 quiet mitigations=off audit=0'],
+            ...['-append', `root=/dev/vda rw console=ttyS0 quiet mitigations=off audit=0 ${kernelWords}`],
             ...disk('os', 'OS'),
             ...drive(path('program.iso'), 'PROGRAM', ',format=raw,readonly=on'),
             ...Array.from({ length: disks }, (_, i) => disk(`d${i + 1}`, `DATA${i + 1}`)).flat(),
@@ -139,7 +152,7 @@ export async function startNode(options: NodeVmOptions): Promise<NodeVm> {
         for (const one of lossy.values()) await one.lose(options.survives!)
     }
     const vm: NodeVm = {
-        ...{ sh, boot, cut, console },
+        ...{ sh, boot, cut, console, disk: number => path(`d${number}.qcow2`) },
         async must(line, deadlineMs) {
             const { code, out, err } = await sh(line, deadlineMs)
             if (code !== 0) throw new Error(`'${line}' ended with ${code}:\n${out}\n${err}`)
@@ -152,6 +165,12 @@ export async function startNode(options: NodeVmOptions): Promise<NodeVm> {
             await sh('systemctl reboot', 5000).catch(() => undefined)
             await over
             await boot(deadlineMs)
+        },
+        async off(deadlineMs) {
+            const late = pause(deadlineMs, undefined, { ref: false }).then(async () => {
+                throw new Error(`the node did not turn itself off:\n${(await console()).slice(-3000)}`)
+            })
+            await Promise.race([over, late])
         },
         async stop() {
             await end()
@@ -173,7 +192,7 @@ interface Answer {
 }
 
 /** Runs a line by the guest agent; rejects when the agent does not answer within the deadline. */
-async function ask(socketPath: string, line: string, deadlineMs: number): Promise<Ran> {
+export async function ask(socketPath: string, line: string, deadlineMs: number): Promise<Ran> {
     const socket = createConnection(socketPath)
     const end = Date.now() + deadlineMs
     try {

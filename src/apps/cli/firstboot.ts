@@ -154,7 +154,8 @@ export async function consolesOf(probe: Probe): Promise<string[]> {
     return [...new Set(names)].map(name => `/dev/${name}`)
 }
 
-async function openConsoles(probe: Probe): Promise<{ write(text: string): void; close(): void }[]> {
+/** Those that can be opened now. */
+export async function openConsoles(probe: Probe): Promise<{ write(text: string): void; close(): void }[]> {
     return (await consolesOf(probe)).flatMap(path => {
         try {
             // It must neither become the terminal of this process, nor wait for somebody to plug a cable in.

@@ -15,6 +15,7 @@ import { containerVerbs } from './containers.ts'
 import { factorVerbs } from './factor.ts'
 import { follow, goesOn } from './follow.ts'
 import { healthVerbs } from './health.ts'
+import { installVerbs } from './install.ts'
 import { CONSENT, confirm, type Io, readFile, secret } from './io.ts'
 import { loginVerbs } from './login.ts'
 import { type Parsed, program } from './parse.ts'
@@ -37,6 +38,7 @@ export function allVerbs(io: Io): readonly Verb[] {
         ...provisionVerbs(io),
         ...healthVerbs(io),
         ...storageVerbs(io),
+        ...installVerbs(io),
         ...completionVerbs(() => all),
     ]
     return all

@@ -10,6 +10,7 @@ import { createAttempts } from './attempts.ts'
 import { createFactors } from './factors.ts'
 import { createFirstLogin } from './first.ts'
 import { createGrants } from './grants.ts'
+import { takeInstalled } from './installed.ts'
 import type { IdentityEvent, Parts } from './parts.ts'
 import { createPasswords } from './password.ts'
 import { createReplica } from './replica.ts'
@@ -96,6 +97,7 @@ export function createIdentity(deps: IdentityDeps): Identity {
     const grants = createGrants(parts, access)
     const service = identityService(parts, { access, sessions, users, first, tokens, grants, factors })
     let stopSweep = () => {}
+    let stopTaking = () => {}
 
     return {
         name: 'identity',
@@ -103,9 +105,12 @@ export function createIdentity(deps: IdentityDeps): Identity {
         async start() {
             await replica.start()
             stopSweep = clock.every(SWEEP_MS, () => void sweep(parts))
+            const path = `${deps.stateFolder}/first-admin.json`
+            stopTaking = takeInstalled(parts, users, { system: deps.system, path })
         },
         async close() {
             stopSweep()
+            stopTaking()
             access.close()
             await replica.close()
         },

@@ -9,7 +9,15 @@ import type { Replica } from './replica.ts'
 
 /** For the audit log: what is no call of its own, or has no caller yet. */
 export interface IdentityEvent {
-    what: 'login' | 'login-failed' | 'login-held-up' | 'logout' | 'first-login' | 'first-login-failed' | 'denied'
+    what:
+        | 'login'
+        | 'login-failed'
+        | 'login-held-up'
+        | 'logout'
+        | 'first-login'
+        | 'first-login-failed'
+        | 'first-admin'
+        | 'denied'
     result: 'done' | 'failed' | 'denied'
     /** Empty where there is none of that name: what was typed may be a password. */
     user: string

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
 import { expectGolden } from '../../../tests/golden.ts'
 import { textOf } from '../../engine/testing/text.ts'
-import { noteFile, partition, planTarget, type TargetWant } from './plan.ts'
+import { namesOf, noteFile, partition, planTarget, type TargetWant } from './plan.ts'
 import { type Disk, selectDisks, targetSpec } from './spec.ts'
 
 const folder = join(import.meta.dirname, 'testdata')
@@ -36,6 +36,7 @@ const ids = { root: '11111111-1111-4111-8111-111111111111', boot: '22222222-2222
 const wantOf = (disks: readonly Disk[]): TargetWant => ({
     ...{ disks, image: '/run/live/medium/node/node.squashfs', mountAt: '/target' },
     ids: { ...ids, esp: ['AAAA-0001', 'AAAA-0002'] },
+    names: namesOf(),
 })
 
 describe.each(readdirSync(folder))('a target: %s', name => {

@@ -1,4 +1,5 @@
 // The disk of the system, laid out: partitions, mirrors, file systems, and the image of a node unpacked onto them.
+// And, at the very end, let go of again.
 import type { Agreed } from '../../engine/plan.ts'
 import type { OwnPlan } from '../../engine/resource.ts'
 import type { Step } from '../../engine/step.ts'
@@ -13,15 +14,29 @@ export interface TargetWant {
     mountAt: string
     /** Chosen before anything is made, so that the plan says all. */
     ids: { root: string; boot: string; esp: readonly string[] }
+    names: Names
 }
+
+/** What other disks of the machine must not have as well. */
+export interface Names {
+    /** Volume group. */
+    group: string
+    /** Mirrors, where there are two disks. */
+    boot: string
+    system: string
+}
+
+/** `suffix` where the plain names are taken, such as by another system on a disk that stays. */
+export const namesOf = (suffix = ''): Names => ({
+    ...{ group: `debvisor${suffix}`, boot: `/dev/md/boot${suffix}`, system: `/dev/md/system${suffix}` },
+})
 
 export interface TargetSeen {
     /** The note of an installation that came to its end, below `mountAt`. */
     note?: string
 }
 
-export const GROUP = 'debvisor'
-const ROOT = `/dev/${GROUP}/root`
+const rootOf = ({ names }: TargetWant) => `/dev/${names.group}/root`
 /** What is left is for the checkpoints of upgrades. */
 const ROOT_SHARE = '75%VG'
 const TOOL_MS = 120_000
@@ -56,7 +71,8 @@ export function planTarget(want: TargetWant, seen: TargetSeen, agreed: Agreed): 
         ...mirrorSteps(want),
         ...fileSystemSteps(want),
         ...fillSteps(want),
-        write('Note that the system is whole', noteFile(want.mountAt), note),
+        ...bindSteps(want),
+        write('Note that the system is unpacked', noteFile(want.mountAt), note),
     ]
     if (!moved) return { steps, fingerprints }
     return {
@@ -104,16 +120,19 @@ function partitionSteps(disk: Disk, _: number, all: readonly Disk[]): Step[] {
     ]
 }
 
-const devices = ({ disks }: TargetWant) =>
+/** Where the EFI file system of each disk is mounted, in the new system. */
+export const espPath = (index: number): string => `/boot/efi${index === 0 ? '' : index + 1}`
+
+const devices = ({ disks, names }: TargetWant) =>
     disks.length > 1
-        ? { boot: '/dev/md/boot', system: '/dev/md/system' }
+        ? { boot: names.boot, system: names.system }
         : { boot: partition(disks[0]!, 3), system: partition(disks[0]!, 4) }
 
-function mirrorSteps({ disks }: TargetWant): Step[] {
+function mirrorSteps({ disks, names }: TargetWant): Step[] {
     if (disks.length < 2) return []
-    const mirror = (name: string, number: number) =>
+    const mirror = (name: 'boot' | 'system', number: number) =>
         run(`Mirror ${name} over both disks`, 'mdadm', [
-            ...['--create', `/dev/md/${name}`, '--run', '--level=1', `--raid-devices=${disks.length}`],
+            ...['--create', names[name], '--run', '--level=1', `--raid-devices=${disks.length}`],
             ...['--metadata=1.2', '--homehost=any', '--bitmap=internal'],
             ...disks.map(disk => partition(disk, number)),
         ])
@@ -121,7 +140,7 @@ function mirrorSteps({ disks }: TargetWant): Step[] {
 }
 
 function fileSystemSteps(want: TargetWant): Step[] {
-    const { disks, ids } = want
+    const { disks, ids, names } = want
     const { boot, system } = devices(want)
     const esp = disks.map((disk, i) =>
         run(`Make the EFI file system on ${disk.id}`, 'mkfs.vfat', [
@@ -134,11 +153,11 @@ function fileSystemSteps(want: TargetWant): Step[] {
     return [
         ...esp,
         ext4('Make the file system of /boot', 'boot', ids.boot, boot),
-        run(`Make the volume group ${GROUP}`, 'vgcreate', ['--yes', GROUP, system]),
+        run(`Make the volume group ${names.group}`, 'vgcreate', ['--yes', names.group, system]),
         run('Make the root volume, and leave room for checkpoints of upgrades', 'lvcreate', [
-            ...['--yes', '--wipesignatures', 'y', '--name', 'root', '--extents', ROOT_SHARE, GROUP],
+            ...['--yes', '--wipesignatures', 'y', '--name', 'root', '--extents', ROOT_SHARE, names.group],
         ]),
-        ext4('Make the root file system', 'root', ids.root, ROOT),
+        ext4('Make the root file system', 'root', ids.root, rootOf(want)),
     ]
 }
 
@@ -154,15 +173,49 @@ function fillSteps(want: TargetWant): Step[] {
         `UUID=${ids.root} / ext4 errors=remount-ro 0 1`,
         `UUID=${ids.boot} /boot ext4 defaults 0 2`,
         `UUID=${ids.esp[0]} /boot/efi vfat umask=0077${disks.length > 1 ? ',nofail' : ''} 0 1`,
+        ...(disks.length > 1 ? [`UUID=${ids.esp[1]} /boot/efi2 vfat umask=0077,nofail 0 1`] : []),
     ]
     return [
-        ...mount(ROOT, mountAt),
+        ...mount(rootOf(want), mountAt),
         ...mount(boot, `${mountAt}/boot`),
         run('Unpack the system', 'unsquashfs', ['-force', '-quiet', '-no-progress', '-dest', mountAt, image], {
             deadlineMs: COPY_MS,
         }),
         // After it: a FAT file system takes no owners.
-        ...mount(partition(disks[0]!, 2), `${mountAt}/boot/efi`),
+        ...disks.flatMap((disk, i) => mount(partition(disk, 2), `${mountAt}${espPath(i)}`)),
         write('Write /etc/fstab', `${mountAt}/etc/fstab`, `${lines.join('\n')}\n`),
     ]
+}
+
+/** What programs of the new system need of the running one. */
+function bindSteps({ mountAt }: TargetWant): Step[] {
+    return ['dev', 'proc', 'sys', 'run'].map(name =>
+        run(`Show the new system /${name} of this one`, 'mount', [
+            ...['--rbind', '--make-rslave', `/${name}`, `${mountAt}/${name}`],
+        ]),
+    )
+}
+
+export interface ReleaseSeen {
+    /** Something is mounted there. */
+    mounted: boolean
+    /** The volume group is in use, by its devices. */
+    active: boolean
+    /** Mirrors of an installation. */
+    mirrors: readonly string[]
+}
+
+/** Lets go of the target, whatever was done with it: what was written is on the disks afterwards. */
+export function planRelease({ mountAt, names }: Pick<TargetWant, 'mountAt' | 'names'>, seen: ReleaseSeen): OwnPlan {
+    const steps: Step[] = []
+    if (seen.mounted) {
+        steps.push(
+            run('Write to the disks what is not on them yet', 'sync', [], { deadlineMs: COPY_MS }),
+            run('Unmount the new system', 'umount', ['--recursive', mountAt]),
+        )
+    }
+    const { group } = names
+    if (seen.active) steps.push(run(`Let go of the volume group ${group}`, 'vgchange', ['--activate', 'n', group]))
+    for (const mirror of seen.mirrors) steps.push(run(`Let go of ${mirror}`, 'mdadm', ['--stop', mirror]))
+    return { steps }
 }

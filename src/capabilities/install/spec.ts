@@ -1,4 +1,4 @@
-// Where the system is put: an answer of whoever installs, and no part of the node's document.
+// Which disks the system is put on: an answer of whoever installs, and no part of the node's document.
 import { z } from 'zod'
 import type { Finding } from '../../base/finding.ts'
 import { parseSizeBytes } from '../../base/units.ts'
@@ -18,9 +18,12 @@ const selector = z.union([
         .refine(one => Object.values(one).some(value => value !== undefined), 'say id, model, minSize or maxSize'),
 ])
 
-export const targetSpec = z.strictObject({
-    disks: z.array(selector).min(1).max(2).describe('The disk that the system is put on; of two, each has all of it.'),
-})
+export const targetDisks = z
+    .array(selector)
+    .min(1)
+    .max(2)
+    .describe('The disk that the system is put on; of two, each has all of it.')
+export const targetSpec = z.strictObject({ disks: targetDisks })
 
 export type Selector = z.infer<typeof selector>
 export type TargetSpec = z.infer<typeof targetSpec>
@@ -48,7 +51,10 @@ export const LEAST_BYTES = 16 * 1024 ** 3
 const may = (disk: Disk) => !disk.system && !disk.readOnly && disk.mountpoints.length === 0
 
 /** The disks that are meant, in the order of the selectors. Each has to mean one, and no two the same. */
-export function selectDisks(spec: TargetSpec, disks: readonly Disk[]): { chosen: Disk[]; findings: Finding[] } {
+export function selectDisks(
+    spec: Pick<TargetSpec, 'disks'>,
+    disks: readonly Disk[],
+): { chosen: Disk[]; findings: Finding[] } {
     const chosen: Disk[] = []
     const findings: Finding[] = []
     spec.disks.forEach((wish, index) => {
@@ -66,7 +72,7 @@ export function selectDisks(spec: TargetSpec, disks: readonly Disk[]): { chosen:
     return { chosen, findings }
 }
 
-function isMeant({ id, model, minSize, maxSize }: Exclude<Selector, 'smallest'>, disk: Disk): boolean {
+export function isMeant({ id, model, minSize, maxSize }: Exclude<Selector, 'smallest'>, disk: Disk): boolean {
     const names = [disk.id, disk.id.replace(/^.*\//, ''), disk.path, disk.serial].filter(Boolean)
     return (
         (id === undefined || names.includes(id)) &&

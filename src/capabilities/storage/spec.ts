@@ -18,9 +18,11 @@ const zfsSpec = z
             .default('tank')
             .describe('Name of the pool.'),
         disks: z
-            .union([z.literal('extra'), z.array(diskId).min(1)])
+            .union([z.literal('extra'), z.array(diskId)])
             .default('extra')
-            .describe("Its disks: a list, or `extra` for every blank one that is not the system's."),
+            .describe(
+                "Its disks: a list, which may be empty, or `extra` for every blank one that is not the system's.",
+            ),
         layout: z
             .enum(['auto', 'stripe', 'mirror', 'raidz1', 'raidz2', 'raidz3'])
             .default('auto')
@@ -58,9 +60,11 @@ const zfsSpec = z
 const cephSpec = z
     .strictObject({
         disks: z
-            .union([z.literal('extra'), z.array(diskId).min(1)])
+            .union([z.literal('extra'), z.array(diskId)])
             .default('extra')
-            .describe("Disks that become OSDs: a list, or `extra` for every blank one that is not the system's."),
+            .describe(
+                "Disks that become OSDs: a list, which may be empty, or `extra` for every blank one that is not the system's.",
+            ),
         fsid: z
             .string()
             .regex(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/, 'Use a UUID in small letters')
@@ -178,7 +182,8 @@ export function checkStorage({ profile, storage }: Doc): Finding[] {
     findings.push(...twice('storage.zfs.disks', zfs.disks), ...twice('storage.ceph.disks', ceph.disks))
     findings.push(...twice('storage.lvm.disks', storage.lvm?.disks ?? []))
     const least = LEAST[zfs.layout] ?? 1
-    if (Array.isArray(zfs.disks) && zfs.disks.length < least) {
+    // An empty list means none, on purpose.
+    if (Array.isArray(zfs.disks) && zfs.disks.length > 0 && zfs.disks.length < least) {
         findings.push({
             ...{ severity: 'error', code: 'too-few-disks', at: 'storage.zfs.layout' },
             summary: 'The layout needs more disks',

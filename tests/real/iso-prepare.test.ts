@@ -1,0 +1,107 @@
+// Answers in a copy of an ISO, by the real command and the real xorriso. The ISO is small, with what its shape needs:
+// tests/iso boots the whole one.
+import { execFile } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { root } from '../../scripts/stages.ts'
+import { tool } from './world-cache.ts'
+
+const run = promisify(execFile)
+const HASH = `$6$saltsalt$${'a'.repeat(86)}`
+const GOOD = `profile: zfs\ninstall: { machine: any, disks: [smallest], passwords: { root: ${HASH} } }\n`
+let folder = ''
+const at = (name: string) => join(folder, name)
+
+async function debvisor(words: string[], input = '') {
+    const argv = ['--import', 'tsx', 'src/apps/cli/main.ts', ...words]
+    const running = run(process.execPath, argv, { cwd: root })
+    running.child.stdin!.end(input)
+    const child = running.catch((trouble: { code: number; stdout: string; stderr: string }) => trouble)
+    const { stdout, stderr, ...rest } = await child
+    return { code: 'code' in rest ? rest.code : 0, stdout, stderr }
+}
+
+beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'dv-iso-'))
+    await mkdir(at('tree/node'), { recursive: true })
+    await writeFile(at('tree/node/node.squashfs'), 'x'.repeat(100_000))
+    await writeFile(at('tree/boot.img'), Buffer.alloc(2048, 1))
+    const boot = ['-b', 'boot.img', '-no-emul-boot', '-boot-load-size', '4']
+    await tool([
+        'xorriso',
+        '-as',
+        'mkisofs',
+        '-quiet',
+        '-J',
+        '-r',
+        '-V',
+        'DebVisor 1',
+        ...boot,
+        '-o',
+        at('in.iso'),
+        at('tree'),
+    ])
+    await tool(['xorriso', '-as', 'mkisofs', '-quiet', '-o', at('other.iso'), at('tree/node')])
+    await writeFile(at('good.yaml'), GOOD)
+    await writeFile(at('bad.yaml'), GOOD.replace('zfs', 'raid'))
+})
+afterAll(() => rm(folder, { recursive: true, force: true }))
+
+const prepare = (iso: string, answers: string, output: string) =>
+    debvisor(['iso', 'prepare', at(iso), '--answers', at(answers), '-o', at(output)])
+
+it('has them on it, root’s alone by number, and boots as it did', async () => {
+    const { code, stdout } = await prepare('in.iso', 'good.yaml', 'out.iso')
+    expect(code).toBe(0)
+    expect(stdout).toMatch(/out\.iso is written\. These answers are whole: one disk, profile zfs, for any machine\./)
+    await tool(['xorriso', '-osirrox', 'on', '-indev', at('out.iso'), '-extract', '/debvisor/answers.yaml', at('read')])
+    expect(await readFile(at('read'), 'utf8')).toBe(GOOD)
+    const torito = (iso: string) => tool(['xorriso', '-indev', at(iso), '-report_el_torito', 'plain'])
+    const images = (text: string) => text.split('\n').filter(line => /^El Torito (boot img|img path)/.test(line))
+    const [before, after] = [images(await torito('in.iso')), images(await torito('out.iso'))]
+    expect(before.length).toBeGreaterThan(0)
+    expect(after.length).toBe(before.length)
+    expect(await tool(['xorriso', '-indev', at('out.iso'), '-lsl', '/debvisor'])).toMatch(/-rw-------.* 0 +0 /)
+}, 60_000)
+
+it.each([
+    ['answers with a mistake', 'in.iso', 'bad.yaml', /line 1: profile/],
+    ['an ISO that is another’s', 'other.iso', 'good.yaml', /That is no ISO of DebVisor/],
+    ['a file that is no ISO', 'good.yaml', 'good.yaml', /That is no ISO of DebVisor/],
+    ['answers that are not there', 'in.iso', 'none.yaml', /The file cannot be read/],
+])(
+    'refuses %s, and writes nothing',
+    async (_, iso, answers, words) => {
+        const { code, stderr } = await prepare(iso, answers, 'refused.iso')
+        expect([code, stderr]).toEqual([1, expect.stringMatching(words)])
+        expect(existsSync(at('refused.iso'))).toBe(false)
+    },
+    60_000,
+)
+
+it('never writes over a file', async () => {
+    await writeFile(at('there.iso'), 'mine')
+    expect((await prepare('in.iso', 'good.yaml', 'there.iso')).stderr).toMatch(/There is a file already/)
+    expect(await readFile(at('there.iso'), 'utf8')).toBe('mine')
+}, 60_000)
+
+it('the hashes that it prints are those that answers take', async () => {
+    const typed = 'glacier tulip marzipan\nglacier tulip marzipan\n'
+    const { stdout } = await debvisor(['iso', 'password', 'ann', '--panel'], typed)
+    expect(stdout).not.toContain('marzipan')
+    const lines = stdout
+        .trimEnd()
+        .split('\n')
+        .map(line => `  ${line}\n`)
+    const text = `profile: zfs\ninstall:\n  machine: any\n  disks: [smallest]\n${lines.join('')}users: { administrators: [{ name: ann }] }\n`
+    await writeFile(at('ann.yaml'), text)
+    expect((await debvisor(['iso', 'validate', at('ann.yaml')])).stderr).toBe('')
+    // mkpasswd's own library agrees on what the hash is of.
+    const hash = /ann: (\$6\$\S+)/.exec(stdout)![1]!
+    const check = 'import sys, crypt; print(crypt.crypt(sys.argv[1], sys.argv[2]) == sys.argv[2])'
+    expect(await tool(['/usr/bin/python3', '-W', 'ignore', '-c', check, 'glacier tulip marzipan', hash])).toBe('True\n')
+}, 60_000)
