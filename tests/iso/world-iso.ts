@@ -29,13 +29,20 @@ export interface Booted {
     stop(): Promise<void>
 }
 
-/** Boots from the ISO by its own loader. */
-export function bootIso(firmware: 'bios' | 'uefi'): Booted {
+export interface BootOptions {
+    /** Left out: the one that was built. */
+    iso?: string
+    /** Images in qcow2, each with its serial number. */
+    disks?: readonly { file: string; serial: string }[]
+}
+
+/** Boots from the ISO by its own loader; a reboot ends the machine. */
+export function bootIso(firmware: 'bios' | 'uefi', { iso = isoPath, disks = [] }: BootOptions = {}): Booted {
     const folder = mkdtempSync(join(tmpdir(), 'dv-iso-'))
     const argv = [
         ...['-machine', 'q35', '-accel', 'tcg,thread=multi,tb-size=512', '-cpu', 'max', '-smp', '2', '-m', '3072'],
         ...['-nodefaults', '-display', 'none', '-vga', 'std', '-no-reboot', '-device', 'virtio-rng-pci'],
-        ...['-device', 'virtio-scsi-pci', '-drive', `if=none,id=iso,file=${isoPath},format=raw,readonly=on`],
+        ...['-device', 'virtio-scsi-pci', '-drive', `if=none,id=iso,file=${iso},format=raw,readonly=on`],
         ...[
             '-device',
             'scsi-cd,drive=iso',
@@ -45,6 +52,11 @@ export function bootIso(firmware: 'bios' | 'uefi'): Booted {
             `unix:${join(folder, 'monitor')},server,nowait`,
         ],
     ]
+    disks.forEach(({ file, serial }, i) => {
+        argv.push('-drive', `if=none,id=disk${i},file=${file},cache=unsafe`)
+        argv.push('-device', `virtio-blk-pci,drive=disk${i},serial=${serial}`)
+    })
+    argv.push('-netdev', 'user,restrict=on,id=n0', '-device', 'virtio-net-pci,netdev=n0')
     if (firmware === 'uefi') {
         copyFileSync('/usr/share/OVMF/OVMF_VARS_4M.fd', join(folder, 'vars.fd'))
         argv.push('-drive', 'if=pflash,format=raw,readonly=on,file=/usr/share/OVMF/OVMF_CODE_4M.fd')

@@ -13,7 +13,9 @@ export interface OwnBoot {
     sh(line: string, deadlineMs?: number): Promise<Ran>
     /** What was said on the serial port. */
     console(): Promise<string>
-    /** At once. What it wrote is thrown away: the disks are as they were before. */
+    /** By its own reboot, until all that the boot starts is started. */
+    reboot(): Promise<void>
+    /** At once. What it wrote is thrown away unless it was to be kept. */
     stop(): Promise<void>
 }
 
@@ -21,20 +23,24 @@ export interface OwnBootOptions {
     firmware: 'bios' | 'uefi'
     /** Of images in qcow2, each with its serial number. */
     disks: readonly { file: string; serial: string }[]
+    /** What it writes stays on the disks. */
+    keep?: boolean
+    memoryMib?: number
     bootMs?: number
 }
 
 /** Until all that the boot starts is started. */
-export async function bootFromDisks({ firmware, disks, bootMs = 900_000 }: OwnBootOptions): Promise<OwnBoot> {
+export async function bootFromDisks(options: OwnBootOptions): Promise<OwnBoot> {
+    const { firmware, disks, keep = false, memoryMib = 2048, bootMs = 900_000 } = options
     const folder = await mkdtemp(join(tmpdir(), 'debvisor-own-'))
     const path = (name: string) => join(folder, name)
-    for (const { file, serial } of disks)
+    for (const { file, serial } of keep ? [] : disks)
         await tool(['qemu-img', 'create', '-q', '-f', 'qcow2', '-b', file, '-F', 'qcow2', path(serial)])
     const argv = [
         ...['-name', 'debvisor-own', '-machine', 'q35', '-accel', 'tcg,thread=multi,tb-size=512', '-cpu', 'max'],
-        ...['-smp', '2', '-m', '2048', '-nodefaults', '-display', 'none', '-vga', 'std', '-no-reboot'],
-        ...disks.flatMap(({ serial }, i) => [
-            ...['-drive', `if=none,id=disk${i},file=${path(serial)},cache=unsafe`],
+        ...['-smp', '2', '-m', String(memoryMib), '-nodefaults', '-display', 'none', '-vga', 'std'],
+        ...disks.flatMap(({ file, serial }, i) => [
+            ...['-drive', `if=none,id=disk${i},file=${keep ? file : path(serial)},cache=unsafe`],
             ...['-device', `virtio-blk-pci,drive=disk${i},serial=${serial},bootindex=${i + 1}`],
         ]),
         ...['-netdev', 'user,restrict=on,id=n0', '-device', 'virtio-net-pci,netdev=n0', '-device', 'virtio-rng-pci'],
@@ -62,21 +68,37 @@ export async function bootFromDisks({ firmware, disks, bootMs = 900_000 }: OwnBo
             if (code !== 0) throw new Error(`'${line}' ended with ${code}:\n${out}\n${err}`)
             return out
         },
+        async reboot() {
+            const bootId = 'cat /proc/sys/kernel/random/boot_id'
+            const before = await machine.must(bootId)
+            await sh('systemctl reboot', 5000).catch(() => undefined)
+            await booted(async () => (await sh(bootId, 30_000)).out !== before)
+        },
         async stop() {
             qemu.kill('SIGKILL')
             await over
             await rm(folder, { recursive: true, force: true })
         },
     }
-    const end = Date.now() + bootMs
-    for (;;) {
-        const ran = await sh('systemctl is-system-running --wait', 60_000).catch(() => undefined)
-        if (ran && /^(running|degraded)/.test(ran.out)) return machine
-        if (qemu.exitCode !== null || Date.now() > end) {
-            const said = (await console()).slice(-3000)
-            await machine.stop()
-            throw new Error(`it did not boot by ${firmware}: ${trouble}\n${said}`)
+    async function booted(isNew: () => Promise<boolean>) {
+        const end = Date.now() + bootMs
+        for (;;) {
+            const ran = await isNew()
+                .then(known => (known ? sh('systemctl is-system-running --wait', 60_000) : undefined))
+                .catch(() => undefined)
+            if (ran && /^(running|degraded)/.test(ran.out)) return
+            if (qemu.exitCode !== null || Date.now() > end) {
+                const said = (await console()).slice(-3000)
+                throw new Error(`it did not boot by ${firmware}: ${trouble}\n${said}`)
+            }
+            await pause(1000)
         }
-        await pause(1000)
+    }
+    try {
+        await booted(async () => true)
+        return machine
+    } catch (thrown) {
+        await machine.stop()
+        throw thrown
     }
 }
