@@ -1,8 +1,9 @@
 // An installation that asks nobody: the answers are found, checked against this machine, carried out, and told on the consoles.
 import { asFault, type Fault } from '../../base/fault.ts'
 import { findAnswers } from '../../capabilities/install/find-answers.ts'
-import { carryOut, prepare, unagreed } from '../../capabilities/install/install.ts'
+import { carryOut } from '../../capabilities/install/install.ts'
 import { seeMachine } from '../../capabilities/install/observe.ts'
+import { prepare, unagreed } from '../../capabilities/install/prepare.ts'
 import { textOf } from '../../capabilities/install/words.ts'
 import type { View } from '../../capabilities/verb.ts'
 import { realSystem, withOwnMounts } from '../../ports/real.ts'
