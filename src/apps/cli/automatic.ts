@@ -61,5 +61,5 @@ const wordsOf = ({ message, fix, findings }: Fault) =>
     [
         ...(findings.length > 1 ? findings.map(one => `${one.at}: ${one.summary}: ${one.detail}`) : [message]),
         ...(fix ? [fix] : []),
-        'A shell: Alt-F2, or the serial console.\n',
+        'Press Enter for a shell.\n',
     ].join('\n')
