@@ -9,7 +9,7 @@ import { openTerminal } from '../../src/apps/installer/terminal.ts'
 import { Fault } from '../../src/base/fault.ts'
 import { readAnswers } from '../../src/capabilities/install/answers.ts'
 import { answersText, type Found } from '../../src/capabilities/install/choices.ts'
-import { prepare } from '../../src/capabilities/install/install.ts'
+import { prepare } from '../../src/capabilities/install/prepare.ts'
 import { answersChecks, answersSchema, installing, type NodeDocument } from '../../src/capabilities/table.provision.ts'
 import { fakeClock, fakeSystem } from '../../src/ports/fake.ts'
 

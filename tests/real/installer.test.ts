@@ -40,9 +40,9 @@ afterEach(async () => {
     await rm(folder, { recursive: true, force: true })
 })
 
-async function open(size: { columns?: number; rows?: number; term?: string } = {}, more: object = {}) {
+async function open(size: { columns?: number; rows?: number; term?: string } = {}, more: object = {}, first = '') {
     await writeFile(join(folder, 'found.json'), JSON.stringify({ ...found, ...more }))
-    screen = await openScreen(['node', '--import', 'tsx', 'tests/real/installer-try.ts', folder], size)
+    screen = await openScreen([first, 'node', '--import', 'tsx', 'tests/real/installer-try.ts', folder], size)
     await screen.see('Disk of the system', 60_000)
 }
 const answers = async () => parse(await readFile(join(folder, 'answers.yaml'), 'utf8'))
@@ -218,6 +218,12 @@ describe('the terminal', () => {
         await screen.keep('small')
         await screen.keys('Escape')
         expect(await screen.read()).toContain('Disk of the system')
+    }, 120_000)
+
+    it('that has no size, as a serial port, is asked for it', async () => {
+        await open({ columns: 100, rows: 30 }, {}, 'stty rows 0 columns 0;')
+        const [title = ''] = (await screen.read()).split('\n')
+        expect(title.trimEnd()).toHaveLength(98)
     }, 120_000)
 
     it('Ctrl-C asks, and leaving has to be chosen', async () => {

@@ -100,8 +100,8 @@ it('the hashes that it prints are those that answers take', async () => {
     const text = `profile: zfs\ninstall:\n  machine: any\n  disks: [smallest]\n${lines.join('')}users: { administrators: [{ name: ann }] }\n`
     await writeFile(at('ann.yaml'), text)
     expect((await debvisor(['iso', 'validate', at('ann.yaml')])).stderr).toBe('')
-    // mkpasswd's own library agrees on what the hash is of.
+    // The library that checks logins agrees on what the hash is of.
     const hash = /ann: (\$6\$\S+)/.exec(stdout)![1]!
-    const check = 'import sys, crypt; print(crypt.crypt(sys.argv[1], sys.argv[2]) == sys.argv[2])'
-    expect(await tool(['/usr/bin/python3', '-W', 'ignore', '-c', check, 'glacier tulip marzipan', hash])).toBe('True\n')
+    const crypt = ['perl', '-e', 'print crypt($ARGV[0], $ARGV[1])', 'glacier tulip marzipan', hash]
+    expect(await tool(crypt)).toBe(hash)
 }, 60_000)

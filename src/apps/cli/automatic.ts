@@ -1,8 +1,9 @@
 // An installation that asks nobody: the answers are found, checked against this machine, carried out, and told on the consoles.
 import { asFault, type Fault } from '../../base/fault.ts'
 import { findAnswers } from '../../capabilities/install/find-answers.ts'
-import { carryOut, prepare, unagreed } from '../../capabilities/install/install.ts'
+import { carryOut } from '../../capabilities/install/install.ts'
 import { seeMachine } from '../../capabilities/install/observe.ts'
+import { prepare, unagreed } from '../../capabilities/install/prepare.ts'
 import { textOf } from '../../capabilities/install/words.ts'
 import type { View } from '../../capabilities/verb.ts'
 import { realSystem } from '../../ports/real.ts'
@@ -61,5 +62,5 @@ const wordsOf = ({ message, fix, findings }: Fault) =>
     [
         ...(findings.length > 1 ? findings.map(one => `${one.at}: ${one.summary}: ${one.detail}`) : [message]),
         ...(fix ? [fix] : []),
-        'A shell: Alt-F2, or the serial console.\n',
+        'Press Enter for a shell.\n',
     ].join('\n')

@@ -1,6 +1,8 @@
 // The verbs of the installer: an installation by answers that stand in a file, and what is done to such a file beforehand.
 import { Fault } from '../../base/fault.ts'
-import { carryOut, type InstallDeps, prepare, unagreed } from '../../capabilities/install/install.ts'
+import { carryOut } from '../../capabilities/install/install.ts'
+import { prepare, unagreed } from '../../capabilities/install/prepare.ts'
+import type { InstallDeps } from '../../capabilities/install/stages.ts'
 import { textOf } from '../../capabilities/install/words.ts'
 import { installing, type NodeDocument } from '../../capabilities/table.provision.ts'
 import type { Verb, VerbContext, View } from '../../capabilities/verb.ts'

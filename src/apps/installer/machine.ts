@@ -4,7 +4,9 @@ import { panelHash } from '../../capabilities/identity/installed.ts'
 import { readAnswers } from '../../capabilities/install/answers.ts'
 import { answersText, type Choices, type Found, type Hashes } from '../../capabilities/install/choices.ts'
 import { passwordHashes } from '../../capabilities/install/hashes.ts'
-import { carryOut, type InstallDeps, type Job, prepare } from '../../capabilities/install/install.ts'
+import { carryOut } from '../../capabilities/install/install.ts'
+import { type Job, prepare } from '../../capabilities/install/prepare.ts'
+import type { InstallDeps } from '../../capabilities/install/stages.ts'
 import { writeToStick } from '../../capabilities/install/stick.ts'
 import {
     answersChecks,

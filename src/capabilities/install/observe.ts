@@ -14,8 +14,8 @@ export interface MachineSeen {
     efi: boolean
     /** Its firmware lets only signed programs boot. */
     secureBoot: boolean
-    /** The kernel speaks on the serial console before all others. */
-    serialConsole: boolean
+    /** Whether there is a serial port, and the kernel speaks on it before all others. */
+    serialPort: 'none' | 'beside' | 'first'
     /** Words of the kernel's command line. */
     arguments: string[]
 }
@@ -29,6 +29,8 @@ export async function seeMachine(machine: Probe): Promise<MachineSeen> {
     const macs = await Promise.all(names.map(name => text(`/sys/class/net/${name}/address`)))
     const words = (await text('/proc/cmdline')).split(/\s+/)
     const consoles = words.filter(word => word.startsWith('console='))
+    // `0: uart:16550A port:000003F8 irq:4`, or `uart:unknown` where there is none.
+    const hasPort = /^0: uart:(?!unknown)/m.test(await text('/proc/tty/driver/serial'))
     // Four bytes of attributes, then the value (efivarfs).
     const secure = await machine.readRange(SECURE, 4, 1).catch(() => undefined)
     return {
@@ -36,7 +38,7 @@ export async function seeMachine(machine: Probe): Promise<MachineSeen> {
         macs: macs.filter(mac => /^([0-9a-f]{2}:){5}[0-9a-f]{2}$/.test(mac) && mac !== '00:00:00:00:00:00'),
         efi: (await machine.look(EFI)) !== undefined,
         secureBoot: secure?.[0] === 1,
-        serialConsole: /^console=ttyS/.test(consoles.at(-1) ?? ''),
+        serialPort: hasPort ? (/^console=ttyS/.test(consoles.at(-1) ?? '') ? 'first' : 'beside') : 'none',
         arguments: words,
     }
 }

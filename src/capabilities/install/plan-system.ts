@@ -15,8 +15,8 @@ export interface SystemWant {
     passwords: readonly { name: string; hash: SecretRef }[]
     /** The first administrator of the panel, as the daemon reads it. */
     panel?: SecretRef
-    /** The serial console comes first: it was installed from there. */
-    serial: boolean
+    /** Whether the machine has a serial port, and whether it was installed from there: then that is told how it boots. */
+    serial: 'none' | 'beside' | 'first'
     /** The machine was booted by UEFI, and its firmware can be told. */
     efi: boolean
 }
@@ -137,13 +137,14 @@ const slow = { deadlineMs: GRUB_MS }
 function loaderSteps(want: SystemWant, { has }: SystemSeen): Step[] {
     const { disks, serial, efi } = want
     const consoles = ['console=tty0', 'console=ttyS0,115200n8']
+    const inOrder = serial === 'first' ? consoles : consoles.toReversed()
     const settings = [
         '# Written by the installer. The last console is the one that the boot is told on.',
         'GRUB_TIMEOUT=3',
         'GRUB_CMDLINE_LINUX_DEFAULT=""',
-        `GRUB_CMDLINE_LINUX="${(serial ? consoles : consoles.toReversed()).join(' ')}"`,
-        'GRUB_TERMINAL="console serial"',
-        'GRUB_SERIAL_COMMAND="serial --unit=0 --speed=115200"',
+        `GRUB_CMDLINE_LINUX="${serial === 'none' ? '' : inOrder.join(' ')}"`,
+        `GRUB_TERMINAL="console${serial === 'none' ? '' : ' serial'}"`,
+        ...(serial === 'none' ? [] : ['GRUB_SERIAL_COMMAND="serial --unit=0 --speed=115200"']),
         'GRUB_DISABLE_OS_PROBER=true',
     ]
     const bios = disks.map(({ id }) =>

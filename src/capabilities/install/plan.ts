@@ -40,6 +40,8 @@ const rootOf = ({ names }: TargetWant) => `/dev/${names.group}/root`
 /** What is left is for the checkpoints of upgrades. */
 const ROOT_SHARE = '75%VG'
 const TOOL_MS = 120_000
+/** KiB in a second, of this boot (md(4)). */
+const RESYNC_SPEED = '/proc/sys/dev/raid/speed_limit_max'
 const COPY_MS = 3_600_000
 
 /** Below `mountAt`. */
@@ -136,7 +138,14 @@ function mirrorSteps({ disks, names }: TargetWant): Step[] {
             ...['--metadata=1.2', '--homehost=any', '--bitmap=internal'],
             ...disks.map(disk => partition(disk, number)),
         ])
-    return [mirror('boot', 3), mirror('system', 4), run('Wait for the mirrors', 'udevadm', ['settle', '--timeout=60'])]
+    return [
+        // With the first mirror the kernel has the setting. Both disks are written to from here on; what is on neither
+        // yet is copied by the node, which goes on where it was.
+        mirror('boot', 3),
+        run('Let the mirrors be filled after the installation', 'tee', [RESYNC_SPEED], { stdin: '1000\n' }),
+        mirror('system', 4),
+        run('Wait for the mirrors', 'udevadm', ['settle', '--timeout=60']),
+    ]
 }
 
 function fileSystemSteps(want: TargetWant): Step[] {

@@ -9,7 +9,7 @@ import { NOTE, planSystem, type SystemSeen, type SystemWant } from './plan-syste
 const golden = (name: string) => join(import.meta.dirname, 'testdata-system', `${name}.txt`)
 const want: SystemWant = {
     ...{ disks: [{ id: '/dev/disk/by-id/virtio-A' }], profile: 'zfs', machineId: '0123456789abcdef0123456789abcdef' },
-    ...{ rootId: '11111111-1111-4111-8111-111111111111', serial: false, efi: false },
+    ...{ rootId: '11111111-1111-4111-8111-111111111111', serial: 'beside', efi: false },
     passwords: [
         { name: 'root', hash: { file: '/run/debvisor-install/password-root' } },
         { name: 'ann', hash: { file: '/run/debvisor-install/password-ann' } },
@@ -17,12 +17,21 @@ const want: SystemWant = {
     panel: { file: '/run/debvisor-install/panel' },
 }
 const seen: SystemSeen = { has: { biosGrub: true, efiGrub: true, sshd: true, initrd: true, daemon: true } }
-const mirrored = { ...want, disks: [...want.disks, { id: '/dev/disk/by-id/virtio-B' }], serial: true, efi: true }
+const mirrored = {
+    ...want,
+    disks: [...want.disks, { id: '/dev/disk/by-id/virtio-B' }],
+    serial: 'first' as const,
+    efi: true,
+}
 
 it.each([
     ['one-disk', want, seen],
     ['mirrored-from-uefi', mirrored, seen],
-    ['bios-alone', want, { has: { ...seen.has, efiGrub: false, initrd: false, sshd: false, daemon: false } }],
+    [
+        'bios-alone',
+        { ...want, serial: 'none' as const },
+        { has: { ...seen.has, efiGrub: false, initrd: false, sshd: false, daemon: false } },
+    ],
     ['no-boot-loader', want, { has: { ...seen.has, biosGrub: false, efiGrub: false } }],
 ])('%s', (name, wanted, what) => expectGolden(golden(name), textOf('install.system', planSystem(wanted, what))))
 

@@ -20,6 +20,7 @@ export const diskTools: readonly Tool[] = [
     machine('umount', '/usr/bin/umount'),
     machine('unsquashfs', '/usr/bin/unsquashfs'),
     machine('sync', '/usr/bin/sync'),
+    machine('tee', '/usr/bin/tee'),
 ]
 
 /** For the new system; chpasswd is the one of the accounts. */
