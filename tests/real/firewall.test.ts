@@ -61,7 +61,7 @@ async function reach(from: string, address: string, port: number): Promise<'open
 
 const any = (port: number | string, why = 'test'): Open => ({ port, protocol: 'tcp', from: 'any', why })
 const load = (...open: Open[]) =>
-    nft(rulesText({ cluster: ['10.231.0.3/32'], open, bridges: ['br0'] }, `mark ${open.length}`))
+    nft(rulesText({ cluster: ['10.231.0.3/32'], open, stacks: ['10.231.0.3/32'], bridges: ['br0'] }, `mark ${open.length}`))
 
 let outside = ''
 let vm = ''
@@ -150,7 +150,7 @@ describe('the firewall in a kernel', () => {
         expect(await reach(node, '10.231.0.2', 7001)).toBe('open')
         expect(await reach(node, CONTAINER, 80)).toBe('open')
         // The kernel does ask the firewall about what only crosses the bridge.
-        nft(rulesText({ cluster: [], open: [any(22)], bridges: [] }, 'no bridge'))
+        nft(rulesText({ cluster: [], open: [any(22)], stacks: 'any', bridges: [] }, 'no bridge'))
         expect(await reach(outside, '10.231.0.3', 7000)).toBe('dropped')
     })
 
@@ -166,7 +166,7 @@ describe('the firewall in a kernel', () => {
 
     test('rules that cannot be read leave those of before in place', async () => {
         load(any(22))
-        expect(() => nft(rulesText({ cluster: [], open: [any('99999')], bridges: [] }, 'broken'))).toThrow()
+        expect(() => nft(rulesText({ cluster: [], open: [any('99999')], stacks: 'any', bridges: [] }, 'broken'))).toThrow()
         expect(await reach(outside, NODE, 22)).toBe('open')
         expect(await reach(outside, NODE, 5555)).toBe('dropped')
     })
