@@ -225,10 +225,7 @@ export async function wire({ settings, system, clock, log }: Deps): Promise<Daem
     const task = createTask({
         tasks,
         tagsOf: id =>
-            vm.inventory.byUuid(id)?.tags ??
-            container.inventory.byId(id)?.tags ??
-            // Of one that is gone, the tag that is its own is its id.
-            stack.guarded(id.replace(/^stack:/, ''))?.tags ?? [id],
+            vm.inventory.byUuid(id)?.tags ?? container.inventory.byId(id)?.tags ?? stack.guarded(id)?.tags ?? [],
     })
     const capabilities: Capability[] = [
         ...[audit, identity, task, image, vm, consoles, container, stack, network, node, configure, inspect],
@@ -246,7 +243,7 @@ export async function wire({ settings, system, clock, log }: Deps): Promise<Daem
     const resolve = async (kind: string, ref: string): Promise<(Guarded & { name: string }) | undefined> => {
         try {
             if (kind === 'container') return container.inventory.resolve(ref)
-            if (kind === 'stack') return stack.guarded(ref.replace(/^stack:/, ''))
+            if (kind === 'stack') return stack.guarded(ref)
             if (kind !== 'vm') return undefined
             const { uuid, name, tags, owner } = vm.inventory.resolve(ref)
             return { id: uuid, name, tags, owner }

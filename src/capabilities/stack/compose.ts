@@ -52,8 +52,27 @@ const PROGRESS =
 export function createCompose(deps: ComposeDeps): Compose {
     const { system, program, socketPath, scratch } = deps
     let runs = 0
+    let known: Promise<void> | undefined
+
+    /** Asked once it was found good: Debian 12's, of another language and age, takes other files. */
+    function needVersion(): Promise<void> {
+        known ??= (async () => {
+            const result = await system.query({ argv: [program, 'version', '--short'], deadlineMs: LOOK_MS })
+            if (result.exitCode === 0 && /^v?2\./.test(result.stdout)) return
+            throw new Fault('unsupported', {
+                summary: 'Docker Compose on this node is too old',
+                detail: `${program}: ${result.stdout.trim().slice(0, 60) || 'it does not tell its version'}`,
+                fix: "Use Debian 13's docker-compose.",
+            })
+        })().catch(thrown => {
+            known = undefined
+            throw thrown
+        })
+        return known
+    }
 
     async function run(project: Project, words: string[], how: { follow?: Follow; deadlineMs: number; own?: boolean }) {
+        await needVersion()
         await system.makeDirectory(scratch, 0o700)
         const envFile = `${scratch}/${process.pid}-${++runs}.env`
         await system.writeFile(envFile, valuesText(project.values), 0o600)
@@ -97,6 +116,7 @@ export function createCompose(deps: ComposeDeps): Compose {
             if (result.exitCode !== 0) throw runFault(result.stderr, deps)
         },
         async down(name, follow) {
+            await needVersion()
             await system.makeDirectory(scratch, 0o700)
             const result = await system.run({
                 argv: [

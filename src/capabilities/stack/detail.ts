@@ -3,7 +3,7 @@ import { timestampFromMs } from '@bufbuild/protobuf/wkt'
 import { asFault } from '../../base/fault.ts'
 import type { Finding } from '../../base/finding.ts'
 import type { Stack } from '../../gen/proto/capabilities/stack/stack_pb.js'
-import { isExposed, isLoopback, wantedOf } from './model.ts'
+import { isLoopback, wantedOf } from './model.ts'
 import type { OpsDeps } from './ops.ts'
 import { prepareNewest } from './ops.ts'
 import type { KnownContainer } from './seen.ts'
@@ -46,7 +46,7 @@ export async function detailOf({ line, doc, containers, deps }: About) {
         return {
             ...{ name, image: service?.image ?? own[0]?.line.image ?? '', containers: own.map(({ id }) => id) },
             ...{ wanted: service ? wantedOf(service) : 0, running: own.filter(({ running }) => running).length },
-            ...{ marks: [...marks].sort(), exposed: Boolean(service && model && isExposed(model, service)) },
+            ...{ marks: [...marks].sort(), exposed: ready?.prepared.exposed.has(name) ?? false },
         }
     })
     const published = containers.flatMap(one =>

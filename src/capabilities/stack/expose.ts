@@ -14,7 +14,10 @@ export function exposedFile(file: string, service: string, lan: boolean): string
     else {
         const services = document.get('services')
         if (isMap(services))
-            for (const { key } of services.items) document.deleteIn(['services', String(key), KEY, 'expose'])
+            for (const { key } of services.items) {
+                const path = ['services', String(key), KEY]
+                if (isMap(document.getIn(path))) document.deleteIn([...path, 'expose'])
+            }
         say([KEY])
     }
     return document.toString({ lineWidth: 0 })

@@ -1,6 +1,7 @@
 // A stack as Compose understands its file, and what is made of that before it is brought up. Pure.
 import { createHash } from 'node:crypto'
 import { Fault } from '../../base/fault.ts'
+import type { ComposeFile } from './spec.ts'
 
 export interface ModelPort {
     target: number
@@ -41,7 +42,6 @@ export interface ModelService {
     runtime?: string
     logging?: { driver?: string }
     container_name?: string
-    'x-debvisor'?: { expose?: 'node' | 'lan' }
 }
 
 export interface ModelThing {
@@ -58,7 +58,6 @@ export interface Model {
     services: Record<string, ModelService>
     networks?: Record<string, ModelThing | null>
     volumes?: Record<string, ModelThing | null>
-    'x-debvisor'?: { expose?: 'node' | 'lan'; tags?: string[] }
 }
 
 /** Of the bridges of stacks: the firewall lets others reach what is published behind these, and only these. */
@@ -66,8 +65,20 @@ export const BRIDGE_PREFIX = 'br-dv'
 const BRIDGE = 'com.docker.network.bridge.name'
 const LABEL_TAGS = 'debvisor.tags'
 
-export const isExposed = (model: Model, service: ModelService): boolean =>
-    (service['x-debvisor']?.expose ?? model['x-debvisor']?.expose ?? 'node') === 'lan'
+/** What the file tells us, which Compose passes over and leaves out of its answer. */
+export interface Told {
+    /** Services whose published ports are for other machines too. */
+    exposed: ReadonlySet<string>
+    tags: readonly string[]
+}
+
+export function toldBy(file: ComposeFile): Told {
+    const usual = file['x-debvisor']?.expose ?? 'node'
+    const open = Object.entries(file.services).filter(
+        ([, service]) => (service['x-debvisor']?.expose ?? usual) === 'lan',
+    )
+    return { exposed: new Set(open.map(([name]) => name)), tags: file['x-debvisor']?.tags ?? [] }
+}
 
 export const wantedOf = ({ scale, deploy }: ModelService): number => deploy?.replicas ?? scale ?? 1
 
@@ -82,10 +93,13 @@ export const isLoopback = (address: string): boolean => address.startsWith('127.
  * What is brought up: ports are published to this machine alone unless they are exposed, the bridges have names that the
  * firewall knows, and the tags of the stack are those of its containers.
  */
-export function effectiveModel(model: Model, scale: Readonly<Record<string, number>>): Model {
-    const tags = model['x-debvisor']?.tags ?? []
+export function effectiveModel(
+    model: Model,
+    { exposed, tags }: Told,
+    scale: Readonly<Record<string, number>> = {},
+): Model {
     const services = Object.entries(model.services).map(([name, service]) => {
-        const address = isExposed(model, service) ? '0.0.0.0' : '127.0.0.1'
+        const address = exposed.has(name) ? '0.0.0.0' : '127.0.0.1'
         const ports = service.ports?.map(port =>
             port.host_ip && isLoopback(port.host_ip) ? port : { ...port, host_ip: address },
         )
@@ -93,10 +107,11 @@ export function effectiveModel(model: Model, scale: Readonly<Record<string, numb
         const made: ModelService = { ...service, ...(ports ? { ports } : {}), ...(labels ? { labels } : {}) }
         const count = scale[name]
         if (count !== undefined) {
-            // Where the file says it, there it is said otherwise: both at once are refused.
-            if (made.deploy?.replicas !== undefined || made.deploy) made.deploy = { ...made.deploy, replicas: count }
-            else made.scale = count
-            if (made.deploy) delete made.scale
+            // In one of the two places: both at once are refused, and a place that was not there would be a change.
+            if (made.deploy) {
+                made.deploy = { ...made.deploy, replicas: count }
+                delete made.scale
+            } else made.scale = count
         }
         return [name, made] as const
     })

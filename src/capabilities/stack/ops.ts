@@ -21,10 +21,12 @@ export interface OpsDeps extends PrepareDeps {
 
 const MOST_CONTAINERS = 100
 const NAME = /^[a-z0-9][a-z0-9_-]{0,62}$/
+/** A grant on a VM names it by such an id, and must never be one on a stack. */
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 
 /** @throws Fault `invalid` */
 export function checkName(name: string): void {
-    if (NAME.test(name)) return
+    if (NAME.test(name) && !UUID.test(name)) return
     throw new Fault('invalid', {
         summary: 'That cannot be the name of a stack',
         detail: JSON.stringify(name.slice(0, 80)),

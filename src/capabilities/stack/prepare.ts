@@ -4,7 +4,7 @@ import { type Finding, hasErrors } from '../../base/finding.ts'
 import type { DocumentFinding } from '../../engine/document.ts'
 import type { Compose, Project } from './compose.ts'
 import { type HostReach, refusedIn, serviceMarks, thingMarks } from './marks.ts'
-import { effectiveModel, isExposed, type Model, othersOf } from './model.ts'
+import { effectiveModel, type Model, othersOf, type Told, toldBy } from './model.ts'
 import { readFile } from './read.ts'
 import { checkValues, type Value } from './values.ts'
 
@@ -25,6 +25,7 @@ export interface Prepared {
     /** By service, and of the stack as a whole. */
     marks: Record<string, string[]>
     allMarks: string[]
+    exposed: ReadonlySet<string>
     /** It opens published ports to other machines. */
     opens: boolean
     others: { networks: string[]; volumes: string[] }
@@ -58,7 +59,8 @@ export async function prepare(deps: PrepareDeps, source: Source): Promise<Prepar
     })
     const refused = refusedIn(said, source.folder ? undefined : folder)
     if (refused.length > 0) throw withLines(refused)
-    const model = effectiveModel(said, source.scale)
+    const told = toldBy(file)
+    const model = effectiveModel(said, told, source.scale)
     const ready = { ...project, file: model }
     const hashes = await deps.compose.hashes(ready)
     const marks = Object.fromEntries(
@@ -66,15 +68,16 @@ export async function prepare(deps: PrepareDeps, source: Source): Promise<Prepar
     )
     const volumes = Object.entries(said.volumes ?? {}).map(([key, volume]) => volume?.name ?? `${said.name}_${key}`)
     const things = [...thingMarks(said), ...(await deps.volumeMarks(volumes))]
-    const ports = Object.values(said.services).filter(({ ports: all = [] }) => all.length > 0)
+    const publishing = Object.keys(said.services).filter(name => (said.services[name]!.ports ?? []).length > 0)
     return {
         ...{ project: ready, model, hashes, marks },
         allMarks: [...new Set([...Object.values(marks).flat(), ...things])].sort(),
-        opens: ports.some(service => isExposed(said, service)),
+        exposed: told.exposed,
+        opens: publishing.some(name => told.exposed.has(name)),
         others: othersOf(said),
-        tags: said['x-debvisor']?.tags ?? [],
+        tags: [...told.tags],
         ownTags: Object.values(said.services).flatMap(({ labels }) => (labels?.[LABEL_TAGS] ?? '').split(/\s*,\s*/)),
-        findings: [...warnings, ...closedPorts(said)],
+        findings: [...warnings, ...closedPorts(said, told)],
     }
 }
 
@@ -101,9 +104,9 @@ export async function findingsOf(deps: PrepareDeps, source: Source): Promise<Doc
 }
 
 /** Ports that were written as if for everybody, and are this machine's alone. */
-function closedPorts(model: Model): Finding[] {
+function closedPorts(model: Model, { exposed }: Told): Finding[] {
     const closed = Object.entries(model.services).flatMap(([name, service]) =>
-        !isExposed(model, service) && (service.ports ?? []).length > 0
+        !exposed.has(name) && (service.ports ?? []).length > 0
             ? [`${name}: ${service.ports!.map(({ published, target }) => published || `any for ${target}`).join(', ')}`]
             : [],
     )

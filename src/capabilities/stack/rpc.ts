@@ -38,7 +38,7 @@ import { findingsOf, type Prepared, prepare } from './prepare.ts'
 import { readFile } from './read.ts'
 import { containersOf, type KnownContainer, thingsOf } from './seen.ts'
 import { composeSchema } from './spec.ts'
-import { guardedOf, tagOf } from './state.ts'
+import { guardedOf } from './state.ts'
 import { nameTaken, type StackDoc } from './store.ts'
 import type { Value } from './values.ts'
 
@@ -83,7 +83,7 @@ export function stackMethods(deps: StackRpcDeps): Impl {
 
     function begin(name: string, change: Change, { caller, dryRun }: { caller: Caller; dryRun: boolean }) {
         if (!dryRun) turns.need(name)
-        const on = { kind: 'stack', id: tagOf(name), name }
+        const on = { kind: 'stack', id: name, name }
         return beginChange(on, turns.held(name, change), { tasks, owner: caller.user, dryRun })
     }
 

@@ -9,9 +9,9 @@ import type { StackDoc } from './store.ts'
 
 export const tagOf = (name: string): string => `stack:${name}`
 
-/** What grants cover it by; containers of it have the same tag. */
+/** What grants cover it by: its name, and the tag that its containers have too. */
 export const guardedOf = ({ name, tags, owner }: Pick<Stack, 'name' | 'tags' | 'owner'>): Guarded => ({
-    ...{ id: tagOf(name), tags: [...tags, tagOf(name)], owner },
+    ...{ id: name, tags: [...tags, tagOf(name)], owner },
 })
 
 export function lineOf(name: string, doc: StackDoc | undefined, containers: readonly KnownContainer[]): Stack {
