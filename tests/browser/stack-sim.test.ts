@@ -105,7 +105,7 @@ test('services are scaled, ports opened, drift is told, and a stack goes with it
         await page.getByText('shop-cache-2').waitFor()
         await submit(page)
         await page.locator('[data-service="cache"]').getByText('2 of 2').waitFor()
-        await page.locator('[data-service="web"] [data-action=expose]').click()
+        await page.locator('[data-port="8080"] [data-action=expose]').click()
         await page.locator('[data-plan]').waitFor()
         await submit(page)
         await page.locator('[data-port="8080"] [data-open=true]').waitFor()

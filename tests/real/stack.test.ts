@@ -242,7 +242,7 @@ it('a bad file is refused with the line, and nothing is written', async () => {
         'reaches past its containers into the node: privileged',
     )
     expect((await check(service('volumes: ["/etc:/host"]'))).join()).toMatch('host-path:/etc')
-    expect((await check(service('image: "${A:?has to be said}"').replace('    image: tiny:1\n', ''))).join()).toBe('')
+    expect((await check(service(`image: "\${A:?has to be said}"`).replace('    image: tiny:1\n', ''))).join()).toBe('')
     const thrown = await refusal(
         stacks().create({ name: 'bad', composeFile: service('build: .') }),
         Code.InvalidArgument,

@@ -18,6 +18,7 @@ import { EmptyHint, Forbidden, Freshness, Loading, PageBody, PageHead } from '..
 import { Marked as StackMarked, StateLabel as StackState, stacks } from '../../capabilities/stack/store.panel.tsx'
 import { StateLabel as VmState, isOn as vmRuns, vms } from '../../capabilities/vm/store.panel.tsx'
 import { common, plural } from '../../capabilities/words.panel.tsx'
+import type { Container } from '../../gen/proto/capabilities/container/container_pb.js'
 import { words } from './words.ts'
 
 const w = words.workloads
@@ -42,6 +43,11 @@ function useWorkloads() {
     const ofContainers = useLive(containers)
     const ofStacks = useLive(stacks)
     const ofVms = useLive(vms)
+    const byStack = useMemo(() => {
+        const all = new Map<string, Container[]>()
+        for (const one of ofContainers.list) if (one.stack) all.set(one.stack, [...(all.get(one.stack) ?? []), one])
+        return all
+    }, [ofContainers])
     const rows = useMemo(
         () =>
             [
@@ -54,7 +60,7 @@ function useWorkloads() {
                     }),
                 ),
                 ...ofStacks.list.map((one): Workload => {
-                    const own = ofContainers.list.filter(({ stack }) => stack === one.name)
+                    const own = byStack.get(one.name) ?? []
                     return {
                         ...{ key: `stack ${one.name}`, kind: 'stack', name: one.name, to: `/stacks/${one.name}` },
                         ...{ running: one.running > 0, state: <StackState of={one} />, mark: <StackMarked of={one} /> },
@@ -77,7 +83,7 @@ function useWorkloads() {
                     }),
                 ),
             ].sort((a, b) => collator.compare(a.name, b.name) || collator.compare(a.kind, b.kind)),
-        [ofContainers, ofStacks, ofVms],
+        [ofContainers, ofStacks, ofVms, byStack],
     )
     return { rows, ofContainers, ofStacks, ofVms }
 }

@@ -111,9 +111,7 @@ export default function StackList() {
                                     {common.state}
                                 </Th>
                                 <Th modifier="nowrap">{words.version}</Th>
-                                <Th className="dv-col-networks" modifier="nowrap">
-                                    {words.services}
-                                </Th>
+                                <Th modifier="nowrap">{words.services}</Th>
                                 <Th className="dv-col-tags" modifier="nowrap">
                                     {words.tags}
                                 </Th>
@@ -144,7 +142,7 @@ const Row = ({ one, index, actions }: { one: Stack; index: number; actions: Acti
             <StateLabel of={one} />
         </Td>
         <Td>{versionWord(one)}</Td>
-        <Td className="dv-col-networks">{one.services.join(', ')}</Td>
+        <Td>{one.services.join(', ')}</Td>
         <Td className="dv-col-tags">
             <Tags of={one.tags.slice(0, 3)} />
         </Td>

@@ -22,7 +22,7 @@ export default function Services({ stack, detail }: TabProps) {
     const may = useMay()
     const mayChange = stack.managed && may('stack.update', covered(stack))
     const mayExpose = stack.managed && may('stack.expose', covered(stack))
-    const publishing = new Set(detail.ports.map(({ service }) => service))
+    const byName = new Map(detail.services.map(one => [one.name, one]))
     return (
         <>
             {detail.findings
@@ -59,7 +59,7 @@ export default function Services({ stack, detail }: TabProps) {
                                         shell={may('container.exec', covered(stack))}
                                     />
                                 </Td>
-                                <Td isActionCell>
+                                <Td isActionCell modifier="nowrap">
                                     {mayChange && (
                                         <Button
                                             variant="link"
@@ -72,16 +72,6 @@ export default function Services({ stack, detail }: TabProps) {
                                             }
                                         >
                                             {w.scale}
-                                        </Button>
-                                    )}
-                                    {mayExpose && (publishing.has(one.name) || one.exposed) && (
-                                        <Button
-                                            variant="link"
-                                            size="sm"
-                                            data-action={one.exposed ? 'unexpose' : 'expose'}
-                                            onClick={() => askExpose(stack.name, one)}
-                                        >
-                                            {one.exposed ? w.unexpose : w.expose}
                                         </Button>
                                     )}
                                 </Td>
@@ -100,6 +90,7 @@ export default function Services({ stack, detail }: TabProps) {
                                 <Th>{w.port}</Th>
                                 <Th>{w.of}</Th>
                                 <Th>{w.reach}</Th>
+                                <Th screenReaderText={common.actions} />
                             </Tr>
                         </Thead>
                         <Tbody>
@@ -113,6 +104,11 @@ export default function Services({ stack, detail }: TabProps) {
                                         <Label isCompact color={one.open ? 'blue' : 'grey'} data-open={one.open}>
                                             {one.reach}
                                         </Label>
+                                    </Td>
+                                    <Td isActionCell>
+                                        {mayExpose && byName.has(one.service) && (
+                                            <Switch of={byName.get(one.service)!} stack={stack.name} />
+                                        )}
                                     </Td>
                                 </Tr>
                             ))}
@@ -134,6 +130,18 @@ export default function Services({ stack, detail }: TabProps) {
         </>
     )
 }
+
+/** It is a service's, whose ports are all opened or closed together. */
+const Switch = ({ of, stack }: { of: Service; stack: string }) => (
+    <Button
+        variant="link"
+        size="sm"
+        data-action={of.exposed ? 'unexpose' : 'expose'}
+        onClick={() => askExpose(stack, of)}
+    >
+        {of.exposed ? w.unexpose : w.expose}
+    </Button>
+)
 
 /** Each with the way to its page, and to a shell in it. */
 function Containers({ of, total, shell }: { of: Service; total: boolean; shell: boolean }) {
