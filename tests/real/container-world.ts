@@ -31,7 +31,9 @@ export async function startContainers(
     more: (docker: DockerWorld) => string[] = () => [],
 ): Promise<ContainerWorld> {
     const docker = await startDocker(how)
-    const daemon = await startDaemon({ args: ['--docker', docker.socketPath, '--secrets', docker.folder, ...args, ...more(docker)] })
+    const daemon = await startDaemon({
+        args: ['--docker', docker.socketPath, '--secrets', docker.folder, ...args, ...more(docker)],
+    })
     const tokens = new Map<string, string>()
     const program = ['--import', 'tsx', join(root, 'src/apps/cli/main.ts')]
     return {

@@ -4,6 +4,7 @@ import { Code, ConnectError } from '@connectrpc/connect'
 import { expect } from 'vitest'
 import { StackService } from '../../src/gen/proto/capabilities/stack/stack_pb.js'
 import { type ContainerWorld, startContainers } from './container-world.ts'
+import { until } from './world.ts'
 
 const root = new URL('../../', import.meta.url).pathname
 
@@ -16,16 +17,23 @@ export interface StackWorld extends ContainerWorld {
 
 /** Its own program is run on this host, from the tree that the dockerd of the world runs in: it is the one of Debian 13. */
 export async function startStacks(args: string[] = []): Promise<StackWorld> {
-    const world = await startContainers(
-        ['--catalogue', join(root, 'deploy/compose'), ...args],
-        {},
-        docker => ['--compose', docker.composeProgram],
-    )
+    const world = await startContainers(['--catalogue', join(root, 'deploy/compose'), ...args], {}, docker => [
+        '--compose',
+        docker.composeProgram,
+    ])
     return {
         ...world,
-        compose: (words, file) =>
-            world.docker.enter(['docker-compose', ...(file ? ['-f', '-'] : []), ...words], file),
-        page: port => world.docker.enter(['busybox', 'wget', '-qO-', `http://127.0.0.1:${port}/`]),
+        compose: (words, file) => world.docker.enter(['docker-compose', ...(file ? ['-f', '-'] : []), ...words], file),
+        async page(port) {
+            let said = ''
+            // The program in it listens a moment after it was started.
+            await until(`port ${port}`, 10_000, async () => {
+                const words = ['busybox', 'wget', '-qO-', `http://127.0.0.1:${port}/`]
+                said = await world.docker.enter(words).catch(() => '')
+                return said !== ''
+            })
+            return said
+        },
     }
 }
 

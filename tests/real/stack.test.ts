@@ -368,3 +368,105 @@ it('a stack goes with its volumes only where they are named', async () => {
     await done(stacks().remove({ stack: 'shop', volumes: ['shop_data'] }))
     expect(await volumes()).not.toContain('shop_data')
 })
+
+it('every entry of the catalogue is taken by Compose, and the static site runs', async () => {
+    const { entries } = await stacks().listCatalogue({})
+    expect(entries.map(({ name }) => name)).toEqual(['gitlab-runner', 'nextcloud', 'static-site', 'traefik'])
+    for (const { name, variables, marks } of entries) {
+        const environment = variables.map(one => ({ name: one.name, value: one.defaultValue || 'something' }))
+        // Images of strangers cannot be had here: the plan is what Compose and we make of the file.
+        const plan = await stacks().create({ name: `a-${name}`, catalogue: name, environment, up: true, dryRun: true })
+        expect(sentences(plan).filter(sentence => sentence.startsWith('Make and start')).length).toBeGreaterThan(0)
+        expect(sentences(plan).filter(sentence => sentence.startsWith('Let it reach'))).toEqual([])
+        expect(marks).toEqual([])
+    }
+    const changes = ['CMD ["httpd","-f","-p","80","-h","/usr/share/nginx/html"]']
+    await world.docker.image('server:1', { files: { 'usr/share/nginx/html/50x.html': '' }, changes })
+    const environment = [
+        { name: 'IMAGE', value: 'server:1' },
+        { name: 'PORT', value: '18082' },
+        { name: 'TITLE', value: 'A page of this house' },
+    ]
+    await done(stacks().create({ name: 'site', catalogue: 'static-site', environment, up: true }))
+    expect(await world.page(18082)).toContain('<h1>A page of this house</h1>')
+    expect((await stacks().get({ stack: 'site' })).detail!.ports).toMatchObject([{ host: 18082, address: '0.0.0.0' }])
+    await done(stacks().remove({ stack: 'site', volumes: ['site_pages'] }))
+})
+
+it('the same with the command line alone: catalogue, logs, a shell, an update with its plan, a rollback', async () => {
+    const run = async (...words: string[]) => (await world.debvisor(['stack', ...words])).stdout
+    expect(await run('catalogue')).toMatch(/static-site .*yes/)
+    const made = ['create', 'cli', '--from', 'static-site', '--set', 'IMAGE=server:1', '--set', 'PORT=18083']
+    expect(await run(...made, '--set', 'TITLE=One', '--up', '--dry-run')).toMatch(
+        'Make and start the container cli-web-1',
+    )
+    expect(await run('list')).not.toMatch('cli')
+    await run(...made, '--set', 'TITLE=One', '--up')
+    expect(await run('list')).toMatch(/cli +running \(1 of 1\) +1 /)
+    expect(await world.page(18083)).toContain('<h1>One</h1>')
+    expect(await run('show', 'cli')).toMatch(/18083 → web 80\/tcp: everybody/)
+    expect(
+        (await world.debvisor(['container', 'exec', 'cli-web-1', '--', 'cat', '/usr/share/nginx/html/index.html']))
+            .stdout,
+    ).toMatch('<h1>One</h1>')
+    const plan = await run('update', 'cli', '--set', 'TITLE=Two', '--up', '--dry-run')
+    expect(plan).toMatch('Make the container cli-web-1 anew')
+    expect(plan).toMatch('Keep what is in the volume cli_pages')
+    await run('update', 'cli', '--set', 'TITLE=Two', '--note', 'a new title', '--up')
+    expect(await world.page(18083)).toContain('<h1>Two</h1>')
+    expect(await run('history', 'cli')).toMatch(/2 +yes .*a new title/)
+    await run('rollback', 'cli', '1')
+    expect(await world.page(18083)).toContain('<h1>One</h1>')
+    await run('remove', 'cli', '--volume', 'cli_pages', '--yes')
+    // What Compose did on our behalf is no change from outside.
+    const { records } = await world.daemon.client(AuditService).list({})
+    expect(records.filter(one => one.who === 'outside' && one.onName.startsWith('cli-'))).toEqual([])
+})
+
+it('a file, a secret from a pipe, logs and findings on the command line', async () => {
+    const run = async (...words: string[]) => (await world.debvisor(['stack', ...words])).stdout
+    // A secret from a pipe: it stands in no list of processes, and is shown to nobody.
+    const file = join(scratch, 'compose.yaml')
+    await writeFile(
+        file,
+        'services:\n  web:\n    image: tiny:1\n    stop_grace_period: 1s\n    command: sh -c "echo it is $$WORD; sleep 1000"\n    environment: [WORD]\n',
+    )
+    await world.debvisor(['stack', 'create', 'word', file, '--secret', 'WORD', '--up'], 'a word of this house\n')
+    await until('its log', 10_000, async () =>
+        /word-web-1 \| it is a word of this house/.test(await run('logs', 'word')),
+    )
+    expect(await run('show', 'word')).toMatch('WORD=[hidden]')
+    expect(await run('file', 'word')).toMatch('environment: [WORD]')
+    await writeFile(file, 'services:\n  web:\n    image: tiny:1\n    build: .\n')
+    const checked = await world.debvisor(['stack', 'check', file]).then(
+        () => ({ code: 0, stdout: '' }),
+        (thrown: { code: number; stdout: string }) => thrown,
+    )
+    expect(checked).toMatchObject({
+        code: 2,
+        stdout: expect.stringMatching(/^line 4: services.web.build: This key is not taken here/),
+    })
+    await run('scale', 'word', 'web', '2')
+    expect(await line('word')).toMatchObject({ running: 2, version: 2 })
+    await run('down', 'word')
+    expect(await run('list')).toMatch(/word +down/)
+    await run('remove', 'word', '--yes')
+    expect(await run('list')).not.toMatch('word')
+})
+
+it('the daemon is killed while a stack is brought up: what is told is true, and bringing it up goes on from there', async () => {
+    const slow = `services:\n  first:\n    image: tiny:1\n    stop_grace_period: 1s\n    healthcheck:\n      test: ["CMD", "test", "-e", "/tmp/ready"]\n      interval: 1s\n      retries: 60\n  second:\n    image: tiny:1\n    stop_grace_period: 1s\n    depends_on:\n      first:\n        condition: service_healthy\n`
+    await stacks().create({ name: 'cut', composeFile: slow, up: true })
+    await until('the first container', 20_000, async () => ((await line('cut'))?.running ?? 0) === 1)
+    expect((await refusal(stacks().up({ stack: 'cut' }), Code.Aborted)).rawMessage).toMatch(
+        'The stack is being changed',
+    )
+    await world.daemon.kill()
+    await world.daemon.start()
+    await until('the list', 20_000, async () => (await line('cut'))?.running === 1)
+    expect(await line('cut')).toMatchObject({ version: 1, applied: 0, unfinished: 1, managed: true })
+    await world.docker.docker(['exec', 'cut-first-1', 'sh', '-c', 'echo > /tmp/ready'])
+    await done(stacks().up({ stack: 'cut' }))
+    expect(await line('cut')).toMatchObject({ applied: 1, unfinished: 0, running: 2, drift: [], state: State.RUNNING })
+    await done(stacks().remove({ stack: 'cut' }))
+})

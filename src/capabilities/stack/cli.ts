@@ -13,7 +13,7 @@ import {
 import { carryOut } from '../change.ts'
 import { whole } from '../value.ts'
 import type { Verb, VerbContext, View } from '../verb.ts'
-import { watchRows } from '../watch.ts'
+import { watchOne, watchRows } from '../watch.ts'
 import { fileVerbs } from './cli-files.ts'
 import { STACK, stateWord, timeWord, versionWord } from './cli-words.ts'
 
@@ -128,10 +128,18 @@ export const stackVerbs: Verb[] = [
         words: ['stack', 'show'],
         summary: 'show a stack with its services, and who reaches its ports',
         arguments: [STACK],
+        watches: true,
         examples: [{ line: 'debvisor stack show shop', note: 'Also what differs from its file.' }],
         async run(context) {
-            const { detail } = await context.client(StackService).get({ stack: context.args.stack })
-            return details(context, detail!)
+            const stacks = context.client(StackService)
+            const { stack } = context.args
+            const look = async (): Promise<View> => details(context, (await stacks.get({ stack })).detail!)
+            if (!context.watch) return look()
+            return watchOne(context, {
+                changes: stacks.watch({}, { signal: context.signal }),
+                about: change => !change.synced && change.stacks.some(one => one.name === stack),
+                look,
+            })
         },
     },
     {
@@ -163,12 +171,12 @@ export const stackVerbs: Verb[] = [
         words: ['stack', 'file'],
         summary: 'print the Compose file of a stack',
         arguments: [STACK],
-        options: [{ name: 'version', value: 'NUMBER', summary: 'of this version; otherwise the newest' }],
-        examples: [{ line: 'debvisor stack file shop --version 2', note: 'As it was written.' }],
+        options: [{ name: 'number', value: 'NUMBER', summary: 'of the version; otherwise the newest' }],
+        examples: [{ line: 'debvisor stack file shop --number 2', note: 'As it was written.' }],
         async run(context) {
-            const { version = '0' } = context.options
+            const { number = '0' } = context.options
             const answer = await context.client(StackService).getVersion({
-                ...{ stack: context.args.stack, version: whole(version, '--version') },
+                ...{ stack: context.args.stack, version: whole(number, '--number') },
             })
             return {
                 kind: 'text',

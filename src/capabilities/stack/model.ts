@@ -1,7 +1,8 @@
 // A stack as Compose understands its file, and what is made of that before it is brought up. Pure.
-import { createHash } from 'node:crypto'
+import { createHash, createHmac } from 'node:crypto'
 import { Fault } from '../../base/fault.ts'
 import type { ComposeFile } from './spec.ts'
+import type { Value } from './values.ts'
 
 export interface ModelPort {
     target: number
@@ -42,6 +43,8 @@ export interface ModelService {
     runtime?: string
     logging?: { driver?: string }
     container_name?: string
+    configs?: { source: string }[]
+    secrets?: { source: string }[]
 }
 
 export interface ModelThing {
@@ -58,12 +61,44 @@ export interface Model {
     services: Record<string, ModelService>
     networks?: Record<string, ModelThing | null>
     volumes?: Record<string, ModelThing | null>
+    configs?: Record<string, ModelContent>
+    secrets?: Record<string, ModelContent>
+}
+
+/** What stands in a file of a container: here, or in a variable. */
+export interface ModelContent {
+    content?: string
+    environment?: string
 }
 
 /** Of the bridges of stacks: the firewall lets others reach what is published behind these, and only these. */
 export const BRIDGE_PREFIX = 'br-dv'
 const BRIDGE = 'com.docker.network.bridge.name'
 const LABEL_TAGS = 'debvisor.tags'
+const LABEL_FILES = 'debvisor.files'
+
+/** What is put into the files of containers. */
+export interface Contents {
+    values: readonly Value[]
+    /** Of the stack, so that nobody can try out what a secret may be by the label of a container. */
+    key: string
+}
+
+/**
+ * A word that is another one when a config or a secret of the service is: Compose itself makes no container anew for
+ * that. Empty for a service without any.
+ */
+function filesWord(model: Model, { configs = [], secrets = [] }: ModelService, { values, key }: Contents): string {
+    const of = (all: Record<string, ModelContent> = {}, source: string) => {
+        const { content, environment } = all[source] ?? {}
+        return content ?? values.find(({ name }) => name === environment)?.value ?? ''
+    }
+    const all = [
+        ...configs.map(({ source }) => ['config', source, of(model.configs, source)]),
+        ...secrets.map(({ source }) => ['secret', source, of(model.secrets, source)]),
+    ]
+    return all.length === 0 ? '' : createHmac('sha256', key).update(JSON.stringify(all)).digest('hex').slice(0, 16)
+}
 
 /** What the file tells us, which Compose passes over and leaves out of its answer. */
 export interface Told {
@@ -95,16 +130,21 @@ export const isLoopback = (address: string): boolean => address.startsWith('127.
  */
 export function effectiveModel(
     model: Model,
-    { exposed, tags }: Told,
-    scale: Readonly<Record<string, number>> = {},
+    { exposed, tags, scale, contents }: Told & { scale: Readonly<Record<string, number>>; contents: Contents },
 ): Model {
     const services = Object.entries(model.services).map(([name, service]) => {
         const address = exposed.has(name) ? '0.0.0.0' : '127.0.0.1'
         const ports = service.ports?.map(port =>
             port.host_ip && isLoopback(port.host_ip) ? port : { ...port, host_ip: address },
         )
-        const labels = tags.length > 0 ? { [LABEL_TAGS]: tags.join(','), ...service.labels } : service.labels
-        const made: ModelService = { ...service, ...(ports ? { ports } : {}), ...(labels ? { labels } : {}) }
+        const files = filesWord(model, service, contents)
+        const labels = {
+            ...(tags.length > 0 ? { [LABEL_TAGS]: tags.join(',') } : {}),
+            ...service.labels,
+            ...(files ? { [LABEL_FILES]: files } : {}),
+        }
+        const labelled = Object.keys(labels).length > 0 ? { labels } : {}
+        const made: ModelService = { ...service, ...(ports ? { ports } : {}), ...labelled }
         const count = scale[name]
         if (count !== undefined) {
             // In one of the two places: both at once are refused, and a place that was not there would be a change.

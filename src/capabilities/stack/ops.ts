@@ -69,9 +69,9 @@ export function createTurns() {
 }
 
 export const sourceOf = (
-    doc: Pick<StackDoc, 'name' | 'folder'>,
+    doc: Pick<StackDoc, 'name' | 'folder' | 'key'>,
     { file, values, scale }: Pick<StoredVersion, 'file' | 'values' | 'scale'>,
-): Source => ({ name: doc.name, folder: doc.folder, file, values, scale })
+): Source => ({ name: doc.name, folder: doc.folder, key: doc.key, file, values, scale })
 
 /** The newest version, ready to be brought up. */
 export async function prepareNewest(deps: OpsDeps, doc: StackDoc) {
@@ -251,7 +251,7 @@ const NOTHING = { steps: [] as PlanStep[], findings: [] as Finding[], pulls: [] 
 
 export async function planCreate(
     deps: OpsDeps,
-    doc: Pick<StackDoc, 'name' | 'owner' | 'catalogue' | 'folder'>,
+    doc: Pick<StackDoc, 'name' | 'owner' | 'catalogue' | 'folder' | 'key'>,
     { made, prepared }: { made: NewFile; prepared: Prepared },
 ): Promise<Change> {
     const { name } = doc
@@ -269,7 +269,7 @@ export async function planCreate(
 /** What runs stays as it is; where it is what the file says, the stack counts as brought up. */
 export async function planImport(
     deps: OpsDeps,
-    doc: Pick<StackDoc, 'name' | 'owner' | 'catalogue' | 'folder'>,
+    doc: Pick<StackDoc, 'name' | 'owner' | 'catalogue' | 'folder' | 'key'>,
     { made, prepared }: { made: NewFile; prepared: Prepared },
 ): Promise<Change> {
     const { name } = doc

@@ -15,6 +15,8 @@ export interface Source {
     scale: Readonly<Record<string, number>>
     /** Where relative paths of an imported file begin; empty: it has none. */
     folder: string
+    /** Of the stack. */
+    key: string
 }
 
 export interface Prepared {
@@ -60,7 +62,8 @@ export async function prepare(deps: PrepareDeps, source: Source): Promise<Prepar
     const refused = refusedIn(said, source.folder ? undefined : folder)
     if (refused.length > 0) throw withLines(refused)
     const told = toldBy(file)
-    const model = effectiveModel(said, told, source.scale)
+    const { scale, values, key } = source
+    const model = effectiveModel(said, { ...told, scale, contents: { values, key } })
     const ready = { ...project, file: model }
     const hashes = await deps.compose.hashes(ready)
     const marks = Object.fromEntries(

@@ -1,4 +1,5 @@
 // StackService over the parts that do the work: who may, requests to plans, what is kept to messages.
+import { randomBytes } from 'node:crypto'
 import { create } from '@bufbuild/protobuf'
 import { timestampFromMs } from '@bufbuild/protobuf/wkt'
 import type { HandlerContext, ServiceImpl } from '@connectrpc/connect'
@@ -202,7 +203,7 @@ export function stackMethods(deps: StackRpcDeps): Impl {
             const doc = line && store.get(stack)
             const stored = doc && (await store.version(stack, doc.versions[0]!.number))
             const { variables } = readFile(composeFile)
-            const source = { name: stack || 'new', file: composeFile, folder: doc?.folder ?? '', scale: {} }
+            const source = { name: stack || 'new', file: composeFile, folder: doc?.folder ?? '', key: '', scale: {} }
             // A variable that is not there yet is asked for beside the file.
             const known = new Map((stored?.values ?? []).map(one => [one.name, one]))
             const values = [...new Set([...known.keys(), ...variables])].map(
@@ -244,7 +245,7 @@ export function stackMethods(deps: StackRpcDeps): Impl {
                 values: entry ? filledIn(entry, given) : given,
                 note: entry ? `From the catalogue: ${entry.title}` : 'Created',
             }
-            const doc = { name, owner: caller.user, catalogue, folder: '' }
+            const doc = { name, owner: caller.user, catalogue, folder: '', key: newKey() }
             const prepared = await prepare(deps, sourceOf(doc, made))
             judge(caller, prepared)
             return begin(name, await planCreate(deps, doc, { made, prepared }), { caller, dryRun })
@@ -255,7 +256,13 @@ export function stackMethods(deps: StackRpcDeps): Impl {
             if (line.managed) throw nameTaken(name)
             checkName(name)
             const folder = containersOf(containers, name).find(one => one.composed?.folder)?.composed?.folder ?? ''
-            const doc = { name, owner: caller.user, catalogue: '', folder: folder.startsWith('/') ? folder : '' }
+            const doc = {
+                name,
+                owner: caller.user,
+                catalogue: '',
+                folder: folder.startsWith('/') ? folder : '',
+                key: newKey(),
+            }
             const made: NewFile = {
                 ...{ file: composeFile, scale: {}, by: caller.user, up: false, note: 'Taken in' },
                 values: environment.map(one => keptValue(one, [])),
@@ -316,6 +323,8 @@ export function stackMethods(deps: StackRpcDeps): Impl {
         ),
     }
 }
+
+const newKey = (): string => randomBytes(16).toString('hex')
 
 const shownValue = ({ name, value, secret }: Value) => ({ name, value: secret ? '' : value, secret })
 

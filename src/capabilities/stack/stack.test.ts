@@ -192,7 +192,10 @@ describe('what is brought up', () => {
             },
             { networks: { default: { name: 'shop_default' }, lan: { driver: 'macvlan' }, out: { external: true } } },
         )
-        const made = effectiveModel(said, { exposed: new Set(['web']), tags: ['prod'] }, { db: 2, web: 3 })
+        const made = effectiveModel(said, {
+            ...{ exposed: new Set(['web']), tags: ['prod'], scale: { db: 2, web: 3 } },
+            contents: { values: [], key: 'k' },
+        })
         expect(made.services.web!.ports!.map(port => port.host_ip)).toEqual(['0.0.0.0', '0.0.0.0'])
         expect(made.services.db).toMatchObject({ ports: [{ host_ip: '127.0.0.1' }], deploy: { replicas: 2 } })
         expect(made.services.web).toMatchObject({ scale: 3, labels: { 'debvisor.tags': 'prod' } })
@@ -200,6 +203,26 @@ describe('what is brought up', () => {
         expect(name).toMatch(/^br-dv[0-9a-f]{10}$/)
         expect(made.networks!.default!.driver_opts).toEqual({ 'com.docker.network.bridge.name': name })
         expect([made.networks!.lan, made.networks!.out]).toEqual([{ driver: 'macvlan' }, { external: true }])
+    })
+
+    it('is another one when a config or a secret is, which tells nothing of the secret', () => {
+        const said = model(
+            { web: { configs: [{ source: 'c' }], secrets: [{ source: 's' }] }, db: {} },
+            { configs: { c: { content: 'page' } }, secrets: { s: { environment: 'PW' } } },
+        )
+        const word = (value: string, key = 'k', of = said) =>
+            effectiveModel(of, {
+                ...{ exposed: new Set<string>(), tags: [], scale: {} },
+                contents: { key, values: [{ name: 'PW', value, secret: true }] },
+            }).services
+        const labels = word('one').web!.labels!
+        expect(labels).toEqual({ 'debvisor.files': expect.stringMatching(/^[0-9a-f]{16}$/) })
+        expect(word('one').web!.labels).toEqual(labels)
+        expect(word('one').db).toEqual({})
+        expect(word('two').web!.labels).not.toEqual(labels)
+        expect(word('one', 'other').web!.labels).not.toEqual(labels)
+        const other = { ...said, configs: { c: { content: 'another' } } }
+        expect(word('one', 'k', other).web!.labels).not.toEqual(labels)
     })
 
     it('is marked where it reaches into the node, and refused where no right allows it', () => {
@@ -264,9 +287,9 @@ describe('the history', () => {
 
     it('keeps every version, refuses a change of an older one, and is the same after a restart', async () => {
         const store = await open()
-        await store.create({ name: 'shop', owner: 'ann', catalogue: '', folder: '' }, version('one'))
+        await store.create({ name: 'shop', owner: 'ann', catalogue: '', folder: '', key: 'k' }, version('one'))
         await expect(
-            store.create({ name: 'shop', owner: 'ann', catalogue: '', folder: '' }, version('x')),
+            store.create({ name: 'shop', owner: 'ann', catalogue: '', folder: '', key: 'k' }, version('x')),
         ).rejects.toThrow('There is a stack of that name')
         await store.add('shop', 1, version('two'))
         await expect(store.add('shop', 1, version('three'))).rejects.toThrow('changed since')
@@ -286,7 +309,7 @@ describe('the history', () => {
     it('passes over what a power cut left half made, and what is damaged does not hide the others', async () => {
         const store = await open()
         for (const name of ['good', 'bad'])
-            await store.create({ name, owner: '', catalogue: '', folder: '' }, version(name))
+            await store.create({ name, owner: '', catalogue: '', folder: '', key: 'k' }, version(name))
         await mkdir(join(folder, '.new'), { recursive: true })
         await mkdir(join(folder, 'good/versions/.2'))
         await writeFile(join(folder, 'good/versions/.2/compose.yaml'), 'half')
@@ -298,7 +321,7 @@ describe('the history', () => {
         expect(await readdir(join(folder, 'good/versions'))).toEqual(['1'])
         // Its folder is not taken by another one.
         await expect(
-            again.create({ name: 'bad', owner: '', catalogue: '', folder: '' }, version('x')),
+            again.create({ name: 'bad', owner: '', catalogue: '', folder: '', key: 'k' }, version('x')),
         ).rejects.toThrow()
     })
 })

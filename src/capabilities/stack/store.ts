@@ -27,6 +27,8 @@ export interface StackDoc {
     catalogue: string
     /** Where relative paths of an imported file begin; empty: the file has none. */
     folder: string
+    /** Random: what its containers are told of secrets is mixed with it. */
+    key: string
     /** What runs since it was brought up last. */
     applied?: { version: number; atMs: number; services: AppliedServices }
     /** Written before something is changed, taken away when it ended well: a power cut leaves it. */
@@ -45,7 +47,7 @@ export interface Store {
     /** @throws Fault `not-found`, or `precondition` where a file of it is damaged */
     version(name: string, number: number): Promise<StoredVersion>
     /** With its first version; whole or not at all. @throws Fault `exists` */
-    create(doc: Pick<StackDoc, 'name' | 'owner' | 'catalogue' | 'folder'>, first: NewVersion): Promise<StackDoc>
+    create(doc: Pick<StackDoc, 'name' | 'owner' | 'catalogue' | 'folder' | 'key'>, first: NewVersion): Promise<StackDoc>
     /** @throws Fault `conflict` when there is a newer version than `base` */
     add(name: string, base: number, version: NewVersion): Promise<StackDoc>
     change(name: string, to: Pick<StackDoc, 'applied' | 'unfinished'>): Promise<void>
