@@ -421,7 +421,7 @@ it('the same with the command line alone: catalogue, logs, a shell, an update wi
     // What Compose did on our behalf is no change from outside.
     const { records } = await world.daemon.client(AuditService).list({})
     expect(records.filter(one => one.who === 'outside' && one.onName.startsWith('cli-'))).toEqual([])
-})
+}, 400_000)
 
 it('a file, a secret from a pipe, logs and findings on the command line', async () => {
     const run = async (...words: string[]) => (await world.debvisor(['stack', ...words])).stdout
@@ -452,7 +452,7 @@ it('a file, a secret from a pipe, logs and findings on the command line', async 
     expect(await run('list')).toMatch(/word +down/)
     await run('remove', 'word', '--yes')
     expect(await run('list')).not.toMatch('word')
-})
+}, 400_000)
 
 it('the daemon is killed while a stack is brought up: what is told is true, and bringing it up goes on from there', async () => {
     const slow = `services:\n  first:\n    image: tiny:1\n    stop_grace_period: 1s\n    healthcheck:\n      test: ["CMD", "test", "-e", "/tmp/ready"]\n      interval: 1s\n      retries: 60\n  second:\n    image: tiny:1\n    stop_grace_period: 1s\n    depends_on:\n      first:\n        condition: service_healthy\n`
