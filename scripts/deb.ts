@@ -96,6 +96,7 @@ export async function buildDeb(): Promise<string> {
         const text = readFileSync(join(files, at), 'utf8')
         put(at, text.replace(/^#!.*\n/, '').replace(/\n\/\/# sourceMappingURL=.*\n*$/, '\n'))
     }
+    cpSync(join(root, 'deploy/compose'), join(files, 'usr/share/debvisor/compose'), { recursive: true })
     cpSync(join(root, 'dist/panel'), join(files, 'usr/lib/debvisor/panel'), { recursive: true })
     putDocuments(put, files)
     const cli = (...words: string[]) =>

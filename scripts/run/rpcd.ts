@@ -51,6 +51,7 @@ export async function startRpcd(options: RpcdOptions): Promise<{ service: Servic
             ...['--audit', join(state, 'audit'), '--pki', join(state, 'pki'), '--pool', join(state, 'images')],
             ...['--listen', options.listen, '--libvirt', options.libvirtSocket, '--etcd', etcd.endpoint],
             ...['--etcd-ca', etcd.caPath, '--etcd-cert', etcd.certPath, '--etcd-key', etcd.keyPath],
+            ...['--catalogue', join(root, 'deploy/compose')],
             // A rootd of this machine would be another node's than that of this state folder.
             ...['--rootd', join(state, 'rootd.sock')],
             ...['--accel', options.accel, '--socket', socketOf(state), '--panel', join(root, 'dist/panel')],

@@ -1,7 +1,7 @@
 // Secrets leave no trace: one place that knows which words name a secret and what stands in their stead.
 
 const SECRET_KEY =
-    /pass(word|wd|phrase)?|secret|token|private.?key|credential|cookie|authorization|ticket|user.?data|network.?config|^commands?$|^run.?cmd$/i
+    /pass(word|wd|phrase)?|secret|token|private.?key|credential|cookie|authorization|ticket|user.?data|network.?config|^commands?$|^run.?cmd$|^compose.?file$/i
 /** Programs get keys and passwords by it: its names tell enough. */
 const ENVIRONMENT_KEY = /^env(ironment)?$/i
 const HIDDEN = '[hidden]'

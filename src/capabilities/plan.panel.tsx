@@ -11,7 +11,7 @@ import { common, fill } from './words.panel.tsx'
 
 /** 'volume:default/a.qcow2' in words for people; what is not known is shown as it came. */
 export function lostWord(destroys: string): string {
-    const [, kind = '', name = ''] = /^([a-z]+):(.*)$/s.exec(destroys) ?? []
+    const [, kind = '', name = ''] = /^([a-z-]+):(.*)$/s.exec(destroys) ?? []
     const word = (common.lost as Record<string, string>)[kind]
     return word ? fill(word, { name }) : destroys
 }

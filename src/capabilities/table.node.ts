@@ -15,6 +15,7 @@ import { NetworkService } from '../gen/proto/capabilities/network/network_pb.js'
 import { InspectService } from '../gen/proto/capabilities/node/inspect_pb.js'
 import { NodeService } from '../gen/proto/capabilities/node/node_pb.js'
 import { ProvisionService } from '../gen/proto/capabilities/node/provision_pb.js'
+import { StackService } from '../gen/proto/capabilities/stack/stack_pb.js'
 import { TaskService } from '../gen/proto/capabilities/task/task_pb.js'
 import { VmService } from '../gen/proto/capabilities/vm/vm_pb.js'
 
@@ -26,6 +27,7 @@ export const services: readonly DescService[] = [
     ContainerVolumeService,
     ContainerNetworkService,
     ContainerRegistryService,
+    StackService,
     ImageService,
     NetworkService,
     NodeService,

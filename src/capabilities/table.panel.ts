@@ -7,7 +7,19 @@ import { panel as image } from './image/panel.tsx'
 import { panel as network } from './network/panel.tsx'
 import { panel as node } from './node/panel.tsx'
 import type { PanelEntry } from './pages.panel.tsx'
+import { panel as stack } from './stack/panel.tsx'
 import { panel as task } from './task/panel.tsx'
 import { panel as vm } from './vm/panel.tsx'
 
-export const table: readonly PanelEntry[] = [container, vm, console_, image, network, node, task, audit, identity]
+export const table: readonly PanelEntry[] = [
+    container,
+    stack,
+    vm,
+    console_,
+    image,
+    network,
+    node,
+    task,
+    audit,
+    identity,
+]

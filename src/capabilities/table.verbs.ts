@@ -7,6 +7,7 @@ import { poolVerbs } from './image/cli-pools.ts'
 import { networkVerbs } from './network/cli.ts'
 import { nodeVerbs } from './node/cli.ts'
 import { inspectVerbs } from './node/cli-inspect.ts'
+import { stackVerbs } from './stack/cli.ts'
 import { taskVerbs } from './task/cli.ts'
 import type { Verb } from './verb.ts'
 import { vmVerbs } from './vm/cli.ts'
@@ -14,6 +15,7 @@ import { vmVerbs } from './vm/cli.ts'
 export const topics = [
     { name: 'vm', summary: 'virtual machines' },
     { name: 'container', summary: 'containers, their images, volumes and networks' },
+    { name: 'stack', summary: 'several containers that one Compose file describes' },
     { name: 'image', summary: 'disk images, ISO files and disks of VMs' },
     { name: 'pool', summary: 'storage pools' },
     { name: 'network', summary: 'networks that VMs join' },
@@ -33,6 +35,7 @@ export const topics = [
 export const verbs: readonly Verb[] = [
     ...vmVerbs,
     ...containerVerbs,
+    ...stackVerbs,
     ...imageVerbs,
     ...poolVerbs,
     ...networkVerbs,

@@ -17,6 +17,7 @@ export interface Argument {
 export type Completion =
     | 'vm'
     | 'container'
+    | 'stack'
     | 'container-image'
     | 'container-volume'
     | 'container-network'

@@ -85,6 +85,7 @@ export const common = catalogue('common', {
         network: 'the network {name}',
         container: 'the container {name}',
         'container-image': 'the image {name}',
+        stack: 'the history of the stack {name}',
         'container-volume': 'the volume {name} with all that is in it',
     },
     typeName: 'Type {name} to confirm',

@@ -1,5 +1,15 @@
 // Reads a document: YAML to a checked value, and every mistake as a finding with its path, its line and what to do.
-import { isMap, isScalar, isSeq, LineCounter, type Node, parseDocument } from 'yaml'
+import {
+    type Document,
+    isMap,
+    isScalar,
+    isSeq,
+    LineCounter,
+    type Node,
+    type ParseOptions,
+    parseDocument,
+    type SchemaOptions,
+} from 'yaml'
 import { z } from 'zod'
 import type { Finding } from '../base/finding.ts'
 import { nearest } from '../base/nearest.ts'
@@ -18,10 +28,33 @@ export interface Read<T> {
 /** Checks beyond the schema: over the whole document, pure. */
 export type Check<T> = (document: T) => Finding[]
 
-/** Never throws for what stands in the text. An empty text is an empty document. */
-export function readDocument<T>(text: string, schema: z.ZodType<T>, checks: readonly Check<T>[] = []): Read<T> {
+/** Answers the line of a path such as `disks[1].size`, or of the deepest part of it that stands in the text. */
+export function lineFinder(text: string): (at: string) => number {
     const lines = new LineCounter()
-    const parsed = parseDocument(text, { lineCounter: lines, prettyErrors: false })
+    const { contents } = parseDocument(text, { lineCounter: lines, prettyErrors: false, merge: true })
+    return at => lineAt(contents, pathOf(at), lines)
+}
+
+/** How a document of another kind than the node's is read. */
+export interface Reading {
+    yaml?: ParseOptions & SchemaOptions
+    /** What stands in the text and never comes so far as the schema. */
+    look?(parsed: Document): (Finding & { offset: number })[]
+    /** What the schema is to see of the value. */
+    prepare?(value: unknown): unknown
+    /** Where the keys are described. */
+    reference?: string
+}
+
+/** Never throws for what stands in the text. An empty text is an empty document. */
+export function readDocument<T>(
+    text: string,
+    schema: z.ZodType<T>,
+    checks: readonly Check<T>[] = [],
+    { yaml, look, prepare = value => value, reference = REFERENCE }: Reading = {},
+): Read<T> {
+    const lines = new LineCounter()
+    const parsed = parseDocument(text, { lineCounter: lines, prettyErrors: false, ...yaml })
     if (parsed.errors.length > 0) {
         return {
             findings: parsed.errors.map(trouble => ({
@@ -32,10 +65,16 @@ export function readDocument<T>(text: string, schema: z.ZodType<T>, checks: read
             })),
         }
     }
+    const looked = look?.(parsed) ?? []
+    if (looked.length > 0)
+        return { findings: looked.map(({ offset, ...finding }) => ({ ...finding, line: lines.linePos(offset).line })) }
     const lineOf = (path: readonly PropertyKey[]) => lineAt(parsed.contents, path, lines)
-    const checked = schema.safeParse(parsed.toJS() ?? {})
+    const value = dataOf(parsed)
+    if (value instanceof Error) return { findings: [aliasFinding(value)] }
+    const checked = schema.safeParse(prepare(value ?? {}))
     if (!checked.success) {
-        return { findings: firstAtEach(checked.error.issues).flatMap(issue => findingsOf(issue, schema, lineOf)) }
+        const issues = firstAtEach(checked.error.issues)
+        return { findings: issues.flatMap(issue => findingsOf(issue, { schema, lineOf, reference })) }
     }
     const findings = checks
         .flatMap(check => check(checked.data))
@@ -50,6 +89,22 @@ const firstAtEach = (issues: readonly z.core.$ZodIssue[]) =>
         const before = issues.slice(0, at)
         return !before.some(one => one.code === 'invalid_type' && atOf(one.path) === atOf(path))
     })
+
+const REFERENCE = 'debvisor node schema, or the reference of node.yaml'
+
+/** Aliases of aliases may mean more than any memory holds; the parser gives up, and says so by throwing. */
+function dataOf(parsed: Document): unknown {
+    try {
+        return parsed.toJS()
+    } catch (thrown) {
+        return thrown instanceof Error ? thrown : new Error(String(thrown))
+    }
+}
+
+const aliasFinding = ({ message }: Error): DocumentFinding => ({
+    ...{ severity: 'error', code: 'yaml', at: '', line: 0, summary: 'The aliases of this YAML cannot be followed' },
+    ...{ detail: message, fix: 'Write out what they stand for.' },
+})
 
 /** `disks[1].size` to its keys. */
 const pathOf = (at: string): PropertyKey[] =>
@@ -81,11 +136,13 @@ function lineAt(root: Node | null, path: readonly PropertyKey[], lines: LineCoun
     return line
 }
 
-function findingsOf(
-    issue: z.core.$ZodIssue,
-    schema: z.ZodType,
-    lineOf: (path: readonly PropertyKey[]) => number,
-): DocumentFinding[] {
+interface Where {
+    schema: z.ZodType
+    lineOf: (path: readonly PropertyKey[]) => number
+    reference: string
+}
+
+function findingsOf(issue: z.core.$ZodIssue, { schema, lineOf, reference }: Where): DocumentFinding[] {
     const at = atOf(issue.path)
     if (issue.code === 'unrecognized_keys') {
         const known = keysAt(schema, issue.path)
@@ -105,7 +162,7 @@ function findingsOf(
             ...{ severity: 'error', code: 'invalid-value', at, line: lineOf(issue.path) },
             summary: 'This value cannot be used',
             detail: wordsOf(issue),
-            fix: fixOf(issue),
+            fix: fixOf(issue, reference),
         },
     ]
 }
@@ -115,16 +172,16 @@ function wordsOf(issue: z.core.$ZodIssue): string {
     return issue.message
 }
 
-function fixOf(issue: z.core.$ZodIssue): string {
+function fixOf(issue: z.core.$ZodIssue, reference: string): string {
     if (issue.code === 'invalid_value') return `Use one of: ${issue.values.map(String).join(', ')}.`
     if (issue.code === 'invalid_type' && issue.expected === 'array')
         return 'Write a list: each item on a line of its own after a dash.'
-    return 'See: debvisor node schema, or the reference of node.yaml.'
+    return `See: ${reference}.`
 }
 
 const KINDS: Record<string, string> = {
     ...{ array: 'a list', object: 'a block of keys', string: 'a text', number: 'a number', int: 'a whole number' },
-    boolean: 'true or false',
+    ...{ boolean: 'true or false', record: 'a block of keys' },
 }
 const kindOf = (expected: string) => KINDS[expected] ?? expected
 

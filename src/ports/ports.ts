@@ -15,6 +15,8 @@ export interface ToolRun {
     signal?: AbortSignal
     /** Called with each chunk of standard output as it comes, for progress. */
     onOutput?: (chunk: string) => void
+    /** The same of standard error, where a tool tells its progress there. */
+    onErrors?: (chunk: string) => void
     cwd?: string
     env?: Record<string, string>
 }

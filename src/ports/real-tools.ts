@@ -45,7 +45,7 @@ export function runTool(run: ToolRun): Promise<ToolResult> {
             run.signal?.removeEventListener('abort', onAbort)
         }
         const stdout = gathered(() => end(tooMuchFault(program)), run.onOutput)
-        const stderr = gathered(() => end(tooMuchFault(program)))
+        const stderr = gathered(() => end(tooMuchFault(program)), run.onErrors)
         child.stdout.setEncoding('utf8').on('data', stdout.take)
         child.stderr.setEncoding('utf8').on('data', stderr.take)
         child.on('error', cause => {

@@ -44,6 +44,27 @@ const scenes: Scene[] = [
     { name: 'container-files', path: `/containers/${shop}/files`, ready: '[data-action=fetch]' },
     { name: 'container-environment', path: `/containers/${shop}/environment`, ready: '[data-variable]' },
     { name: 'container-inspect', path: `/containers/${shop}/inspect`, ready: 'pre' },
+    { name: 'stacks', path: '/stacks', ready: '[data-stack]' },
+    { name: 'stack-services', path: '/stacks/shop', ready: '[data-service]' },
+    { name: 'stack-file', path: '/stacks/shop/file', ready: '[data-editor=document] .cm-content' },
+    {
+        name: 'stack-plan',
+        path: '/stacks/shop',
+        ready: '[data-service]',
+        async before(page) {
+            await page.locator('[data-service="cache"] [data-action=scale]').click()
+            await page.locator('[data-plan]').waitFor()
+        },
+    },
+    { name: 'stack-history', path: '/stacks/shop/history', ready: '[data-version]' },
+    { name: 'stack-logs', path: '/stacks/shop/logs', ready: '.dv-log-lines > div' },
+    { name: 'stack-choose', path: '/create-stack', ready: '[data-entry]' },
+    {
+        name: 'stack-settings',
+        path: '/create-stack',
+        ready: '[data-entry]',
+        before: page => page.locator('[data-entry="static-site"]').click(),
+    },
     { name: 'container-images', path: '/container-images', ready: '[data-image]' },
     {
         name: 'container-prune',

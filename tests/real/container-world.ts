@@ -25,9 +25,15 @@ export interface ContainerWorld {
     stop(): Promise<void>
 }
 
-export async function startContainers(args: string[] = [], how: { diskMb?: number } = {}): Promise<ContainerWorld> {
+export async function startContainers(
+    args: string[] = [],
+    how: { diskMb?: number } = {},
+    more: (docker: DockerWorld) => string[] = () => [],
+): Promise<ContainerWorld> {
     const docker = await startDocker(how)
-    const daemon = await startDaemon({ args: ['--docker', docker.socketPath, '--secrets', docker.folder, ...args] })
+    const daemon = await startDaemon({
+        args: ['--docker', docker.socketPath, '--secrets', docker.folder, ...args, ...more(docker)],
+    })
     const tokens = new Map<string, string>()
     const program = ['--import', 'tsx', join(root, 'src/apps/cli/main.ts')]
     return {

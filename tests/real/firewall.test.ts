@@ -61,7 +61,12 @@ async function reach(from: string, address: string, port: number): Promise<'open
 
 const any = (port: number | string, why = 'test'): Open => ({ port, protocol: 'tcp', from: 'any', why })
 const load = (...open: Open[]) =>
-    nft(rulesText({ cluster: ['10.231.0.3/32'], open, bridges: ['br0'] }, `mark ${open.length}`))
+    nft(
+        rulesText(
+            { cluster: ['10.231.0.3/32'], open, stacks: ['10.231.0.3/32'], bridges: ['br0'] },
+            `mark ${open.length}`,
+        ),
+    )
 
 let outside = ''
 let vm = ''
@@ -136,6 +141,24 @@ describe('the firewall in a kernel', () => {
         expect(await reach(outside, NODE, 80)).toBe('dropped')
     })
 
+    test('what a stack publishes for others is reached by those whom the document lets, behind its own bridges alone', async () => {
+        load(any(22))
+        expect(await reach(vm, NODE, 8080)).toBe('dropped')
+        // Docker's own bridge, with the name that the network of a stack has.
+        ip('-n', node, 'link', 'set', 'docker0', 'down')
+        ip('-n', node, 'link', 'set', 'docker0', 'name', 'br-dv0123456789')
+        ip('-n', node, 'link', 'set', 'br-dv0123456789', 'up')
+        try {
+            expect(await reach(vm, NODE, 8080)).toBe('open')
+            expect(await reach(outside, NODE, 8080)).toBe('dropped')
+            expect(await reach(container, '10.231.0.2', 7001)).toBe('open')
+        } finally {
+            ip('-n', node, 'link', 'set', 'br-dv0123456789', 'down')
+            ip('-n', node, 'link', 'set', 'br-dv0123456789', 'name', 'docker0')
+            ip('-n', node, 'link', 'set', 'docker0', 'up')
+        }
+    })
+
     test('nobody gets to a container by a route past the published port', async () => {
         load(any(80), any(8080))
         ip('-n', outside, 'route', 'replace', '172.30.7.0/24', 'via', NODE)
@@ -150,7 +173,7 @@ describe('the firewall in a kernel', () => {
         expect(await reach(node, '10.231.0.2', 7001)).toBe('open')
         expect(await reach(node, CONTAINER, 80)).toBe('open')
         // The kernel does ask the firewall about what only crosses the bridge.
-        nft(rulesText({ cluster: [], open: [any(22)], bridges: [] }, 'no bridge'))
+        nft(rulesText({ cluster: [], open: [any(22)], stacks: 'any', bridges: [] }, 'no bridge'))
         expect(await reach(outside, '10.231.0.3', 7000)).toBe('dropped')
     })
 
@@ -166,7 +189,9 @@ describe('the firewall in a kernel', () => {
 
     test('rules that cannot be read leave those of before in place', async () => {
         load(any(22))
-        expect(() => nft(rulesText({ cluster: [], open: [any('99999')], bridges: [] }, 'broken'))).toThrow()
+        expect(() =>
+            nft(rulesText({ cluster: [], open: [any('99999')], stacks: 'any', bridges: [] }, 'broken')),
+        ).toThrow()
         expect(await reach(outside, NODE, 22)).toBe('open')
         expect(await reach(outside, NODE, 5555)).toBe('dropped')
     })

@@ -34,7 +34,9 @@ export interface DockerWorld {
     /** Runs Debian's docker command against this daemon, as somebody beside us would; answers its standard output. */
     docker(args: string[], options?: { stdin?: string }): Promise<string>
     /** Runs a program in the namespaces and the tree. */
-    enter(argv: string[]): Promise<string>
+    enter(argv: string[], stdin?: string): Promise<string>
+    /** Debian 13's docker-compose in the tree, which needs nothing of it: it runs on this host as well. */
+    composeProgram: string
     enterPrefix(): string[]
     /** Makes an image of busybox by `docker import`, with a command that stays. */
     image(name: string, how?: { changes?: string[]; files?: Record<string, string> }): Promise<void>
@@ -160,6 +162,7 @@ export async function startDocker({ diskMb = 0 } = {}): Promise<DockerWorld> {
         docker: (args, options) => enter(['docker', ...args], options?.stdin),
         enter,
         enterPrefix,
+        composeProgram: join(base, 'usr/libexec/docker/cli-plugins/docker-compose'),
         async image(name, { changes = [], files = {} } = {}) {
             const at = `/tmp/image-${Math.random().toString(36).slice(2)}`
             const links =

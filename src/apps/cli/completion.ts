@@ -10,6 +10,7 @@ import {
 import { IdentityService } from '../../gen/proto/capabilities/identity/identity_pb.js'
 import { ImageService } from '../../gen/proto/capabilities/image/image_pb.js'
 import { NetworkService } from '../../gen/proto/capabilities/network/network_pb.js'
+import { StackService } from '../../gen/proto/capabilities/stack/stack_pb.js'
 import { TaskService } from '../../gen/proto/capabilities/task/task_pb.js'
 import { VmService } from '../../gen/proto/capabilities/vm/vm_pb.js'
 import { bash, fish, zsh } from './completion-scripts.ts'
@@ -21,6 +22,7 @@ type Ask = Parameters<Verb['run']>[0]
 const NAMES: Record<Exclude<Completion, 'file'>, (ask: Ask, before: readonly string[]) => Promise<string[]>> = {
     vm: async ask => (await ask.client(VmService).list({})).vms.map(vm => vm.name),
     container: async ask => (await ask.client(ContainerService).list({})).containers.map(one => one.name),
+    stack: async ask => (await ask.client(StackService).list({})).stacks.map(one => one.name),
     'container-image': async ask =>
         (await ask.client(ContainerImageService).list({})).images.flatMap(image => image.references),
     'container-volume': async ask =>

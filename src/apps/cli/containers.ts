@@ -3,11 +3,9 @@ import { createReadStream } from 'node:fs'
 import { open, rename, rm, stat } from 'node:fs/promises'
 import { basename } from 'node:path'
 import { pipeline } from 'node:stream/promises'
-import { type Timestamp, timestampDate, timestampFromMs } from '@bufbuild/protobuf/wkt'
 import { Fault } from '../../base/fault.ts'
 import { said } from '../../capabilities/change.ts'
 import { CONTAINER } from '../../capabilities/container/cli-words.ts'
-import { whole } from '../../capabilities/value.ts'
 import type { Verb, VerbContext, View } from '../../capabilities/verb.ts'
 import { ContainerService } from '../../gen/proto/capabilities/container/container_pb.js'
 import { ContainerImageService } from '../../gen/proto/capabilities/container/stores_pb.js'
@@ -15,6 +13,7 @@ import type { Target } from './connect.ts'
 import { exchange, openSocket } from './http.ts'
 import { interruptible } from './interrupt.ts'
 import type { Io } from './io.ts'
+import { LOG_OPTIONS, showLogs } from './logs.ts'
 import { partOf, refuseTaken, unwritable } from './screen.ts'
 
 export const containerVerbs = (io: Io, target: (options: VerbContext['options']) => Target): Verb[] => [
@@ -23,15 +22,12 @@ export const containerVerbs = (io: Io, target: (options: VerbContext['options'])
         summary: 'show what a container wrote',
         description: 'Errors that it wrote go to standard error. With --follow until Ctrl-C, or until it ends.',
         arguments: [CONTAINER],
-        options: [
-            { name: 'follow', short: 'f', summary: 'stay, and show what comes' },
-            { name: 'tail', value: 'LINES', summary: 'so many lines from the end; otherwise all' },
-            { name: 'since', value: 'TIME', summary: 'such as 10m, 2h, 3d or 2026-11-27T08:00:00Z' },
-            { name: 'search', short: 's', value: 'TEXT', summary: 'only lines with this text in them' },
-            { name: 'times', short: 't', summary: 'say when each line was written' },
-        ],
+        options: LOG_OPTIONS,
         examples: [{ line: 'debvisor container logs web --follow --tail 20', note: 'The last lines, and what comes.' }],
-        run: context => logs(context, io),
+        run: context =>
+            showLogs(context, io, (asked, how) =>
+                context.client(ContainerService).watchLogs({ ...asked, container: context.args.container }, how),
+            ),
     },
     {
         words: ['container', 'exec'],
@@ -103,62 +99,6 @@ export const containerVerbs = (io: Io, target: (options: VerbContext['options'])
         },
     },
 ]
-
-async function logs(context: VerbContext, io: Io): Promise<View> {
-    const { options, args } = context
-    const asked = {
-        container: args.container,
-        follow: options.follow !== undefined,
-        tail: options.tail === undefined ? 0 : whole(options.tail, '--tail', { least: 1 }),
-        since: options.since === undefined ? undefined : momentOf(options.since),
-        search: options.search ?? '',
-    }
-    const left = new AbortController()
-    const stop = () => left.abort()
-    process.once('SIGINT', stop)
-    const write = (to: Io['stdout'] | Io['stderr'], text: string) =>
-        to.write(text) ? undefined : new Promise(resolve => to.once('drain', resolve))
-    try {
-        for await (const { lines } of context.client(ContainerService).watchLogs(asked, { signal: left.signal })) {
-            for (const { at, error, text } of lines) {
-                if (options.json) {
-                    const line = { at: at ? timestampDate(at).toISOString() : '', error, text }
-                    await write(io.stdout, `${JSON.stringify(line)}\n`)
-                    continue
-                }
-                const time = options.times && at ? `${timestampDate(at).toISOString()} ` : ''
-                await write(error ? io.stderr : io.stdout, `${time}${shown(text, io)}\n`)
-            }
-        }
-    } catch (thrown) {
-        if (!left.signal.aborted) throw thrown
-    } finally {
-        process.off('SIGINT', stop)
-    }
-    return { kind: 'nothing' }
-}
-
-/** On a terminal its commands would be obeyed: all but colours become visible marks. */
-const shown = (text: string, { stdout }: Io): string =>
-    stdout.isTTY
-        ? text.replace(/\u001b\[[\d;]*m|[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, found =>
-              found.length > 1 ? found : '\ufffd',
-          )
-        : text
-
-/** @throws Fault `invalid` */
-function momentOf(text: string): Timestamp {
-    const ago = /^(\d{1,6})([smhd])$/.exec(text)
-    const unit = { s: 1, m: 60, h: 3600, d: 86_400 }[ago?.[2] ?? 's'] ?? 1
-    const ms = ago ? Date.now() - Number(ago[1]) * unit * 1000 : Date.parse(text)
-    if (!Number.isNaN(ms)) return timestampFromMs(ms)
-    throw new Fault('invalid', {
-        summary: 'That is not a time',
-        detail: text.slice(0, 40),
-        at: '--since',
-        fix: 'Write how long ago, such as 10m, or a time such as 2026-11-27T08:00:00Z.',
-    })
-}
 
 async function exec(context: VerbContext, io: Io, target: Target): Promise<View> {
     const { args, lists, options } = context

@@ -22,6 +22,7 @@ import { type Parsed, program } from './parse.ts'
 import { faultOf } from './problem.ts'
 import { provisionVerbs } from './provision.ts'
 import { screenVerbs } from './screen.ts'
+import { stackVerbs } from './stacks.ts'
 import { storageVerbs } from './storage.ts'
 import { finding, harmless, type Look, render, rowsOf } from './views.ts'
 
@@ -33,6 +34,7 @@ export function allVerbs(io: Io): readonly Verb[] {
         ...byteVerbs(io, target),
         ...screenVerbs(io, target),
         ...containerVerbs(io, target),
+        ...stackVerbs(io),
         ...loginVerbs(io, target),
         ...factorVerbs(io, target),
         ...provisionVerbs(io),

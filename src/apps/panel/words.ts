@@ -53,7 +53,7 @@ export const words = catalogue('frame', {
         searchHint: 'Search by name, image, stack or tag',
         kind: 'Kind',
         allKinds: 'All kinds',
-        kinds: { container: 'Container', vm: 'Virtual machine' },
+        kinds: { container: 'Container', stack: 'Stack', vm: 'Virtual machine' },
         allStates: 'All states',
         on: 'Running',
         off: 'Not running',

@@ -1,4 +1,4 @@
-// Workloads: containers and virtual machines in one list, live, with their kind, what they use, and the way to each.
+// Workloads: containers, stacks and virtual machines in one list, live, with their kind, what they use, and the way to each.
 import { FormSelect, FormSelectOption, SearchInput, Toolbar, ToolbarContent, ToolbarItem } from '@patternfly/react-core'
 import LayersIcon from '@patternfly/react-icons/dist/esm/icons/layer-group-icon'
 import { Td, Th, Tr } from '@patternfly/react-table'
@@ -15,8 +15,10 @@ import { useLive } from '../../capabilities/live.panel.tsx'
 import { LongTable, Tags } from '../../capabilities/long-table.panel.tsx'
 import type { PanelEntry } from '../../capabilities/pages.panel.tsx'
 import { EmptyHint, Forbidden, Freshness, Loading, PageBody, PageHead } from '../../capabilities/parts.panel.tsx'
+import { Marked as StackMarked, StateLabel as StackState, stacks } from '../../capabilities/stack/store.panel.tsx'
 import { StateLabel as VmState, isOn as vmRuns, vms } from '../../capabilities/vm/store.panel.tsx'
 import { common, plural } from '../../capabilities/words.panel.tsx'
+import type { Container } from '../../gen/proto/capabilities/container/container_pb.js'
 import { words } from './words.ts'
 
 const w = words.workloads
@@ -24,7 +26,7 @@ const collator = new Intl.Collator(undefined, { numeric: true })
 
 interface Workload {
     key: string
-    kind: 'container' | 'vm'
+    kind: 'container' | 'stack' | 'vm'
     name: string
     to: string
     running: boolean
@@ -39,7 +41,13 @@ interface Workload {
 
 function useWorkloads() {
     const ofContainers = useLive(containers)
+    const ofStacks = useLive(stacks)
     const ofVms = useLive(vms)
+    const byStack = useMemo(() => {
+        const all = new Map<string, Container[]>()
+        for (const one of ofContainers.list) if (one.stack) all.set(one.stack, [...(all.get(one.stack) ?? []), one])
+        return all
+    }, [ofContainers])
     const rows = useMemo(
         () =>
             [
@@ -51,6 +59,16 @@ function useWorkloads() {
                         more: `${one.image}\n${one.stack}`,
                     }),
                 ),
+                ...ofStacks.list.map((one): Workload => {
+                    const own = byStack.get(one.name) ?? []
+                    return {
+                        ...{ key: `stack ${one.name}`, kind: 'stack', name: one.name, to: `/stacks/${one.name}` },
+                        ...{ running: one.running > 0, state: <StackState of={one} />, mark: <StackMarked of={one} /> },
+                        cpu: own.reduce((sum, { cpu }) => sum + cpu, 0),
+                        memoryBytes: own.reduce((sum, { memoryBytes }) => sum + memoryBytes, 0n),
+                        ...{ tags: one.tags, more: one.services.join('\n') },
+                    }
+                }),
                 ...ofVms.list.map(
                     (vm): Workload => ({
                         ...{
@@ -65,13 +83,13 @@ function useWorkloads() {
                     }),
                 ),
             ].sort((a, b) => collator.compare(a.name, b.name) || collator.compare(a.kind, b.kind)),
-        [ofContainers, ofVms],
+        [ofContainers, ofStacks, ofVms, byStack],
     )
-    return { rows, ofContainers, ofVms }
+    return { rows, ofContainers, ofStacks, ofVms }
 }
 
 function Workloads() {
-    const { rows, ofContainers, ofVms } = useWorkloads()
+    const { rows, ofContainers, ofStacks, ofVms } = useWorkloads()
     const [search, setSearch] = useState('')
     const [kind, setKind] = useState('')
     const [state, setState] = useState('')
@@ -85,7 +103,7 @@ function Workloads() {
                 (text === '' || `${one.name}\n${one.more}\n${one.tags.join('\n')}`.toLowerCase().includes(text)),
         )
     }, [rows, wanted, kind, state])
-    const states = [ofContainers.state, ofVms.state]
+    const states = [ofContainers.state, ofStacks.state, ofVms.state]
     if (states.every(one => one === 'denied')) return <Forbidden />
     // Who may see the one only waits for that one.
     if (rows.length === 0 && states.includes('connecting')) return <Loading />
@@ -121,6 +139,7 @@ function Workloads() {
                             <FormSelect aria-label={w.kind} value={kind} onChange={(_e, value) => setKind(value)}>
                                 <FormSelectOption value="" label={w.allKinds} />
                                 <FormSelectOption value="container" label={w.kinds.container} />
+                                <FormSelectOption value="stack" label={w.kinds.stack} />
                                 <FormSelectOption value="vm" label={w.kinds.vm} />
                             </FormSelect>
                         </ToolbarItem>
@@ -201,6 +220,14 @@ const Row = ({ one, index }: { one: Workload; index: number }) => (
 
 export const workloads: PanelEntry = {
     name: 'workloads',
-    nav: [{ to: '/workloads', label: w.title, icon: LayersIcon, permission: ['vm.view', 'container.view'], order: 1 }],
+    nav: [
+        {
+            to: '/workloads',
+            label: w.title,
+            icon: LayersIcon,
+            permission: ['vm.view', 'container.view', 'stack.view'],
+            order: 1,
+        },
+    ],
     pages: [{ path: '/workloads', component: Workloads, title: w.title }],
 }

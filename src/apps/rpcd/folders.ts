@@ -14,6 +14,8 @@ export interface Folders {
     vms: string
     /** What is remembered of containers beside Docker. */
     containers: string
+    /** Compose files of stacks, with their variables. */
+    stacks: string
     /** Where QEMU makes the sockets of displays, and the daemon connects to them. */
     vnc: string
 }
@@ -27,6 +29,7 @@ export async function makeFolders(stateFolder: string, deps: { system: System; l
         staging: `${stateFolder}/staging`,
         vms: `${stateFolder}/vms`,
         containers: `${stateFolder}/containers`,
+        stacks: `${stateFolder}/stacks`,
         vnc: `${stateFolder}/vnc`,
     }
     await system.makeDirectory(stateFolder, 0o711)

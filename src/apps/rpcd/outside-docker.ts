@@ -9,6 +9,8 @@ export interface SeenContainer {
     /** Such as `removed`. */
     what: string
     why?: string
+    /** Of Compose's project that it belongs to. */
+    stack?: string
 }
 
 const WORDS: Record<string, string> = {
@@ -22,6 +24,7 @@ const WORDS: Record<string, string> = {
     rename: 'renamed',
     update: 'changed',
 }
+const PROJECT = 'com.docker.compose.project'
 /** Docker waits up to a minute before it starts one again that ends all the time. */
 const RESTART_MS = 120_000
 const KEPT = 5_000
@@ -49,6 +52,6 @@ export function containerChanges(clock: Clock): (event: EngineEvent) => SeenCont
         const what = WORDS[Action]
         // A stop is told as a signal first, and as a stop afterwards.
         if (!what || (Action === 'kill' && words.signal !== '9')) return undefined
-        return { kind: 'container', uuid, name: words.name ?? '', what, why: words.image }
+        return { kind: 'container', uuid, name: words.name ?? '', what, why: words.image, stack: words[PROJECT] }
     }
 }

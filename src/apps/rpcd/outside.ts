@@ -31,6 +31,8 @@ interface Seen {
     what: string
     /** libvirt's word for why, where it tells more. */
     why?: string
+    /** That a container belongs to. */
+    stack?: string
 }
 
 /** libvirt may tell of a change after the task that made it has ended. */
@@ -141,6 +143,8 @@ function explains(task: Readonly<TaskRecord>, seen: Seen, nowMs: number): boolea
     if (sinceMs > (asked ? SHUTDOWN_MS : GRACE_MS)) return false
     const { on } = task
     if (on?.kind === seen.kind) return on.id.toLowerCase() === seen.uuid || on.name === seen.name
+    // A stack is changed by its containers.
+    if (on?.kind === 'stack') return seen.kind === 'container' && seen.stack === on.name
     // Cleaning up names none of those that it takes away.
     if (seen.kind === 'container') return task.kind === 'container.prune'
     // Tasks about many VMs name none; one about a VM starts the network and the pool that it needs.

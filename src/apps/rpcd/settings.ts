@@ -14,6 +14,10 @@ export interface Settings {
     dockerSocket: string
     /** The one folder that passwords of registries are read from. */
     secretsFolder: string
+    /** docker-compose, by its path. */
+    composeProgram: string
+    /** Stacks to begin with. */
+    catalogueFolder: string
     /** Of debvisor-rootd; it may come later, or not at all. */
     rootSocket: string
     etcd: { endpoints: string[]; ca?: string; cert?: string; key?: string }
@@ -36,6 +40,8 @@ const OPTIONS = {
     libvirt: { type: 'string', default: '/run/libvirt/libvirt-sock' },
     docker: { type: 'string', default: '/run/docker.sock' },
     secrets: { type: 'string', default: '/etc/debvisor/secrets' },
+    compose: { type: 'string', default: '/usr/bin/docker-compose' },
+    catalogue: { type: 'string', default: '/usr/share/debvisor/compose' },
     rootd: { type: 'string', default: '/run/debvisor-rootd.sock' },
     etcd: { type: 'string', multiple: true, default: ['https://127.0.0.1:12379'] as string[] },
     'etcd-ca': { type: 'string' },
@@ -69,6 +75,8 @@ export function settingsOf(argv: readonly string[]): Settings {
         libvirtSocket: values.libvirt,
         dockerSocket: values.docker,
         secretsFolder: values.secrets,
+        composeProgram: values.compose,
+        catalogueFolder: values.catalogue,
         rootSocket: values.rootd,
         etcd: { endpoints: values.etcd, ca: values['etcd-ca'], cert: values['etcd-cert'], key: values['etcd-key'] },
         accelerator: values.accel,

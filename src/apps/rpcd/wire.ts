@@ -8,15 +8,20 @@ import type { Caller, Guarded } from '../../capabilities/caller.ts'
 import type { Capability, Route } from '../../capabilities/capability.ts'
 import { createConsole } from '../../capabilities/console/console.ts'
 import { createContainer } from '../../capabilities/container/container.ts'
+import { marksOf } from '../../capabilities/container/marks.ts'
+import { RULES_FILE } from '../../capabilities/firewall/plan.ts'
+import { reachOf } from '../../capabilities/firewall/reach.ts'
 import { createIdentity } from '../../capabilities/identity/identity.ts'
 import { createImage } from '../../capabilities/image/image.ts'
 import { createNetwork } from '../../capabilities/network/network.ts'
 import { createConfigure } from '../../capabilities/node/configure.ts'
 import { createInspect } from '../../capabilities/node/inspect.ts'
 import { createNode } from '../../capabilities/node/node.ts'
+import { createStack } from '../../capabilities/stack/stack.ts'
 import { services } from '../../capabilities/table.node.ts'
 import { createTask } from '../../capabilities/task/task.ts'
 import { createVm } from '../../capabilities/vm/vm.ts'
+import { refusedInStream } from '../../drivers/docker/errors.ts'
 import { stayWithDocker } from '../../drivers/docker/link.ts'
 import { openEtcd } from '../../drivers/etcd/etcd.ts'
 import { type LibvirtLink, stayConnected } from '../../drivers/libvirt/link.ts'
@@ -152,6 +157,18 @@ export async function wire({ settings, system, clock, log }: Deps): Promise<Daem
                 .catch(thrown => log.error('a terminal could not be recorded', { name, err: thrown }))
         },
     })
+    const stack = await createStack({
+        ...{ docker, tasks, system, clock, containers: container.inventory, ...container.parts, marksOf },
+        log: log.child({ part: 'stack' }),
+        folder: folders.stacks,
+        program: settings.composeProgram,
+        socketPath: settings.dockerSocket,
+        catalogueFolder: settings.catalogueFolder,
+        readLogs: ({ id }, asked) => container.parts.readLogs(container.inventory.resolve(id), asked),
+        reachOf: async ({ host, ...port }) => reachOf(await system.readText(RULES_FILE), { ...port, port: host }),
+        dockerFault: refusedInStream,
+        tagsWithGrants: () => identity.tagsWithGrants(),
+    })
     const network = createNetwork({
         libvirt,
         tasks,
@@ -207,10 +224,11 @@ export async function wire({ settings, system, clock, log }: Deps): Promise<Daem
     })
     const task = createTask({
         tasks,
-        tagsOf: id => vm.inventory.byUuid(id)?.tags ?? container.inventory.byId(id)?.tags ?? [],
+        tagsOf: id =>
+            vm.inventory.byUuid(id)?.tags ?? container.inventory.byId(id)?.tags ?? stack.guarded(id)?.tags ?? [],
     })
     const capabilities: Capability[] = [
-        ...[audit, identity, task, image, vm, consoles, container, network, node, configure, inspect],
+        ...[audit, identity, task, image, vm, consoles, container, stack, network, node, configure, inspect],
     ]
 
     /** A node without any pool gets one, as soon as libvirt is there. */
@@ -225,6 +243,7 @@ export async function wire({ settings, system, clock, log }: Deps): Promise<Daem
     const resolve = async (kind: string, ref: string): Promise<(Guarded & { name: string }) | undefined> => {
         try {
             if (kind === 'container') return container.inventory.resolve(ref)
+            if (kind === 'stack') return stack.guarded(ref)
             if (kind !== 'vm') return undefined
             const { uuid, name, tags, owner } = vm.inventory.resolve(ref)
             return { id: uuid, name, tags, owner }

@@ -1,9 +1,9 @@
 // The container capability: the inventory, the figures, and the services, made from what the daemon hands over.
-import { Fault } from '../../base/fault.ts'
+import { timestampFromMs } from '@bufbuild/protobuf/wkt'
 import type { Finding } from '../../base/finding.ts'
 import type { DockerLink } from '../../drivers/docker/link.ts'
-import type { Tasks } from '../../engine/task.ts'
-import { ContainerService } from '../../gen/proto/capabilities/container/container_pb.js'
+import type { RunningTask, Tasks } from '../../engine/task.ts'
+import { ContainerService, type LogLine } from '../../gen/proto/capabilities/container/container_pb.js'
 import {
     ContainerImageService,
     ContainerNetworkService,
@@ -13,16 +13,28 @@ import {
 import type { Clock, Log, System } from '../../ports/ports.ts'
 import type { Caller } from '../caller.ts'
 import type { Capability } from '../capability.ts'
+import { needTags } from '../granting-tags.ts'
 import type { ContainerEntry } from './entry.ts'
 import { createFigures } from './figures.ts'
 import { createFiles } from './files.ts'
+import { pull } from './images.ts'
 import { createImports } from './imports.ts'
 import { createInventory, type Inventory } from './inventory.ts'
-import { registerMake } from './make.ts'
+import { readLogs } from './logs.ts'
+import { registerMake, volumeMarks } from './make.ts'
 import { createRegistries } from './registries.ts'
 import { containerMethods, guardedOf, needHost } from './rpc.ts'
 import { imageMethods, networkMethods, registryMethods, volumeMethods } from './rpc-stores.ts'
 import { createTerminals, type TerminalUse } from './terminal.ts'
+
+/** Of what a container wrote. */
+export interface LogsAsked {
+    follow: boolean
+    tail: number
+    search: string
+    sinceMs?: number
+    signal: AbortSignal
+}
 
 export interface ContainerParts {
     docker: DockerLink
@@ -41,6 +53,12 @@ export interface ContainerParts {
 
 export interface ContainerCapability extends Capability {
     inventory: Inventory
+    /** For those who bring up many at once: the same ways as for one. */
+    parts: {
+        pull(reference: string, task: RunningTask): Promise<void>
+        readLogs(entry: ContainerEntry, asked: LogsAsked): AsyncIterable<LogLine[]>
+        volumeMarks(names: string[]): Promise<string[]>
+    }
     /** What is wrong with Docker; empty where nothing is. */
     findings(): Finding[]
 }
@@ -73,21 +91,20 @@ export function createContainer(parts: ContainerParts): ContainerCapability {
         return [{ severity, code: `docker-${code}`, at: 'docker', summary, detail, fix }]
     }
 
-    function checkTags(caller: Caller, tags: readonly string[]): void {
-        if (caller.may('identity.manage')) return
-        const granting = tags.filter(tag => parts.tagsWithGrants().has(tag))
-        if (granting.length > 0)
-            throw new Fault('denied', {
-                summary: 'Grants rest on that tag: only an administrator may set it',
-                detail: granting.join(', '),
-                at: 'tags',
-                fix: 'Leave the tag out, or ask an administrator.',
-            })
-    }
+    const checkTags = (caller: Caller, tags: readonly string[]) => needTags(caller, tags, parts.tagsWithGrants())
 
     return {
         name: 'container',
         inventory,
+        parts: {
+            pull: (reference, task) => pull(deps, reference, task),
+            readLogs: (entry, { sinceMs, ...asked }) =>
+                readLogs(docker, entry, {
+                    ...{ ...asked, until: undefined },
+                    since: sinceMs === undefined ? undefined : timestampFromMs(sinceMs),
+                }),
+            volumeMarks: names => volumeMarks(deps, names),
+        },
         findings,
         routes: [files.route, terminals.route, imports.route],
         services(router) {

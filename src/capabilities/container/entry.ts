@@ -19,6 +19,18 @@ export const LABEL_STACK = 'com.docker.compose.project'
 const LABEL_COMPOSED = 'com.docker.compose.config-hash'
 const LABEL_SERVICE = 'com.docker.compose.service'
 
+/** What Compose has written on a container that it made. */
+export interface Composed {
+    /** Of the service, as its file said when the container was made. */
+    hash: string
+    number: number
+    /** Of a single run beside the service. */
+    single: boolean
+    files: string[]
+    /** Where relative paths of the file begin. */
+    folder: string
+}
+
 export interface ContainerEntry {
     id: string
     name: string
@@ -28,6 +40,8 @@ export interface ContainerEntry {
     running: boolean
     /** It has a terminal: its output is one stream. */
     terminal: boolean
+    /** Of one that belongs to a stack. */
+    composed?: Composed
     /** As it is sent, without its load. */
     line: Container
 }
@@ -66,6 +80,7 @@ export function entryOf(seen: EngineContainer, { imageLabels, hostVolumes }: Bes
     const host = seen.HostConfig
     return {
         ...{ id: seen.Id, name, tags, owner, marks, running, terminal: seen.Config.Tty },
+        composed: stack ? composedOf(labels) : undefined,
         line: create(ContainerSchema, {
             ...{
                 id: seen.Id,
@@ -92,6 +107,15 @@ export function entryOf(seen: EngineContainer, { imageLabels, hostVolumes }: Bes
             memoryLimitBytes: BigInt(host.Memory ?? 0),
             processLimit: Math.max(0, host.PidsLimit ?? 0),
         }),
+    }
+}
+
+function composedOf(labels: Record<string, string>): Composed {
+    const said = (key: string) => labels[`com.docker.compose.${key}`] ?? ''
+    return {
+        ...{ hash: labels[LABEL_COMPOSED] ?? '', number: Number(said('container-number')) || 0 },
+        ...{ single: said('oneoff') === 'True', folder: said('project.working_dir') },
+        files: said('project.config_files').split(',').filter(Boolean),
     }
 }
 

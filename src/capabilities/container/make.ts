@@ -162,11 +162,14 @@ const portFindings = (ports: Publish[]): Finding[] =>
           ]
         : []
 
+/** Volumes that a request names. */
+export const volumesIn = (mounts: readonly Mount[]): string[] =>
+    mounts.flatMap(({ type, source }) => ((type || 'volume') === 'volume' && source ? [source] : []))
+
 /** What volumes that are there already reach: by its options one can be any path of the node. */
-export async function volumeMarks({ docker }: Pick<ImageDeps, 'docker'>, mounts: Mount[]): Promise<string[]> {
+export async function volumeMarks({ docker }: Pick<ImageDeps, 'docker'>, names: readonly string[]): Promise<string[]> {
     const marks: string[] = []
-    for (const { type, source } of mounts) {
-        if ((type || 'volume') !== 'volume' || source === '') continue
+    for (const source of names) {
         const volume = await docker
             .json<EngineVolume>({ path: `/volumes/${encodeURIComponent(source)}` })
             .catch(thrown => {

@@ -17,7 +17,7 @@ import type { FigureStore } from './figures.ts'
 import type { Files } from './files.ts'
 import type { ImageDeps } from './images.ts'
 import { readLogs } from './logs.ts'
-import { bodyOf, planCreate, volumeMarks } from './make.ts'
+import { bodyOf, planCreate, volumeMarks, volumesIn } from './make.ts'
 import { planKill, planPause, planRestart, planStart, planStop, planUnpause } from './power.ts'
 import { planPrune } from './prune.ts'
 import { planRemove, planRename, planUpdate } from './settings.ts'
@@ -132,7 +132,7 @@ export function containerMethods(deps: RpcDeps): Impl {
         async create(request, context) {
             const caller = callerOf(context)
             const made = bodyOf(request, caller.user)
-            made.marks.push(...(await volumeMarks(deps, request.mounts)))
+            made.marks.push(...(await volumeMarks(deps, volumesIn(request.mounts))))
             if (made.marks.length > 0) caller.need('container.host')
             deps.checkTags(caller, request.tags)
             const change = await planCreate(deps, request, made)

@@ -59,9 +59,9 @@ const peersOf = (text: string) => [
 
 export function firewallResources<Document extends Doc>(needs: FirewallNeeds<Document>) {
     const wantOf = (document: Document): plan.FirewallWant => {
-        const { enabled, cluster, open } = document.firewall
+        const { enabled, cluster, open, stacks } = document.firewall
         const all = [...plan.ownOpenings(document.firewall), ...needs.openings(document), ...open]
-        const rules = { cluster, open: all, bridges: needs.bridges(document) }
+        const rules = { cluster, open: all, stacks, bridges: needs.bridges(document) }
         const mark = `debvisor ${hashOf(rulesText(rules, '')).slice(0, 16)}`
         return { enabled, mark, rules: rulesText(rules, mark), open: all, cluster }
     }

@@ -11,11 +11,15 @@ export interface Open {
 export interface Rules {
     cluster: readonly string[]
     open: readonly Open[]
+    /** Who reaches what stacks publish for others; they have bridges of their own. */
+    stacks: Open['from']
     /** Bridges of the host, on which VMs are neighbours of the network outside. */
     bridges: readonly string[]
 }
 
 export const TABLE = 'debvisor'
+/** Of Docker's networks that stacks have made; what they publish for this machine alone is on its loopback. */
+const STACKS = 'br-dv*'
 
 /**
  * Interfaces behind which this machine's own containers, pods and VMs of NAT networks are. Docker names a bridge br- and
@@ -27,7 +31,7 @@ const quoted = (words: readonly string[]) => words.map(word => `"${word}"`).join
 const isSix = (cidr: string) => cidr.includes(':')
 
 /** A file for `nft --file`. `mark` is the comment of the table: by it one sees which rules are loaded. */
-export function rulesText({ cluster, open, bridges }: Rules, mark: string): string {
+export function rulesText({ cluster, open, stacks, bridges }: Rules, mark: string): string {
     const inside = `{ ${quoted(INSIDE)} }`
     return `${[
         '# Written by DebVisor from /etc/debvisor/node.yaml: a change made here is overwritten.',
@@ -56,6 +60,10 @@ export function rulesText({ cluster, open, bridges }: Rules, mark: string): stri
         '    chain opened {',
         ...linesOf(open).map(line => `        ${line}`),
         '    }',
+        '    # What stacks publish for other machines.',
+        '    chain stacks {',
+        ...sourcesOf(stacks).map(source => `        ${source}accept comment "stacks"`),
+        '    }',
         '    chain input {',
         '        type filter hook input priority filter - 10; policy drop;',
         '        ct state established,related accept',
@@ -75,6 +83,7 @@ export function rulesText({ cluster, open, bridges }: Rules, mark: string): stri
         '        oifname "cali*" ip saddr @cluster4 accept',
         '        oifname "cali*" ip6 saddr @cluster6 accept',
         '        ct status dnat jump opened',
+        `        oifname "${STACKS}" ct status dnat jump stacks`,
         '        counter',
         '    }',
         '}',
@@ -101,14 +110,19 @@ function linesOf(open: readonly Open[]): string[] {
     const lines = sorted.flatMap(({ port, protocol, from, why }) => {
         const rule = (source: string) =>
             `${source}meta l4proto ${protocol} ct original proto-dst ${port} accept comment "${why}"`
-        if (from === 'any') return [rule('')]
-        if (from === 'cluster') return [rule('ip saddr @cluster4 '), rule('ip6 saddr @cluster6 ')]
-        const four = from.filter(one => !isSix(one))
-        const six = from.filter(isSix)
-        return [
-            ...(four.length > 0 ? [rule(`ip saddr { ${four.join(', ')} } `)] : []),
-            ...(six.length > 0 ? [rule(`ip6 saddr { ${six.join(', ')} } `)] : []),
-        ]
+        return sourcesOf(from).map(rule)
     })
     return [...new Set(lines)]
+}
+
+/** The beginning of a rule a family; one that is empty for everybody, and none for nobody. */
+function sourcesOf(from: Open['from']): string[] {
+    if (from === 'any') return ['']
+    if (from === 'cluster') return ['ip saddr @cluster4 ', 'ip6 saddr @cluster6 ']
+    const four = from.filter(one => !isSix(one))
+    const six = from.filter(isSix)
+    return [
+        ...(four.length > 0 ? [`ip saddr { ${four.join(', ')} } `] : []),
+        ...(six.length > 0 ? [`ip6 saddr { ${six.join(', ')} } `] : []),
+    ]
 }

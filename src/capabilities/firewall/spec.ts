@@ -16,6 +16,9 @@ export const firewallSpec = z
         panel: openTo
             .default('any')
             .describe('Who may reach the panel and the API: any, cluster, or a list of networks.'),
+        stacks: openTo
+            .default('any')
+            .describe('Who reaches the ports of stacks that say expose: lan: any, cluster, or a list of networks.'),
         open: z
             .array(
                 z.strictObject({

@@ -19,7 +19,7 @@ export const ROLES: readonly Role[] = [
         // What reaches past a VM or container into the host (raw XML, devices, paths) is an administrator's.
         permissions: [
             ...['vm.*', '!vm.raw', '!vm.host', 'console.*', 'image.*', '!image.pools'],
-            ...['container.*', '!container.host', '!container.registries'],
+            ...['container.*', '!container.host', '!container.registries', 'stack.*'],
             ...['network.view', 'network.bridge', 'node.view', 'task.*'],
         ],
         grantable: true,

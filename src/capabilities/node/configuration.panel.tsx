@@ -10,12 +10,12 @@ import { useAskAgain } from '../fresh.panel.tsx'
 import { useMay } from '../me.panel.tsx'
 import { EmptyHint, Forbidden, Loading, PageBody, PageHead, Quiet, Section, TroubleNote } from '../parts.panel.tsx'
 import { fill } from '../words.panel.tsx'
+import { EditYaml } from '../yaml-edit.panel.tsx'
 import { Applies, Events, useApply } from './applies.panel.tsx'
 import { ApplyDialog } from './apply-dialog.panel.tsx'
 import { words } from './configuration-words.panel.tsx'
 import { DocumentPlanView } from './document-plan.panel.tsx'
 import { Differs, Drift } from './drift.panel.tsx'
-import { EditDocument } from './edit.panel.tsx'
 import { words as node } from './words.panel.tsx'
 
 const api = clientOf(ProvisionService)
@@ -179,7 +179,14 @@ function Inside() {
                             </>
                         }
                     >
-                        <EditDocument text={shown} change={setText} />
+                        <EditYaml
+                            label={words.editor}
+                            text={shown}
+                            change={setText}
+                            check={async (of, signal) => (await api.checkDocument({ text: of }, { signal })).findings}
+                            schemaKey="node"
+                            schema={async signal => (await api.getSchema({}, { signal })).json}
+                        />
                     </Section>
                 )}
                 <div ref={shownPlan} />

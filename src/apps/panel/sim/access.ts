@@ -24,6 +24,7 @@ export const permissions: Record<string, string[]> = {
             'networks',
             'prune',
         ].map(verb => `container.${verb}`),
+        'stack.*',
         'image.view',
         'image.manage',
         'image.import',
@@ -36,7 +37,7 @@ export const permissions: Record<string, string[]> = {
         'task.view',
         'task.cancel',
     ],
-    viewer: ['vm.view', 'container.view', 'image.view', 'network.view', 'node.view', 'task.view'],
+    viewer: ['vm.view', 'container.view', 'stack.view', 'image.view', 'network.view', 'node.view', 'task.view'],
     auditor: ['audit.view', 'task.view'],
     '': [],
 }

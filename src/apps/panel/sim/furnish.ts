@@ -4,6 +4,7 @@ import { PoolSchema } from '../../../gen/proto/capabilities/image/image_pb.js'
 import { NetworkSchema } from '../../../gen/proto/capabilities/network/network_pb.js'
 import { type Snapshot, SnapshotSchema, State } from '../../../gen/proto/capabilities/vm/vm_pb.js'
 import { furnishContainers } from './container-service.ts'
+import { furnishStacks } from './stack-service.ts'
 import { createWorld, GIB, MARKUP, type World, type WorldOptions } from './world.ts'
 
 export function furnishedWorld(options: WorldOptions): World {
@@ -146,6 +147,7 @@ function furnish(world: World): void {
     }
 
     if (!options.bare) furnishContainers(world, options.containers ?? 10)
+    if (!options.bare) furnishStacks(world)
 
     if (options.churn) {
         const all = [...vms.values()]

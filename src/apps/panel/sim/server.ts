@@ -18,6 +18,7 @@ import { networkService } from './network-service.ts'
 import { nodeService } from './node-service.ts'
 import { provisionService } from './provision-service.ts'
 import { display, serial } from './screens.ts'
+import { stackService } from './stack-service.ts'
 import { taskService } from './task-service.ts'
 import { vmService } from './vm-service.ts'
 import type { World, WorldOptions } from './world.ts'
@@ -60,6 +61,7 @@ function backend(world: World) {
                 identityService(world, router)
                 consoleService(world, router, tickets)
                 containerService(world, router, terminals)
+                stackService(world, router)
             },
             fallback: fallback as never,
         })

@@ -11,6 +11,7 @@ import type { Network } from '../../../gen/proto/capabilities/network/network_pb
 import { type Task, TaskSchema, State as TaskState } from '../../../gen/proto/capabilities/task/task_pb.js'
 import { type Snapshot, State, type VmDetail, VmDetailSchema } from '../../../gen/proto/capabilities/vm/vm_pb.js'
 import { random } from './random.ts'
+import type { SimStack } from './stack-service.ts'
 
 export interface WorldOptions {
     vms: number
@@ -35,7 +36,7 @@ export interface SimVm {
 }
 
 export type Change =
-    | { kind: 'vm' | 'task' | 'pool' | 'volume' | 'network' | 'container' | 'docker'; key: string }
+    | { kind: 'vm' | 'task' | 'pool' | 'volume' | 'network' | 'container' | 'stack' | 'docker'; key: string }
     | { kind: 'stale'; key: ''; stale: boolean }
 
 export interface TaskWish {
@@ -264,6 +265,7 @@ export function createWorld(options: WorldOptions) {
         volumes,
         networks,
         containers: new Map<string, Container>(),
+        stacks: new Map<string, SimStack>(),
         users,
         factors,
         factorRoles,

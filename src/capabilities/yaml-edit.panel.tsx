@@ -2,36 +2,51 @@
 import { Button, Skeleton } from '@patternfly/react-core'
 import { useQuery } from '@tanstack/react-query'
 import { lazy, Suspense, useEffect, useRef, useState } from 'react'
-import { type LineFinding, ProvisionService } from '../../gen/proto/capabilities/node/provision_pb.js'
-import { clientOf, type Trouble, troubleOf } from '../client.panel.tsx'
-import { Quiet, TroubleNote } from '../parts.panel.tsx'
-import { fill, plural } from '../words.panel.tsx'
-import { words } from './configuration-words.panel.tsx'
-import type { EditorHandle } from './editor.panel.tsx'
+import { type Trouble, troubleOf } from './client.panel.tsx'
+import { Quiet, TroubleNote } from './parts.panel.tsx'
+import { catalogue, fill, plural } from './words.panel.tsx'
+import type { EditorHandle, LineFinding } from './yaml-editor.panel.tsx'
 import type { Schema } from './yaml-place.ts'
 
-const api = clientOf(ProvisionService)
-const DocumentEditor = lazy(() => import('./editor.panel.tsx'))
+const YamlEditor = lazy(() => import('./yaml-editor.panel.tsx'))
 const CHECK_AFTER_MS = 400
 
+const words = catalogue('yaml', {
+    checkFailed: 'It could not be checked',
+    hint: 'Ctrl+Space shows what may stand at the cursor.',
+    noFindings: 'No mistakes found.',
+    findings: { one: '{count} mistake or hint', other: '{count} mistakes and hints' },
+    line: 'Line {line}',
+})
+
 /** Asks the node what it finds wrong, a moment after each change. */
-export function EditDocument(props: { text: string; change: (text: string) => void }) {
+export function EditYaml(props: {
+    label: string
+    text: string
+    change: (text: string) => void
+    check: (text: string, signal: AbortSignal) => Promise<readonly LineFinding[]>
+    /** Of the JSON Schema, and how it is asked for. */
+    schemaKey: string
+    schema: (signal: AbortSignal) => Promise<string>
+}) {
     const { text } = props
+    const now = useRef(props)
+    now.current = props
     const handle = useRef<EditorHandle>(undefined)
     const [findings, setFindings] = useState<readonly LineFinding[]>()
     const [trouble, setTrouble] = useState<Trouble>()
     const schema = useQuery({
-        queryKey: ['schema'],
-        queryFn: async ({ signal }) => JSON.parse((await api.getSchema({}, { signal })).json) as Schema,
+        queryKey: ['schema', props.schemaKey],
+        queryFn: async ({ signal }) => JSON.parse(await props.schema(signal)) as Schema,
         staleTime: Number.POSITIVE_INFINITY,
     })
     useEffect(() => {
         const stop = new AbortController()
         const timer = setTimeout(() => {
-            api.checkDocument({ text }, { signal: stop.signal }).then(
-                answer => {
+            now.current.check(text, stop.signal).then(
+                found => {
                     setTrouble(undefined)
-                    setFindings(answer.findings)
+                    setFindings(found)
                 },
                 thrown => !stop.signal.aborted && setTrouble(troubleOf(thrown)),
             )
@@ -43,8 +58,9 @@ export function EditDocument(props: { text: string; change: (text: string) => vo
     }, [text])
     return (
         <>
-            <Suspense fallback={<Skeleton height="260px" screenreaderText={words.editor} />}>
-                <DocumentEditor
+            <Suspense fallback={<Skeleton height="260px" screenreaderText={props.label} />}>
+                <YamlEditor
+                    label={props.label}
                     text={text}
                     change={props.change}
                     findings={findings ?? []}

@@ -1,4 +1,4 @@
-// The editor of the document: CodeMirror, completed by the JSON Schema, with the server's findings at their lines.
+// An editor of YAML: CodeMirror, completed by the JSON Schema, with the server's findings at their lines.
 // It lives in a shadow root: there its styles are constructed sheets, which the content security policy lets be.
 import { autocompletion, type CompletionContext, completionKeymap } from '@codemirror/autocomplete'
 import { defaultKeymap, history, historyKeymap } from '@codemirror/commands'
@@ -9,8 +9,7 @@ import { EditorState, Transaction } from '@codemirror/state'
 import { EditorView, highlightActiveLine, keymap, lineNumbers } from '@codemirror/view'
 import { tags } from '@lezer/highlight'
 import { useEffect, useRef } from 'react'
-import type { LineFinding } from '../../gen/proto/capabilities/node/provision_pb.js'
-import { words } from './configuration-words.panel.tsx'
+import type { Finding } from '../gen/proto/capabilities/debvisor_pb.js'
 import { choicesAt, placeAt, type Schema } from './yaml-place.ts'
 
 const colour = (name: string) => `var(--pf-t--global--${name})`
@@ -68,6 +67,12 @@ const highlight = syntaxHighlighting(
     ]),
 )
 
+/** What is wrong in a line, from 1; 0 where it is in none. */
+export interface LineFinding {
+    line: number
+    finding?: Finding
+}
+
 export interface EditorHandle {
     goTo(line: number): void
 }
@@ -77,6 +82,7 @@ export default function DocumentEditor(props: {
     change: (text: string) => void
     findings: readonly LineFinding[]
     schema: Schema | undefined
+    label: string
     handle: { current: EditorHandle | undefined }
 }) {
     const host = useRef<HTMLDivElement>(null)
@@ -108,7 +114,7 @@ export default function DocumentEditor(props: {
                     autocompletion({ override: [complete], icons: false }),
                     // Tab goes on to the next field, as everywhere.
                     keymap.of([...completionKeymap, ...historyKeymap, ...lintKeymap, ...defaultKeymap]),
-                    EditorView.contentAttributes.of({ 'aria-label': words.editor, spellcheck: 'false' }),
+                    EditorView.contentAttributes.of({ 'aria-label': now.current.label, spellcheck: 'false' }),
                     EditorView.domEventHandlers({ beforeinput: replaceSelection }),
                     EditorView.updateListener.of(update => {
                         const typed = update.transactions.some(

@@ -1,0 +1,154 @@
+// The list of stacks: live and searched, with those that only Compose knows of.
+import { Button, SearchInput, Toolbar, ToolbarContent, ToolbarItem } from '@patternfly/react-core'
+import PlusIcon from '@patternfly/react-icons/dist/esm/icons/plus-circle-icon'
+import StackIcon from '@patternfly/react-icons/dist/esm/icons/process-automation-icon'
+import { Td, Th, Tr } from '@patternfly/react-table'
+import { Link, useNavigate } from '@tanstack/react-router'
+import { useDeferredValue, useMemo, useState } from 'react'
+import type { Stack } from '../../gen/proto/capabilities/stack/stack_pb.js'
+import { moment } from '../format.panel.tsx'
+import { useLive } from '../live.panel.tsx'
+import { LongTable, Tags } from '../long-table.panel.tsx'
+import { useMay } from '../me.panel.tsx'
+import {
+    ActionMenu,
+    actionsOf,
+    EmptyHint,
+    Forbidden,
+    Freshness,
+    Loading,
+    PageBody,
+    PageHead,
+    Quiet,
+} from '../parts.panel.tsx'
+import { common, fill, plural } from '../words.panel.tsx'
+import { type Actions, useActions } from './actions.panel.tsx'
+import { Marked, StateLabel, stacks } from './store.panel.tsx'
+import { versionWord, words } from './words.panel.tsx'
+
+const collator = new Intl.Collator(undefined, { numeric: true })
+
+export default function StackList() {
+    const snapshot = useLive(stacks)
+    const may = useMay()
+    const navigate = useNavigate()
+    const actions = useActions()
+    const [search, setSearch] = useState('')
+    const wanted = useDeferredValue(search)
+    const shown = useMemo(() => {
+        const text = wanted.trim().toLowerCase()
+        return snapshot.list
+            .filter(one =>
+                `${one.name}\n${one.services.join('\n')}\n${one.tags.join('\n')}`.toLowerCase().includes(text),
+            )
+            .sort((a, b) => collator.compare(a.name, b.name))
+    }, [snapshot, wanted])
+    const create = may('stack.create') && (
+        <Button
+            variant="primary"
+            icon={<PlusIcon />}
+            data-action="create-stack"
+            onClick={() => void navigate({ to: '/create-stack' as string })}
+        >
+            {words.create}
+        </Button>
+    )
+    if (snapshot.state === 'denied') return <Forbidden />
+    if (snapshot.state === 'connecting') return <Loading />
+    if (snapshot.list.length === 0)
+        return (
+            <>
+                <PageHead title={words.stacks} below={<Freshness of={snapshot} stale={words.stale} />} />
+                <PageBody>
+                    <EmptyHint title={words.emptyTitle} icon={StackIcon} body={words.emptyHelp}>
+                        {create}
+                    </EmptyHint>
+                </PageBody>
+            </>
+        )
+    const all = plural(words.counted, snapshot.list.length)
+    return (
+        <>
+            <PageHead
+                title={words.stacks}
+                aside={
+                    <span className="dv-quiet" data-count={shown.length}>
+                        {search === '' ? all : fill(words.countedOf, { shown: shown.length, all })}
+                    </span>
+                }
+                below={<Freshness of={snapshot} stale={words.stale} />}
+            >
+                {create}
+            </PageHead>
+            <PageBody fill>
+                <Toolbar inset={{ default: 'insetNone' }} className="dv-toolbar">
+                    <ToolbarContent>
+                        <ToolbarItem className="dv-search">
+                            <SearchInput
+                                aria-label={words.searchHint}
+                                placeholder={words.searchHint}
+                                value={search}
+                                onChange={(_e, value) => setSearch(value)}
+                                onClear={() => setSearch('')}
+                            />
+                        </ToolbarItem>
+                    </ToolbarContent>
+                </Toolbar>
+                {shown.length === 0 ? (
+                    <EmptyHint title={common.nothingMatches} />
+                ) : (
+                    <LongTable
+                        label={words.stacks}
+                        className="dv-containers"
+                        rows={shown}
+                        keyOf={one => one.name}
+                        head={
+                            <>
+                                <Th className="dv-col-name" modifier="nowrap">
+                                    {common.name}
+                                </Th>
+                                <Th className="dv-col-state" modifier="nowrap">
+                                    {common.state}
+                                </Th>
+                                <Th modifier="nowrap">{words.version}</Th>
+                                <Th modifier="nowrap">{words.services}</Th>
+                                <Th className="dv-col-tags" modifier="nowrap">
+                                    {words.tags}
+                                </Th>
+                                <Th className="dv-col-uptime" modifier="nowrap">
+                                    {words.changed}
+                                </Th>
+                                <Th screenReaderText={common.actions} className="dv-col-actions" />
+                            </>
+                        }
+                        row={(one, place) => <Row key={one.name} one={one} index={place} actions={actions} />}
+                    />
+                )}
+            </PageBody>
+        </>
+    )
+}
+
+const Row = ({ one, index, actions }: { one: Stack; index: number; actions: Actions }) => (
+    <Tr data-stack={one.name} aria-rowindex={index + 2}>
+        <Td className="dv-col-name">
+            <Link to={'/stacks/$stack' as string} params={{ stack: one.name } as never} className="dv-link">
+                {one.name}
+            </Link>{' '}
+            <Marked of={one} />
+            {!one.managed && <Quiet>{words.foreign}</Quiet>}
+        </Td>
+        <Td className="dv-col-state">
+            <StateLabel of={one} />
+        </Td>
+        <Td>{versionWord(one)}</Td>
+        <Td>{one.services.join(', ')}</Td>
+        <Td className="dv-col-tags">
+            <Tags of={one.tags.slice(0, 3)} />
+        </Td>
+        <Td className="dv-col-uptime">{one.changed ? moment(one.changed) : ''}</Td>
+        <Td className="dv-col-actions" isActionCell>
+            <ActionMenu label={actionsOf(one.name)} actions={actions(one)} />
+        </Td>
+    </Tr>
+)
