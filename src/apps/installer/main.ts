@@ -1,6 +1,7 @@
 // debvisor-installer: the screens at this terminal, in mounts of their own, and what ends them.
 import { asFault } from '../../base/fault.ts'
-import { realSystem, withOwnMounts } from '../../ports/real-tools.ts'
+import { realSystem } from '../../ports/real.ts'
+import { withOwnMounts } from '../../ports/real-tools.ts'
 import { runInstaller } from './installer.ts'
 import { realMachine } from './machine.ts'
 import { openTerminal } from './terminal.ts'
