@@ -117,11 +117,15 @@ export function createRootd(deps: RootdDeps): { routes(router: ConnectRouter): v
                     const { plan } = await look(() => planWith(text, destroy))
                     return { plan: planMessage(plan, titles) }
                 },
-                async confirm({ person, password }) {
+                async confirm({ person, password, oneTimePassword: code }) {
                     const asked = personOf(person)
-                    const { token, expiresMs } = await confirmations.confirm(asked, password)
+                    const { token, expiresMs } = await confirmations.confirm(asked, { password, code })
                     log.info('a person has confirmed', { user: asked.user, from: asked.from })
                     return { confirmationToken: token, expires: timestampFromMs(expiresMs) }
+                },
+                async checkConfirmation({ person, confirmationToken }) {
+                    await confirmations.need(personOf(person), confirmationToken)
+                    return {}
                 },
                 async apply({ person, wish }) {
                     const asked = personOf(person)

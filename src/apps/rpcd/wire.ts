@@ -204,6 +204,7 @@ export async function wire({ settings, system, clock, log }: Deps): Promise<Daem
         clock,
         log: log.child({ part: 'configure' }),
         hostname: system.hostname(),
+        spend: identity.spend,
     })
     const task = createTask({
         tasks,

@@ -57,6 +57,13 @@ export declare type ConfirmRequest = Message<"debvisor.rootd.v1.ConfirmRequest">
    * @generated from field: string password = 2;
    */
   password: string;
+
+  /**
+   * Of the app; where the person has a second factor.
+   *
+   * @generated from field: string one_time_password = 3;
+   */
+  oneTimePassword: string;
 };
 
 /**
@@ -64,6 +71,39 @@ export declare type ConfirmRequest = Message<"debvisor.rootd.v1.ConfirmRequest">
  * Use `create(ConfirmRequestSchema)` to create a new message.
  */
 export declare const ConfirmRequestSchema: GenMessage<ConfirmRequest>;
+
+/**
+ * @generated from message debvisor.rootd.v1.CheckConfirmationRequest
+ */
+export declare type CheckConfirmationRequest = Message<"debvisor.rootd.v1.CheckConfirmationRequest"> & {
+  /**
+   * @generated from field: debvisor.rootd.v1.Person person = 1;
+   */
+  person?: Person | undefined;
+
+  /**
+   * @generated from field: string confirmation_token = 2;
+   */
+  confirmationToken: string;
+};
+
+/**
+ * Describes the message debvisor.rootd.v1.CheckConfirmationRequest.
+ * Use `create(CheckConfirmationRequestSchema)` to create a new message.
+ */
+export declare const CheckConfirmationRequestSchema: GenMessage<CheckConfirmationRequest>;
+
+/**
+ * @generated from message debvisor.rootd.v1.CheckConfirmationResponse
+ */
+export declare type CheckConfirmationResponse = Message<"debvisor.rootd.v1.CheckConfirmationResponse"> & {
+};
+
+/**
+ * Describes the message debvisor.rootd.v1.CheckConfirmationResponse.
+ * Use `create(CheckConfirmationResponseSchema)` to create a new message.
+ */
+export declare const CheckConfirmationResponseSchema: GenMessage<CheckConfirmationResponse>;
 
 /**
  * @generated from message debvisor.rootd.v1.ApplyRequest
@@ -204,6 +244,16 @@ export declare const RootdService: GenService<{
     methodKind: "unary";
     input: typeof ConfirmRequestSchema;
     output: typeof ConfirmResponseSchema;
+  },
+  /**
+   * Whether a confirmation still counts, for what rpcd changes by itself. Refused where it does not.
+   *
+   * @generated from rpc debvisor.rootd.v1.RootdService.CheckConfirmation
+   */
+  checkConfirmation: {
+    methodKind: "unary";
+    input: typeof CheckConfirmationRequestSchema;
+    output: typeof CheckConfirmationResponseSchema;
   },
   /**
    * @generated from rpc debvisor.rootd.v1.RootdService.Apply
