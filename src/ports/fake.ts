@@ -112,6 +112,7 @@ export function fakeSystem(world: FakeWorld = {}): FakeSystem {
         hostname: () => world.hostname ?? 'node1',
         self: () => self,
         run,
+        openTerminal: argv => unexpected(`a terminal for ${argv.join(' ')}`),
         writeFile: async (path, data, mode = 0o644) => {
             mayWrite(path)
             files.set(path, Buffer.from(data))

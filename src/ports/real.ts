@@ -20,6 +20,7 @@ import type {
     ToolRun,
     WritableFile,
 } from './ports.ts'
+import { type Doors, openTerminal } from './terminal.ts'
 
 const OUTPUT_MAX_BYTES = 64 * 1024 * 1024
 const READ_CHUNK_BYTES = 256 * 1024
@@ -106,6 +107,7 @@ export function realSystem(): System {
         hostname,
         self: () => ({ uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 }),
         run: runTool,
+        openTerminal: (argv, env) => openTerminal({ ...realSystem(), start: startProgram }, argv, env),
         writeFile: (path, data, mode = 0o644) => guarded(path, () => writeWhole(path, data, mode)),
         makeDirectory: (path, mode) =>
             guarded(path, async () => {
@@ -402,6 +404,14 @@ export function runTool(run: ToolRun): Promise<ToolResult> {
         child.stdin.end(run.stdin)
     })
 }
+
+const startProgram: Doors['start'] = ([program, ...rest], env) =>
+    spawn(program, rest, {
+        stdio: ['pipe', 'pipe', 'ignore'],
+        cwd: '/',
+        env: { ...TOOL_ENV, ...env },
+        detached: true,
+    })
 
 function gathered(full: () => void, hear?: (chunk: string) => void) {
     const chunks: string[] = []

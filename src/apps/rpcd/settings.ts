@@ -14,6 +14,8 @@ export interface Settings {
     dockerSocket: string
     /** The one folder that passwords of registries are read from. */
     secretsFolder: string
+    /** TCP port at which a challenge of ACME is answered while it runs; the authority always asks port 80. */
+    challengePort: number
     /** Of debvisor-rootd; it may come later, or not at all. */
     rootSocket: string
     etcd: { endpoints: string[]; ca?: string; cert?: string; key?: string }
@@ -36,6 +38,7 @@ const OPTIONS = {
     libvirt: { type: 'string', default: '/run/libvirt/libvirt-sock' },
     docker: { type: 'string', default: '/run/docker.sock' },
     secrets: { type: 'string', default: '/etc/debvisor/secrets' },
+    'challenge-port': { type: 'string', default: '80' },
     rootd: { type: 'string', default: '/run/debvisor-rootd.sock' },
     etcd: { type: 'string', multiple: true, default: ['https://127.0.0.1:12379'] as string[] },
     'etcd-ca': { type: 'string' },
@@ -59,6 +62,15 @@ export function settingsOf(argv: readonly string[]): Settings {
             fix: 'Use kvm or tcg.',
         })
     }
+    const challengePort = Number(values['challenge-port'])
+    if (!Number.isInteger(challengePort) || challengePort < 1 || challengePort > 65535) {
+        throw new Fault('invalid', {
+            summary: 'That is not a port',
+            detail: values['challenge-port'],
+            at: '--challenge-port',
+            fix: 'Use 1 to 65535.',
+        })
+    }
     return {
         stateFolder: values.state,
         auditFolder: values.audit,
@@ -69,6 +81,7 @@ export function settingsOf(argv: readonly string[]): Settings {
         libvirtSocket: values.libvirt,
         dockerSocket: values.docker,
         secretsFolder: values.secrets,
+        challengePort,
         rootSocket: values.rootd,
         etcd: { endpoints: values.etcd, ca: values['etcd-ca'], cert: values['etcd-cert'], key: values['etcd-key'] },
         accelerator: values.accel,

@@ -32,11 +32,12 @@ export const permissions: Record<string, string[]> = {
         'network.view',
         'network.bridge',
         'node.view',
+        'certificate.view',
         'console.open',
         'task.view',
         'task.cancel',
     ],
-    viewer: ['vm.view', 'container.view', 'image.view', 'network.view', 'node.view', 'task.view'],
+    viewer: ['vm.view', 'container.view', 'image.view', 'network.view', 'node.view', 'certificate.view', 'task.view'],
     auditor: ['audit.view', 'task.view'],
     '': [],
 }

@@ -8,6 +8,7 @@ import { connectNodeAdapter } from '@connectrpc/connect-node'
 import { WebSocketServer } from 'ws'
 import { interceptor } from './access.ts'
 import { auditService } from './audit-service.ts'
+import { certificateService } from './certificate-service.ts'
 import { consoleService } from './console-service.ts'
 import { containerService } from './container-service.ts'
 import { furnishedWorld } from './furnish.ts'
@@ -18,6 +19,7 @@ import { networkService } from './network-service.ts'
 import { nodeService } from './node-service.ts'
 import { provisionService } from './provision-service.ts'
 import { display, serial } from './screens.ts'
+import { shellService } from './shell-service.ts'
 import { taskService } from './task-service.ts'
 import { vmService } from './vm-service.ts'
 import type { World, WorldOptions } from './world.ts'
@@ -55,6 +57,8 @@ function backend(world: World) {
                 nodeService(world, router)
                 inspectService(world, router)
                 provisionService(world, router)
+                certificateService(world, router)
+                shellService(world, router, terminals)
                 taskService(world, router)
                 auditService(world, router)
                 identityService(world, router)
@@ -109,7 +113,7 @@ function backend(world: World) {
     }
 
     function upgrade(request: IncomingMessage, socket: Socket, head: Buffer): boolean {
-        if (request.url !== '/console' && request.url !== '/container-terminal') return false
+        if (!['/console', '/container-terminal', '/node-shell'].includes(request.url ?? '')) return false
         const offered = (request.headers['sec-websocket-protocol'] ?? '').split(/,\s*/)
         const ticket = offered.find(p => p.startsWith('ticket.'))?.slice(7) ?? ''
         const shell = terminals.get(ticket)

@@ -166,6 +166,90 @@ export declare type ApplyResponse = Message<"debvisor.rootd.v1.ApplyResponse"> &
 export declare const ApplyResponseSchema: GenMessage<ApplyResponse>;
 
 /**
+ * @generated from message debvisor.rootd.v1.OpenShellRequest
+ */
+export declare type OpenShellRequest = Message<"debvisor.rootd.v1.OpenShellRequest"> & {
+  /**
+   * @generated from field: debvisor.rootd.v1.Person person = 1;
+   */
+  person?: Person | undefined;
+
+  /**
+   * @generated from field: string confirmation_token = 2;
+   */
+  confirmationToken: string;
+};
+
+/**
+ * Describes the message debvisor.rootd.v1.OpenShellRequest.
+ * Use `create(OpenShellRequestSchema)` to create a new message.
+ */
+export declare const OpenShellRequestSchema: GenMessage<OpenShellRequest>;
+
+/**
+ * @generated from message debvisor.rootd.v1.OpenShellResponse
+ */
+export declare type OpenShellResponse = Message<"debvisor.rootd.v1.OpenShellResponse"> & {
+  /**
+   * Names it to ResizeShell.
+   *
+   * @generated from field: string shell = 1;
+   */
+  shell: string;
+
+  /**
+   * Opens it, once and within 30 seconds.
+   *
+   * @generated from field: string ticket = 2;
+   */
+  ticket: string;
+};
+
+/**
+ * Describes the message debvisor.rootd.v1.OpenShellResponse.
+ * Use `create(OpenShellResponseSchema)` to create a new message.
+ */
+export declare const OpenShellResponseSchema: GenMessage<OpenShellResponse>;
+
+/**
+ * @generated from message debvisor.rootd.v1.ResizeShellRequest
+ */
+export declare type ResizeShellRequest = Message<"debvisor.rootd.v1.ResizeShellRequest"> & {
+  /**
+   * @generated from field: string shell = 1;
+   */
+  shell: string;
+
+  /**
+   * @generated from field: uint32 columns = 2;
+   */
+  columns: number;
+
+  /**
+   * @generated from field: uint32 rows = 3;
+   */
+  rows: number;
+};
+
+/**
+ * Describes the message debvisor.rootd.v1.ResizeShellRequest.
+ * Use `create(ResizeShellRequestSchema)` to create a new message.
+ */
+export declare const ResizeShellRequestSchema: GenMessage<ResizeShellRequest>;
+
+/**
+ * @generated from message debvisor.rootd.v1.ResizeShellResponse
+ */
+export declare type ResizeShellResponse = Message<"debvisor.rootd.v1.ResizeShellResponse"> & {
+};
+
+/**
+ * Describes the message debvisor.rootd.v1.ResizeShellResponse.
+ * Use `create(ResizeShellResponseSchema)` to create a new message.
+ */
+export declare const ResizeShellResponseSchema: GenMessage<ResizeShellResponse>;
+
+/**
  * @generated from message debvisor.rootd.v1.CancelApplyRequest
  */
 export declare type CancelApplyRequest = Message<"debvisor.rootd.v1.CancelApplyRequest"> & {
@@ -326,6 +410,24 @@ export declare const RootdService: GenService<{
     methodKind: "unary";
     input: typeof RollbackRequestSchema;
     output: typeof ApplyResponseSchema;
+  },
+  /**
+   * A ticket for a shell of root, for who has confirmed; it is opened by an upgrade of the connection (shell.ts).
+   *
+   * @generated from rpc debvisor.rootd.v1.RootdService.OpenShell
+   */
+  openShell: {
+    methodKind: "unary";
+    input: typeof OpenShellRequestSchema;
+    output: typeof OpenShellResponseSchema;
+  },
+  /**
+   * @generated from rpc debvisor.rootd.v1.RootdService.ResizeShell
+   */
+  resizeShell: {
+    methodKind: "unary";
+    input: typeof ResizeShellRequestSchema;
+    output: typeof ResizeShellResponseSchema;
   },
   /**
    * @generated from rpc debvisor.rootd.v1.RootdService.ListDisks
