@@ -6,6 +6,7 @@ import { extname, join, normalize } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { connectNodeAdapter } from '@connectrpc/connect-node'
 import { WebSocketServer } from 'ws'
+import { CONTENT_SECURITY_POLICY } from '../../../base/content-policy.ts'
 import { interceptor } from './access.ts'
 import { auditService } from './audit-service.ts'
 import { certificateService } from './certificate-service.ts'
@@ -28,19 +29,6 @@ type Next = () => void
 interface Middlewares {
     use(handle: (request: IncomingMessage, response: ServerResponse, next: Next) => void): unknown
 }
-
-/** The policy that rpcd sends; the tests run under it. */
-export const CONTENT_SECURITY_POLICY = [
-    "default-src 'none'",
-    "script-src 'self'",
-    "style-src 'self'",
-    "img-src 'self' data: blob:",
-    "font-src 'self'",
-    "connect-src 'self'",
-    "frame-ancestors 'none'",
-    "base-uri 'none'",
-    "form-action 'self'",
-].join('; ')
 
 function backend(world: World) {
     const uploads = new Map<string, SimUpload>()
