@@ -6,8 +6,10 @@ import { extname, join, normalize } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { connectNodeAdapter } from '@connectrpc/connect-node'
 import { WebSocketServer } from 'ws'
+import { CONTENT_SECURITY_POLICY } from '../../../base/content-policy.ts'
 import { interceptor } from './access.ts'
 import { auditService } from './audit-service.ts'
+import { certificateService } from './certificate-service.ts'
 import { consoleService } from './console-service.ts'
 import { containerService } from './container-service.ts'
 import { furnishedWorld } from './furnish.ts'
@@ -18,6 +20,7 @@ import { networkService } from './network-service.ts'
 import { nodeService } from './node-service.ts'
 import { provisionService } from './provision-service.ts'
 import { display, serial } from './screens.ts'
+import { shellService } from './shell-service.ts'
 import { stackService } from './stack-service.ts'
 import { taskService } from './task-service.ts'
 import { vmService } from './vm-service.ts'
@@ -27,19 +30,6 @@ type Next = () => void
 interface Middlewares {
     use(handle: (request: IncomingMessage, response: ServerResponse, next: Next) => void): unknown
 }
-
-/** The policy that rpcd sends; the tests run under it. */
-export const CONTENT_SECURITY_POLICY = [
-    "default-src 'none'",
-    "script-src 'self'",
-    "style-src 'self'",
-    "img-src 'self' data: blob:",
-    "font-src 'self'",
-    "connect-src 'self'",
-    "frame-ancestors 'none'",
-    "base-uri 'none'",
-    "form-action 'self'",
-].join('; ')
 
 function backend(world: World) {
     const uploads = new Map<string, SimUpload>()
@@ -56,6 +46,8 @@ function backend(world: World) {
                 nodeService(world, router)
                 inspectService(world, router)
                 provisionService(world, router)
+                certificateService(world, router)
+                shellService(world, router, terminals)
                 taskService(world, router)
                 auditService(world, router)
                 identityService(world, router)
@@ -111,7 +103,7 @@ function backend(world: World) {
     }
 
     function upgrade(request: IncomingMessage, socket: Socket, head: Buffer): boolean {
-        if (request.url !== '/console' && request.url !== '/container-terminal') return false
+        if (!['/console', '/container-terminal', '/node-shell'].includes(request.url ?? '')) return false
         const offered = (request.headers['sec-websocket-protocol'] ?? '').split(/,\s*/)
         const ticket = offered.find(p => p.startsWith('ticket.'))?.slice(7) ?? ''
         const shell = terminals.get(ticket)
