@@ -19,7 +19,10 @@ const note = (line: string) => appendFileSync(join(folder, 'log'), `${line}\n`)
 
 const machine = fakeSystem({
     files: { '/node.squashfs': '', '/proc/cmdline': 'console=tty0' },
-    tools: [{ argv: argv => argv[0] === 'vgs', answer: {} }],
+    tools: [
+        { argv: argv => argv[0] === 'vgs', answer: {} },
+        { argv: argv => argv[0] === 'lsblk', answer: { stdout: '{"blockdevices":[]}' } },
+    ],
 })
 // Chrony and others of the steps are not what is looked at here.
 const deps = {

@@ -1,5 +1,6 @@
 // debvisor-installer: the screens at this terminal, in mounts of their own, and what ends them.
 import { asFault } from '../../base/fault.ts'
+import { realSystem } from '../../ports/real.ts'
 import { withOwnMounts } from '../../ports/real-tools.ts'
 import { runInstaller } from './installer.ts'
 import { realMachine } from './machine.ts'
@@ -31,6 +32,10 @@ async function main(): Promise<number> {
     }
     const code = await withOwnMounts()
     if (code !== undefined) return code
+    // What the kernel says would be written over the screen; all of it stays in the journal (dmesg(1)).
+    await realSystem()
+        .run({ argv: ['dmesg', '--console-level', 'emerg'], deadlineMs: 10_000 })
+        .catch(() => undefined)
     const terminal = await openTerminal({ stdin: process.stdin, stdout: process.stdout, env: process.env })
     try {
         await runInstaller(terminal, realMachine(image ? { image } : {}))

@@ -37,6 +37,7 @@ const wantOf = (disks: readonly Disk[]): TargetWant => ({
     ...{ disks, image: '/run/live/medium/node/node.squashfs', mountAt: '/target' },
     ids: { ...ids, esp: ['AAAA-0001', 'AAAA-0002'] },
     names: namesOf(),
+    before: { holders: [], parts: {} },
 })
 
 describe.each(readdirSync(folder))('a target: %s', name => {
@@ -75,6 +76,24 @@ it('has nothing to do where it came to its end, and everything where it was cut 
     expect(last).toMatchObject({ do: 'write', path: noteFile('/target') })
     expect(steps((last as { content: string }).content)).toEqual([])
     expect(steps('{"root":"another"}\n')).toEqual(steps())
+})
+
+it('lets go of an older system, from the top, and clears its partitions before udev sees them again', () => {
+    const disk = diskOf(['virtio-A', [40, 'QEMU', 'LVM2_member']])
+    const before = {
+        holders: [
+            { path: '/dev/mapper/old-root', by: 'dmsetup' as const },
+            { path: '/dev/md127', by: 'mdadm' as const },
+        ],
+        parts: { [disk.id]: ['/dev/vda1', '/dev/vda2'] },
+    }
+    const { steps } = planTarget({ ...wantOf([disk]), before }, {}, new Map())
+    expect(steps.slice(0, 4).map(step => (step.do === 'run' ? [step.tool, ...step.args] : []))).toEqual([
+        ['dmsetup', 'remove', '--retry', '/dev/mapper/old-root'],
+        ['mdadm', '--stop', '/dev/md127'],
+        ['wipefs', '--all', '--force', '/dev/vda1', '/dev/vda2', disk.id],
+        expect.arrayContaining(['sgdisk']),
+    ])
 })
 
 it('destroys nothing that was not named: each step that does says which disk', () => {

@@ -3,6 +3,7 @@ import { asFault, Fault } from '../../base/fault.ts'
 import type { Applied, ApplyEvent } from '../../engine/apply.ts'
 import { openConsents } from '../../engine/consent.ts'
 import type { System } from '../../ports/ports.ts'
+import { seeBefore } from './observe.ts'
 import type { TargetWant } from './plan.ts'
 import type { SystemWant } from './plan-system.ts'
 import type { Job } from './prepare.ts'
@@ -55,7 +56,8 @@ export async function carryOut<T extends { profile: string }>(
     try {
         // An earlier try may hold the disks.
         await release(deps, job, wish)
-        const target = { ...job.target, ids: freshIds(job.target.disks.length) }
+        const { disks } = job.target
+        const target = { ...job.target, ids: freshIds(disks.length), before: await seeBefore(machine, disks) }
         phase('Prepare the disks and unpack the system', 1)
         const consents = targetConsents(target)
         const { nodeText } = job.answers

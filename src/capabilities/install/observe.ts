@@ -2,7 +2,7 @@
 import { Fault } from '../../base/fault.ts'
 import { LOOK_MS } from '../../base/look.ts'
 import type { Probe } from '../../ports/ports.ts'
-import { type Names, namesOf, type ReleaseSeen, type TargetSeen } from './plan.ts'
+import { type Before, type Names, namesOf, type ReleaseSeen, type TargetSeen } from './plan.ts'
 import type { SystemSeen } from './plan-system.ts'
 import { NOTE } from './plan-system.ts'
 import type { InstallSpec } from './spec-answers.ts'
@@ -120,3 +120,46 @@ export async function freeNames(machine: Probe, suffix: string): Promise<Names> 
         (await machine.look(plain.system)) !== undefined
     return isTaken ? namesOf(suffix) : plain
 }
+
+interface Node {
+    path: string
+    type: string
+    children?: Node[]
+}
+
+const lsblk: [string, ...string[]] = ['lsblk', '--json', '--output', 'PATH,TYPE']
+
+/**
+ * What stands on the disks, and has to be let go of.
+ * @throws Fault `precondition` when it stands on other disks as well, whose data would be lost with it
+ */
+export async function seeBefore(machine: Probe, disks: readonly { id: string; path: string }[]): Promise<Before> {
+    const { stdout } = await machine.query({ argv: lsblk, deadlineMs: LOOK_MS })
+    const { blockdevices } = JSON.parse(stdout) as { blockdevices: Node[] }
+    /** Each behind what stands on it. */
+    const above = ({ children = [] }: Node): Node[] => children.flatMap(child => [...above(child), child])
+    const isOurs = ({ path }: Node) => disks.some(disk => disk.path === path)
+    const found = blockdevices.filter(isOurs).flatMap(above)
+    const elsewhere = blockdevices.filter(node => !isOurs(node)).flatMap(above)
+    const shared = found.find(({ path, type }) => !isMirror(type) && elsewhere.some(other => other.path === path))
+    if (shared) {
+        throw new Fault('precondition', {
+            summary: 'What is on a disk of the system stands on other disks as well',
+            detail: `${shared.path}, of which a part is on another disk`,
+            fix: 'Choose all of those disks, another one, or clear it by hand first. Nothing was touched.',
+        })
+    }
+    const paths = [...new Set(found.filter(({ type }) => type !== 'part').map(({ path }) => path))]
+    const typeOf = (path: string) => found.find(node => node.path === path)!.type
+    const parts = disks.map(({ id, path }) => {
+        const disk = blockdevices.find(node => node.path === path)
+        return [id, disk ? above(disk).flatMap(node => (node.type === 'part' ? [node.path] : [])) : []] as const
+    })
+    return {
+        holders: paths.map(path => ({ path, by: isMirror(typeOf(path)) ? 'mdadm' : 'dmsetup' })),
+        parts: Object.fromEntries(parts),
+    }
+}
+
+/** One disk of it may go, and the rest is whole. */
+const isMirror = (type: string) => type.startsWith('raid')

@@ -32,7 +32,7 @@ export const NOTE = '/var/lib/debvisor/installed.json'
 export const PANEL_FILE = '/var/lib/debvisor/identity/first-admin.json'
 export const FIRSTBOOT = 'debvisor-firstboot.service'
 const TOOL_MS = 300_000
-const GRUB_MS = 900_000
+const GRUB_MS = 1_800_000
 
 /** Undefined note: nothing of it is done. Each step may be done again. */
 export function planSystem(want: SystemWant, seen: SystemSeen): OwnPlan {

@@ -15,6 +15,16 @@ export interface TargetWant {
     /** Chosen before anything is made, so that the plan says all. */
     ids: { root: string; boot: string; esp: readonly string[] }
     names: Names
+    /** What an earlier system left: it has to go before the disks can be partitioned anew. */
+    before: Before
+}
+
+/** What the kernel has of the disks of an earlier system. */
+export interface Before {
+    /** Volumes and mirrors that stand on them, each before what it stands on itself. */
+    holders: readonly { path: string; by: 'dmsetup' | 'mdadm' }[]
+    /** Partitions, by the id of the disk. */
+    parts: Readonly<Record<string, readonly string[]>>
 }
 
 /** What other disks of the machine must not have as well. */
@@ -69,7 +79,8 @@ export function planTarget(want: TargetWant, seen: TargetSeen, agreed: Agreed): 
         disk => agreed.get(target(disk)) !== undefined && agreed.get(target(disk)) !== disk.fingerprint,
     )
     const steps = [
-        ...disks.flatMap(partitionSteps),
+        ...want.before.holders.map(letGo),
+        ...disks.flatMap((disk, _, all) => partitionSteps(disk, all, want.before.parts[disk.id] ?? [])),
         ...mirrorSteps(want),
         ...fileSystemSteps(want),
         ...fillSteps(want),
@@ -99,8 +110,13 @@ const run = (say: string, tool: string, args: readonly string[], more: object = 
 })
 const write = (say: string, path: string, content: string): Step => ({ do: 'write', say, path, content, mode: 0o644 })
 
+const letGo = ({ path, by }: Before['holders'][number]): Step =>
+    by === 'dmsetup'
+        ? run(`Let go of ${path}`, 'dmsetup', ['remove', '--retry', path])
+        : run(`Let go of ${path}`, 'mdadm', ['--stop', path])
+
 /** sgdisk(8): EF02 BIOS boot, EF00 EFI system, FD00 Linux RAID, 8E00 Linux LVM. */
-function partitionSteps(disk: Disk, _: number, all: readonly Disk[]): Step[] {
+function partitionSteps(disk: Disk, all: readonly Disk[], old: readonly string[]): Step[] {
     const [boot, rest] = all.length > 1 ? ['FD00', 'FD00'] : ['8300', '8E00']
     const marks = disk.blank ? { claims: [target(disk)] } : { destroys: [target(disk)] }
     const table = [
@@ -110,11 +126,9 @@ function partitionSteps(disk: Disk, _: number, all: readonly Disk[]): Step[] {
         ...['--new=4:0:0', `--typecode=4:${rest}`, '--change-name=4:system', disk.id],
     ]
     const parts = [2, 3, 4].map(number => partition(disk, number))
-    const release = ['--lvmoptions', 'wholevg', '--mdraidoptions', 'wait', '--dmoptions', 'retry', disk.id]
     return [
-        // LVM and RAID of an earlier system are started by udev as soon as they are seen.
-        run(`Let go of what stands on ${disk.id}`, 'blkdeactivate', release),
-        run(`Clear ${disk.id} (${disk.words})`, 'wipefs', ['--all', '--force', disk.id], marks),
+        // Those of the partitions first: as soon as udev saw them again, it would start what they were part of.
+        run(`Clear ${disk.id} (${disk.words})`, 'wipefs', ['--all', '--force', ...old, disk.id], marks),
         run(`Partition ${disk.id}: BIOS boot, EFI, /boot, and the rest for the system`, 'sgdisk', table, marks),
         run('Wait for the partitions', 'udevadm', ['settle', '--timeout=60']),
         // What an older table had at the same places would be found, and started, again.

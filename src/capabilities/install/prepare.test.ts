@@ -16,13 +16,23 @@ const disk = (serial: string, holds = ''): Disk => ({
     ...{ fingerprint: `${serial}|${holds}`, words: `40 GiB QEMU, ${holds ? `holds ${holds}` : 'blank'}` },
 })
 
-function world(install: string, disks: Disk[], more: { groups?: string; files?: Record<string, string> } = {}) {
+function world(
+    install: string,
+    disks: Disk[],
+    more: { groups?: string; blocks?: object[]; files?: Record<string, string> } = {},
+) {
     const machine = fakeSystem({
         files: {
             ...{ '/node.squashfs': '', '/proc/cmdline': 'quiet console=tty0', '/sys/class/net/eth0/address': '' },
             ...{ '/sys/class/dmi/id/product_serial': '7XK29\n', ...more.files },
         },
-        tools: [{ argv: argv => argv[0] === 'vgs', answer: { stdout: more.groups ?? '' } }],
+        tools: [
+            { argv: argv => argv[0] === 'vgs', answer: { stdout: more.groups ?? '' } },
+            {
+                argv: argv => argv[0] === 'lsblk',
+                answer: { stdout: JSON.stringify({ blockdevices: more.blocks ?? [] }) },
+            },
+        ],
     })
     const text = `profile: zfs\ninstall: { passwords: { root: ${HASH} }, ${install} }\n`
     const { answers, findings } = readAnswers<NodeDocument>(text, answersSchema, answersChecks)
@@ -72,6 +82,36 @@ it('warns of ZFS where Secure Boot is on', async () => {
     expect(made.words.warnings.join()).toContain('Secure Boot is on')
 })
 
+describe('an older system', () => {
+    const volume = { path: '/dev/mapper/old-root', type: 'lvm' }
+    const mirror = { path: '/dev/md127', type: 'raid1', children: [volume] }
+    const on = (path: string, child: object) => ({
+        ...{ path, type: 'disk' },
+        children: [{ path: `${path}1`, type: 'part', children: [child] }],
+    })
+
+    it('is let go of from the top', async () => {
+        const made = await world(`${ONE}, consent: [target]`, [disk('A', 'gpt')], {
+            blocks: [on('/dev/A', mirror)],
+        }).job()
+        expect(made.target.before).toEqual({
+            holders: [
+                { path: '/dev/mapper/old-root', by: 'dmsetup' },
+                { path: '/dev/md127', by: 'mdadm' },
+            ],
+            parts: { '/dev/disk/by-id/virtio-A': ['/dev/A1'] },
+        })
+    })
+
+    it('that other disks are part of is not touched', async () => {
+        const blocks = [on('/dev/A', volume), on('/dev/B', volume)]
+        const both = [disk('A', 'gpt'), disk('B', 'gpt')]
+        expect(await refusal(world(ONE, both, { blocks }).job())).toMatch(/stands on other disks as well: \S+old-root/)
+        const two = 'machine: any, disks: [{ id: A }, { id: B }]'
+        expect((await world(two, both, { blocks }).job()).target.before.holders).toHaveLength(1)
+    })
+})
+
 describe('refuses', () => {
     it.each([
         [
@@ -101,6 +141,6 @@ describe('refuses', () => {
         disks[0] = disk('A', 'ext4')
         const telling = { signal: new AbortController().signal, by: 'test' }
         expect(await refusal(carryOut(deps, made, telling))).toMatch(/^conflict: .*is 40 GiB QEMU, holds ext4 now/)
-        expect(deps.machine.ran.map(([tool]) => tool)).toEqual(['vgs'])
+        expect(deps.machine.ran.map(([tool]) => tool)).toEqual(['vgs', 'lsblk'])
     })
 })

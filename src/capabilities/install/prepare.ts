@@ -5,7 +5,7 @@ import type { Finding } from '../../base/finding.ts'
 import type { Consent } from '../../engine/consent.ts'
 import type { Plan } from '../../engine/plan.ts'
 import type { Answers } from './answers.ts'
-import { checkMachine, findImage, freeNames, type MachineSeen, seeMachine } from './observe.ts'
+import { checkMachine, findImage, freeNames, type MachineSeen, seeBefore, seeMachine } from './observe.ts'
 import type { TargetWant } from './plan.ts'
 import { type Disk, selectDisks } from './spec.ts'
 import type { InstallSpec } from './spec-answers.ts'
@@ -53,7 +53,9 @@ export async function prepare<T extends { profile: string }>(
         storage.findings.filter(finding => finding.severity === 'error'),
     )
     const names = await freeNames(machine, `-${randomBytes(2).toString('hex')}`)
-    const target: TargetWant = { disks: chosen, image, mountAt: MOUNT_AT, ids: freshIds(chosen.length), names }
+    const before = await seeBefore(machine, chosen)
+    const ids = freshIds(chosen.length)
+    const target: TargetWant = { disks: chosen, image, mountAt: MOUNT_AT, ids, names, before }
     const plan = await provisionOf(deps, {}).planOne(targetResource(target), '', targetConsents(target))
     const firstBoot = storage.destroys.flatMap(name => {
         const fingerprint = agreed.get(name)

@@ -6,7 +6,7 @@ const root = (name: string, program: string): Tool => ({ name, program, half: 'r
 
 /** For the disks, and for what is left of them at the end. */
 export const diskTools: readonly Tool[] = [
-    machine('blkdeactivate', '/usr/sbin/blkdeactivate'),
+    machine('dmsetup', '/usr/sbin/dmsetup'),
     machine('wipefs', '/usr/sbin/wipefs'),
     machine('sgdisk', '/usr/sbin/sgdisk'),
     machine('udevadm', '/usr/bin/udevadm'),
