@@ -97,7 +97,8 @@ test('a change by hand is seen at once and mended; the ports are closed by the s
     await menu(page, 'Actions', 'remove')
     await page.locator('[data-field=confirm]').fill('site')
     await submit()
-    await page.getByText('No stacks yet').waitFor()
+    // What does not hear that it is to end has ten seconds.
+    await page.getByText('No stacks yet').waitFor({ timeout: 60_000 })
     expect(await world.docker.docker(['volume', 'ls', '-q'])).toContain('site_pages')
     expect(at.complaints).toEqual([])
 })
