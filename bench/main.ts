@@ -9,6 +9,7 @@ const benches: Record<string, () => Promise<Result>> = {
     idle: async () => (await import('./idle.ts')).idle(),
     plan: async () => (await import('./plan.ts')).plan(),
     verify: async () => (await import('./verify.ts')).verify(),
+    panel: async () => (await import('./panel.ts')).panel(),
     containers: async () => (await import('./containers.ts')).containers(),
 }
 

@@ -19,6 +19,8 @@ export function FormDialog(props: {
     danger?: boolean
     disabled?: boolean
     wide?: boolean
+    /** It does not close when it went well: there is a next step in it. */
+    stays?: boolean
 }) {
     const [busy, setBusy] = useState(false)
     const [failure, setFailure] = useState<Trouble>()
@@ -29,7 +31,8 @@ export function FormDialog(props: {
         try {
             const answer = await props.run()
             if (answer && typeof answer === 'object' && 'task' in answer) begun(answer as Begun)
-            props.close()
+            if (props.stays) setBusy(false)
+            else props.close()
         } catch (thrown) {
             setFailure(troubleIn(thrown))
             setBusy(false)

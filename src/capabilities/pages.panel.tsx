@@ -96,7 +96,7 @@ export interface Warning {
 
 /** A tab that one capability puts on an object's page of another. */
 export interface ObjectTab {
-    on: 'vm'
+    on: 'vm' | 'node'
     key: string
     label: string
     order: number

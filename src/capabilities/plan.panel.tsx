@@ -20,6 +20,7 @@ export function lostWord(destroys: string): string {
 export function PlanView(props: { answer: Pick<Begun, 'plan' | 'findings'> }) {
     return (
         <>
+            {props.answer.plan.length === 0 && <p data-plan="empty">{common.nothingToDo}</p>}
             <List data-plan isPlain className="dv-plan">
                 {props.answer.plan.map((step, index) => (
                     // biome-ignore lint/suspicious/noArrayIndexKey: steps have no id and never move

@@ -1,5 +1,6 @@
 // The verbs of the command line, gathered from the capabilities.
 import { auditVerbs } from './audit/cli.ts'
+import { certificateVerbs } from './certificate/cli.ts'
 import { containerVerbs } from './container/cli.ts'
 import { identityVerbs } from './identity/cli.ts'
 import { imageVerbs } from './image/cli.ts'
@@ -21,6 +22,7 @@ export const topics = [
     { name: 'network', summary: 'networks that VMs join' },
     { name: 'node', summary: 'this machine' },
     { name: 'iso', summary: 'media to install nodes from, and the answers of an installation' },
+    { name: 'certificate', summary: 'the certificate of the panel and API' },
     { name: 'storage', summary: 'disks of the pools of this machine' },
     { name: 'notify', summary: 'who is told when something is wrong' },
     { name: 'task', summary: 'long operations' },
@@ -41,6 +43,7 @@ export const verbs: readonly Verb[] = [
     ...networkVerbs,
     ...nodeVerbs,
     ...inspectVerbs,
+    ...certificateVerbs,
     ...taskVerbs,
     ...auditVerbs,
     ...identityVerbs,

@@ -90,6 +90,7 @@ export const common = catalogue('common', {
     },
     typeName: 'Type {name} to confirm',
     checking: 'Checking what will happen …',
+    nothingToDo: 'Nothing: it is so already.',
     otherPlan: 'Something changed meanwhile',
     otherPlanFix: 'Nothing was done. Read what would happen now, then decide again.',
     sizeHelp: 'A number and a unit, such as 20G or 512M.',

@@ -118,6 +118,7 @@ export function fakeSystem(world: FakeWorld = {}): FakeSystem {
             const { stdout } = await run({ ...given, stdin: Buffer.concat(parts) })
             if (stdout) yield Buffer.from(stdout, 'latin1')
         },
+        openTerminal: argv => unexpected(`a terminal for ${argv.join(' ')}`),
         writeFile: async (path, data, mode = 0o644) => {
             mayWrite(path)
             files.set(path, Buffer.from(data))

@@ -61,6 +61,8 @@ export interface System extends Probe {
      * nothing has moved for the run's deadline. @throws Fault when it ends with another code than 0
      */
     pipe(run: ToolRun, input?: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array>
+    /** Runs a program at a terminal of its own, for a person at the other end. No deadline: it ends by itself or by `end`. */
+    openTerminal(argv: readonly [string, ...string[]], env: Record<string, string>): Terminal
     /** Whole or not at all, durable when it returns: temporary, fsync, rename, fsync of the folder. */
     writeFile(path: string, data: string | Uint8Array, mode?: number): Promise<void>
     /** With `mode`, also of one that is there; what has the mode already is not touched, as it may be another's. */
@@ -85,6 +87,20 @@ export interface System extends Probe {
     openReadable(path: string): Promise<ReadableFile>
     /** A file that is written piece by piece at given places. */
     openWritable(path: string, mode?: number): Promise<WritableFile>
+}
+
+export interface Terminal {
+    /** What is shown. */
+    output: AsyncIterable<Uint8Array>
+    /** What is typed; resolves when it is taken. */
+    write(typed: Uint8Array): Promise<void>
+    /** Nothing more is typed. */
+    finish(): void
+    resize(size: { columns: number; rows: number }): Promise<void>
+    /** Exit code of the program. */
+    ended: Promise<number>
+    /** Hangs up: the program and all that it started at this terminal are told so. */
+    end(): void
 }
 
 export interface LineFile {

@@ -2,6 +2,7 @@
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
 import { Fault } from '../base/fault.ts'
 import type { ToolResult, ToolRun } from './ports.ts'
+import type { Doors } from './terminal.ts'
 
 const OUTPUT_MAX_BYTES = 64 * 1024 * 1024
 const WORDS_MAX = 10_000
@@ -172,6 +173,14 @@ export function runAttached(argv: readonly [string, ...string[]], env: Record<st
 }
 
 const APART = 'DEBVISOR_APART'
+
+export const startProgram: Doors['start'] = ([program, ...rest], env) =>
+    spawn(program, rest, {
+        stdio: ['pipe', 'pipe', 'ignore'],
+        cwd: '/',
+        env: { ...TOOL_ENV, ...env },
+        detached: true,
+    })
 
 const signalNumber = (name: NodeJS.Signals | null) => (name === 'SIGKILL' ? 9 : name === 'SIGTERM' ? 15 : 1)
 

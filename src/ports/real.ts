@@ -9,7 +9,8 @@ import { type DestinationStream, destination, type Logger, pino, stdTimeFunction
 import { Fault, type FaultCode } from '../base/fault.ts'
 import { redact } from '../base/redact.ts'
 import type { Clock, FileFacts, LineFile, Log, ReadableFile, System, ToolRun, WritableFile } from './ports.ts'
-import { pipeTool, runTool } from './real-tools.ts'
+import { pipeTool, runTool, startProgram } from './real-tools.ts'
+import { openTerminal } from './terminal.ts'
 
 const READ_CHUNK_BYTES = 256 * 1024
 
@@ -93,6 +94,7 @@ export function realSystem(): System {
         self: () => ({ uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 }),
         run: runTool,
         pipe: pipeTool,
+        openTerminal: (argv, env) => openTerminal({ ...realSystem(), start: startProgram }, argv, env),
         writeFile: (path, data, mode = 0o644) => guarded(path, () => writeWhole(path, data, mode)),
         makeDirectory: (path, mode) =>
             guarded(path, async () => {

@@ -177,7 +177,7 @@ test('it is stopped, and taken back', () =>
         await apply.getByRole('button', { name: /^Actions for/ }).click()
         await page.locator('[data-action=rollback]').click()
         // The password is still good.
-        await page.getByText(/You have confirmed with your password until/).waitFor()
+        await page.getByText(/You have confirmed who you are until/).waitFor()
         await page.getByText('Write /etc/hostname (as it was before)').waitFor()
         await submit(page).click()
         await isDone(page)

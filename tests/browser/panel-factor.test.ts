@@ -77,6 +77,26 @@ test('set up on the own account, asked for at the next login, and taken away aga
     await context.close()
 })
 
+test('asked for again, with the password, before the node is changed', () =>
+    insideOf({ browser, url: sim.url }, async page => {
+        await page.goto(`${sim.url}/account`)
+        await page.locator('[data-action=enrol]').click()
+        await enrol(page)
+        await page.locator('[data-factor=true]').waitFor()
+        await page.locator('[data-nav="/node"]').click()
+        await page.locator('[data-action=configure]').click()
+        await page.locator('[data-action=show-plan]').click()
+        await page.locator('[data-action=apply]').click()
+        await page.locator('[data-field=password]').fill(PASSWORD)
+        expect(await page.locator('[data-action=submit]').isDisabled()).toBe(true)
+        await page.locator('[data-field=code]').fill('111111')
+        await page.locator('[data-action=submit]').click()
+        await page.locator('[data-trouble]').getByText('The one-time password is wrong').waitFor()
+        await page.locator('[data-field=code]').fill(FACTOR_CODE)
+        await page.locator('[data-action=submit]').click()
+        await page.locator('[data-ended=done]').waitFor()
+    }))
+
 test('needed by a role: first the second factor, then everything; an administrator takes a lost one away', async () => {
     await insideOf({ browser, url: sim.url }, async page => {
         await page.goto(`${sim.url}/users`)

@@ -266,3 +266,34 @@ describe('one machine', () => {
             expect(await alone.title()).toContain('web1')
         }))
 })
+
+test('no text becomes markup or a script, and nobody makes a policy that would let it (Trusted Types)', () =>
+    insideOf({ browser, url: sim.url }, async (page, { complaints }) => {
+        expect(complaints).toEqual([])
+        const refused = await page.evaluate(() => {
+            const why = (attempt: () => unknown): string => {
+                try {
+                    attempt()
+                    return 'it was let through'
+                } catch (thrown) {
+                    return (thrown as Error).name
+                }
+            }
+            const element = document.createElement('div')
+            const script = document.createElement('script')
+            const { trustedTypes } = window as unknown as {
+                trustedTypes: { createPolicy(name: string, of: object): unknown }
+            }
+            return [
+                why(() => (element.innerHTML = '<b>x</b>')),
+                why(() => element.insertAdjacentHTML('beforeend', '<b>x</b>')),
+                why(() => (script.src = '/x.js')),
+                why(() => new DOMParser().parseFromString('<b>x</b>', 'text/html')),
+                why(() => trustedTypes.createPolicy('own', { createHTML: (text: string) => text })),
+            ]
+        })
+        expect(refused).toEqual(Array(5).fill('TypeError'))
+        // What was tried here is what the browser complains of; the page itself does none of it.
+        await eventually(() => complaints.length).toBe(5)
+        complaints.length = 0
+    }))

@@ -3,7 +3,7 @@ import axe from 'axe-core'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type SimServer, startSim } from '../../src/apps/panel/sim/server.ts'
-import { launch, type VisitOptions } from './browser.ts'
+import { launch, PASSWORD, type VisitOptions } from './browser.ts'
 import { buildPanel } from './build.ts'
 import { eventually, insideOf, settled } from './sim-page.ts'
 
@@ -85,7 +85,7 @@ test.each(['light', 'dark'] as const)(
     theme =>
         inside(
             async page => {
-                for (const path of ['disks', 'services', 'journal', 'about']) {
+                for (const path of ['disks', 'services', 'journal', 'shell', 'about']) {
                     await page.goto(`${sim.url}/node/${path}`)
                     await page.locator('h1').waitFor()
                     await settled(page)
@@ -102,3 +102,30 @@ test.each(['light', 'dark'] as const)(
             { theme, width: 390, height: 844 },
         ),
 )
+
+test('a shell of root is opened by a decision and a password, and not offered to others', async () => {
+    await inside(async page => {
+        await page.goto(`${sim.url}/node/shell`)
+        await page.locator('[data-action=open-shell]').waitFor()
+        expect(await page.locator('.xterm').count()).toBe(0)
+        await page.locator('[data-field=password]').fill(PASSWORD)
+        await page.locator('[data-action=open-shell]').click()
+        await page.locator('[data-console=connected] .xterm').waitFor()
+        await page.keyboard.type('hello\r')
+        const said = async () => (await page.locator('.xterm-accessibility-tree > *').allTextContents()).join('\n')
+        await eventually(said).toContain('hello')
+    })
+    await inside(
+        async page => {
+            await page.goto(`${sim.url}/node`)
+            await page.locator('[data-tab="/node/certificate"]').waitFor()
+            expect(await page.locator('[data-tab="/node/shell"]').count()).toBe(0)
+            // By its address, too.
+            await page.goto(`${sim.url}/node/shell`)
+            await page.locator('h1').waitFor()
+            await settled(page)
+            expect(await page.locator('[data-action=open-shell]').count()).toBe(0)
+        },
+        { user: 'olga' },
+    )
+})

@@ -101,6 +101,36 @@ const scenes: Scene[] = [
     { name: 'node-disks', path: '/node/disks', ready: '[data-node-disk]' },
     { name: 'node-services', path: '/node/services', ready: '[data-unit]' },
     { name: 'node-journal', path: '/node/journal', ready: '[data-entry]' },
+    { name: 'node-certificate', path: '/node/certificate', ready: '[data-certificate]' },
+    {
+        name: 'node-certificate-acme',
+        path: '/node/certificate',
+        ready: '[data-certificate]',
+        before: page => page.locator('[data-action=use-acme]').click(),
+    },
+    {
+        name: 'node-certificate-own',
+        path: '/node/certificate',
+        ready: '[data-certificate]',
+        async before(page) {
+            await page.locator('[data-action=use-own]').click()
+            await page.locator('[data-field=certificate]').fill('-----BEGIN CERTIFICATE-----')
+            await page.locator('[data-field=private_key]').fill('-----BEGIN PRIVATE KEY-----')
+            await page.locator('[data-action=submit]').click()
+            await page.getByText('This would be shown').waitFor()
+        },
+    },
+    { name: 'node-shell-ask', path: '/node/shell', ready: '[data-action=open-shell]' },
+    {
+        name: 'node-shell',
+        path: '/node/shell',
+        ready: '[data-action=open-shell]',
+        async before(page) {
+            await page.locator('[data-field=password]').fill(PASSWORD)
+            await page.locator('[data-action=open-shell]').click()
+            await page.locator('[data-console=connected] .xterm').waitFor()
+        },
+    },
     { name: 'node-about', path: '/node/about', ready: '[data-part]' },
     {
         name: 'second-factor',

@@ -94,10 +94,12 @@ test('a change by hand is seen at once and mended; the ports are closed by the s
     await page.locator('[data-plan]').waitFor()
     await submit()
     await page.locator('[data-port="18084"] [data-open=false]').getByText('this node only').waitFor()
+    // The container that was there has its ten seconds to end, and so long the stack is being changed.
+    await page.getByText('None running').waitFor({ timeout: 30_000 })
     await menu(page, 'Actions', 'remove')
     await page.locator('[data-field=confirm]').fill('site')
     await submit()
-    await page.getByText('No stacks yet').waitFor()
+    await page.getByText('No stacks yet').waitFor({ timeout: 60_000 })
     expect(await world.docker.docker(['volume', 'ls', '-q'])).toContain('site_pages')
     expect(at.complaints).toEqual([])
 })

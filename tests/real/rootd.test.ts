@@ -4,9 +4,11 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, 
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Client, ConnectError, createClient, createRouterTransport, type Interceptor } from '@connectrpc/connect'
+import { generateSync } from 'otplib'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { rootClient } from '../../src/apps/rpcd/root.ts'
 import { type Caller, callerKey } from '../../src/capabilities/caller.ts'
+import { newFactorSecret } from '../../src/capabilities/identity/otp.ts'
 import { createPasswords } from '../../src/capabilities/identity/password.ts'
 import { createConfigure } from '../../src/capabilities/node/configure.ts'
 import { connectError, sentFault } from '../../src/capabilities/problem.ts'
@@ -24,6 +26,8 @@ let rootd: ChildProcess
 let said = ''
 let tasks: Tasks
 let ada: Client<typeof ProvisionService>
+/** What rpcd is told of codes that were taken. */
+const spent: string[] = []
 
 const at = (...names: string[]) => join(folder, ...names)
 const socket = () => at('rootd.sock')
@@ -78,6 +82,7 @@ async function api(user: string, viaId = 'session-1') {
     }
     const configure = createConfigure({
         ...{ root: rootClient(socket()), rootPath: socket(), tasks, clock, log: fakeLog(), hostname: 'node1' },
+        spend: (who, code) => spent.push(`${who} ${code}`),
     })
     const transport = createRouterTransport(router => configure.services!(router), { router: { interceptors: [who] } })
     return createClient(ProvisionService, transport)
@@ -218,6 +223,23 @@ test('nobody changes the node without a fresh password of an administrator', asy
 
     for (let i = 0; i < 6; i++) await faultOf(ada.confirm({ password: 'wrong' }))
     expect(await faultOf(ada.confirm({ password: PASSWORD }))).toMatchObject({ code: 'exhausted' })
+})
+
+test('who has a second factor shows it, too, and no code is good for a second time or for a login after that', async () => {
+    const secret = newFactorSecret()
+    await writePeople({ ada: { factor: { secret, recovery: [], createdMs: 1 } } })
+    const confirm = (oneTimePassword: string) => ada.confirm({ password: PASSWORD, oneTimePassword })
+    const refused = { code: 'denied', at: 'one_time_password' }
+    expect(await faultOf(confirm(''))).toMatchObject(refused)
+    expect(await faultOf(confirm('000 000'))).toMatchObject(refused)
+    expect(spent).toEqual([])
+    const code = generateSync({ secret })
+    const { confirmationToken } = await confirm(code)
+    expect(spent).toEqual([`ada ${code}`])
+    expect(await faultOf(confirm(code))).toMatchObject(refused)
+    const read = await planned('note: one\n')
+    expect(await faultOf(ada.apply({ ...read, confirmationToken }))).toBeUndefined()
+    expect(said).not.toContain(code)
 })
 
 test('a disk is taken only by the name that was agreed to, as it was when the plan was read', async () => {

@@ -10,10 +10,12 @@ import { makeIso, readIso } from '../../src/capabilities/vm/iso9660.ts'
 import { createMaker } from '../../src/capabilities/vm/make.ts'
 import { dropNvramPool } from '../../src/capabilities/vm/nvram.ts'
 import { planDelete } from '../../src/capabilities/vm/remove.ts'
+import { planSetSeed, readSeed } from '../../src/capabilities/vm/seed-change.ts'
 import { planRename, planUpdate } from '../../src/capabilities/vm/settings.ts'
 import { readVolume } from '../../src/capabilities/vm/sources.ts'
 import { createTasks } from '../../src/engine/tasks.ts'
 import {
+    CloudInitSchema,
     CreateRequestSchema,
     DeleteRequestSchema,
     UpdateRequestSchema,
@@ -93,6 +95,60 @@ describe('making a VM', () => {
         const told = JSON.stringify([begun, w.tasks.get(begun.task), await w.tasks.log(begun.task)])
         expect(told).not.toContain(hash)
         expect(xml).not.toContain(hash)
+    })
+
+    it('shows a seed without its secrets, and gives another one for the next boot in the place of the old', async () => {
+        const hash = `$6$saltsalt$${'b'.repeat(86)}`
+        const key = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA ann'
+        const asked = { disks: [{ sizeBytes: BigInt(MIB) }], cloudInit: { user: 'ann', passwordHash: hash } }
+        const { task, object } = await begin({ name: 'told', ...asked, start: true })
+        expect(await w.ended(task)).toMatchObject({ state: 'done' })
+        const entry = () => w.inventory.byUuid(object)!
+        const seen = await readSeed(w.deps, entry())
+        expect(seen.volume).toBe('default/told-seed.iso')
+        expect(seen.files[0]).toMatchObject({ name: 'user-data', hidden: true })
+        expect(JSON.stringify(seen)).not.toContain(hash)
+
+        const other = create(CloudInitSchema, { user: 'bob', sshKeys: [key], passwordHash: hash })
+        const change = await planSetSeed(w.deps, entry(), other)
+        expect(change.plan.map(step => step.destroys).filter(Boolean)).toEqual(['volume:default/told-seed.iso'])
+        const options = { tasks: w.tasks, owner: 'ann', dryRun: false }
+        const begun = await beginChange(entry(), change, options)
+        expect(await w.ended(begun.task)).toMatchObject({ state: 'done' })
+        // In the running guest's drive, too: it reads it when it boots again.
+        const { xml } = await w.inventory.inactiveXml(object)
+        for (const definition of [xml, (await w.inventory.activeXml(object))!]) {
+            expect(definition).toContain('told-2-seed.iso')
+            expect(definition).not.toContain('told-seed.iso')
+        }
+        expect((await w.volumeNames()).filter(name => name.startsWith('told'))).toEqual([
+            'told-2-seed.iso',
+            'told-disk0',
+        ])
+        expect((await stat(join(w.world.imagesDir, 'told-2-seed.iso'))).mode & 0o777).toBe(0o600)
+        const now = await readSeed(w.deps, (await w.inventory.refresh(object))!)
+        expect(now.files[0]!.text).toContain('name: bob')
+        expect(now.files[0]!.text).toContain(key)
+        const idOf = (files: typeof now.files) =>
+            /instance-id: (\S+)/.exec(files.find(one => one.name === 'meta-data')!.text)![1]
+        expect(idOf(now.files)).not.toBe(idOf(seen.files))
+        const told = JSON.stringify([begun, w.tasks.get(begun.task), await w.tasks.log(begun.task)])
+        expect(told).not.toContain(hash)
+    })
+
+    it('gives a VM without any drive a seed of its own, and refuses one that is wrong', async () => {
+        const { task, object } = await begin({ name: 'plain', disks: [{ sizeBytes: BigInt(MIB) }] })
+        await w.ended(task)
+        const entry = w.inventory.byUuid(object)!
+        await expect(readSeed(w.deps, entry)).rejects.toMatchObject({ code: 'precondition' })
+        const wrong = planSetSeed(w.deps, entry, create(CloudInitSchema, { userData: 'hello' }))
+        await expect(wrong).rejects.toMatchObject({ code: 'invalid', findings: [{ code: 'user-data-header' }] })
+        const change = await planSetSeed(w.deps, entry, create(CloudInitSchema, { userData: '#cloud-config\n{}\n' }))
+        expect(change.plan[1]!.sentence).toBe('Put it into a new CD drive of plain')
+        const begun = await beginChange(entry, change, { tasks: w.tasks, owner: 'ann', dryRun: false })
+        expect(await w.ended(begun.task)).toMatchObject({ state: 'done' })
+        expect((await w.inventory.inactiveXml(object)).xml).toContain('plain-seed.iso')
+        expect((await w.inventory.refresh(object))!.seed).toBe('default/plain-seed.iso')
     })
 
     it('leaves nothing when the start fails', async () => {

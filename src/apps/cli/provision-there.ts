@@ -2,6 +2,7 @@
 import { writeFileSync } from 'node:fs'
 import { timestampMs } from '@bufbuild/protobuf/wkt'
 import { Fault } from '../../base/fault.ts'
+import { confirmed } from '../../capabilities/confirm.ts'
 import { faultOfProblem } from '../../capabilities/problem.ts'
 import type { VerbContext, View } from '../../capabilities/verb.ts'
 import { findingLines } from '../../engine/render.ts'
@@ -134,12 +135,6 @@ export async function rollbackThere(context: VerbContext, io: Io): Promise<View>
     const confirmationToken = await confirmed(context)
     const begun = await client(context).rollback({ apply, hash: plan!.hash, confirmationToken })
     return followed(context, begun.task, 'Done: its files are as they were before it.')
-}
-
-/** The password of who is logged in: a token alone does not change a node. */
-async function confirmed(context: VerbContext): Promise<string> {
-    const password = await context.secret('Your password, once more')
-    return (await client(context).confirm({ password })).confirmationToken
 }
 
 async function followed(context: VerbContext, task: string, text: string): Promise<View> {

@@ -41,7 +41,8 @@ function useFreshAfterTasks(): void {
         () =>
             onSettled(task => {
                 for (const key of ['vm', 'snapshots', 'xml']) if (task.onKind === 'vm') askAgain([key, task.onId])
-                for (const key of ['volumes', 'pools', 'networks', 'bridges', 'node', 'container']) askAgain([key])
+                for (const key of ['volumes', 'pools', 'networks', 'bridges', 'node', 'certificate', 'container'])
+                    askAgain([key])
             }),
         [askAgain],
     )

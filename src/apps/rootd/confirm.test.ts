@@ -1,7 +1,9 @@
 // A confirmation is good for five minutes, for one person and one session, while they are still who they were.
+import { generateSync } from 'otplib'
 import { expect, it } from 'vitest'
 import { createAttempts } from '../../capabilities/identity/attempts.ts'
 import type { UserDoc } from '../../capabilities/identity/documents.ts'
+import { newFactorSecret, newRecoveryCodes } from '../../capabilities/identity/otp.ts'
 import { createPasswords } from '../../capabilities/identity/password.ts'
 import { personIn } from '../../capabilities/identity/person.ts'
 import { fakeClock } from '../../ports/fake.ts'
@@ -18,9 +20,18 @@ async function world() {
         password: { ...(await passwords.hash(PASSWORD, 'test')) },
     }
     const people = new Map([['ada', user]])
+    const steps = new Map<string, number>()
     const attempts = createAttempts(clock, () => false)
-    const personOf = async (name: string) => people.get(name)
-    return { clock, people, user, ...createConfirmations({ personOf, passwords, attempts, clock }) }
+    const personOf = async (name: string) => {
+        const found = people.get(name)
+        return found && { user: found, step: steps.get(name) ?? 0 }
+    }
+    const { confirm, need } = createConfirmations({ personOf, passwords, attempts, clock })
+    const shown = (password: string, code = '') => ({ password, code })
+    return {
+        ...{ clock, people, steps, user, need },
+        confirm: (person: typeof ada, password: string, code = '') => confirm(person, shown(password, code)),
+    }
 }
 const refused = { code: 'denied', at: 'confirmation' }
 
@@ -71,12 +82,35 @@ it('is not guessed: after five wrong passwords one waits, also with the right on
     await expect(confirm({ ...ada, user: 'eve' }, PASSWORD)).rejects.toMatchObject(wrong)
 })
 
+it('asks for the second factor of who has one, takes each code once, and none that a login has taken', async () => {
+    const { confirm, clock, people, steps, user } = await world()
+    const secret = newFactorSecret()
+    const { codes, hashes } = newRecoveryCodes()
+    people.set('ada', { ...user, factor: { secret, recovery: hashes, createdMs: 0 } })
+    const codeNow = () => generateSync({ secret, epoch: Math.floor(clock.now() / 1000) })
+    const refusedCode = { code: 'denied', at: 'one_time_password' }
+    await expect(confirm(ada, PASSWORD)).rejects.toMatchObject({ ...refusedCode, summary: /is needed/ })
+    await expect(confirm(ada, PASSWORD, '12345')).rejects.toMatchObject(refusedCode)
+    // Whoever does not know the password learns nothing of a second factor.
+    await expect(confirm(ada, 'wrong', codeNow())).rejects.toMatchObject({ code: 'denied', at: 'password' })
+    await expect(confirm(ada, PASSWORD, codes[0])).rejects.toMatchObject(refusedCode)
+    await confirm(ada, PASSWORD, codeNow())
+    await expect(confirm(ada, PASSWORD, codeNow())).rejects.toMatchObject(refusedCode)
+    await clock.advance(60_000)
+    steps.set('ada', Math.floor(clock.now() / 30_000))
+    await expect(confirm(ada, PASSWORD, codeNow())).rejects.toMatchObject(refusedCode)
+    await clock.advance(60_000)
+    await confirm(ada, PASSWORD, codeNow())
+})
+
 it('reads a person from the copy of identity, and takes nothing else for one', () => {
     const user = { name: 'ada', uid: 'u', role: 'admin', fullName: '', locked: false, generation: 'g', createdMs: 1 }
     const password = { kind: 'scrypt', n: 16, r: 1, p: 1, salt: 'AA==', hash: 'AA==' }
     const copy = (value: object) =>
         JSON.stringify({ version: 1, entries: [{ key: '/debvisor/identity/users/ada', value: JSON.stringify(value) }] })
-    expect(personIn(copy({ ...user, password }), 'ada')).toMatchObject({ name: 'ada', role: 'admin' })
+    expect(personIn(copy({ ...user, password }), 'ada')).toMatchObject({
+        ...{ user: { name: 'ada', role: 'admin' }, step: 0 },
+    })
     for (const [text, name] of [
         [copy({ ...user, password }), 'eve'],
         [copy(user), 'ada'],

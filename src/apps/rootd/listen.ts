@@ -1,6 +1,7 @@
 // The Unix socket of rootd: handed over by systemd, or made here; its owner, group and mode say who may open it.
-import { createServer, type Server } from 'node:http'
+import { createServer, type IncomingMessage, type Server } from 'node:http'
 import { connect } from 'node:net'
+import type { Duplex } from 'node:stream'
 import type { ConnectRouter } from '@connectrpc/connect'
 import { connectNodeAdapter } from '@connectrpc/connect-node'
 import { Fault } from '../../base/fault.ts'
@@ -21,14 +22,16 @@ export interface Listening {
     close(): Promise<void>
 }
 
+export interface Handled {
+    routes(router: ConnectRouter): void
+    upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void
+}
+
 /** @throws Fault `conflict` when another one answers at the path, `not-found` for a group that is none */
-export async function listen(
-    where: Where,
-    routes: (router: ConnectRouter) => void,
-    system: System,
-): Promise<Listening> {
+export async function listen(where: Where, { routes, upgrade }: Handled, system: System): Promise<Listening> {
     const handler = connectNodeAdapter({ routes, readMaxBytes: MESSAGE_MAX_BYTES })
     const server = createServer(handler)
+    server.on('upgrade', upgrade)
     // A plan takes its time, and an apply is watched for as long as it lasts.
     server.requestTimeout = 0
     if ('handed' in where) await bound(server, { fd: FIRST_FD })

@@ -14,11 +14,13 @@ import type { Log } from '../../ports/ports.ts'
 import type { Confirmations, Person } from './confirm.ts'
 import { type InspectDeps, inspectMethods } from './inspect.ts'
 import { createJobs } from './job.ts'
+import type { Shells } from './shell.ts'
 import { eventsOf, planMessage, problemMessage, recordMessage } from './words.ts'
 
 export interface RootdDeps extends InspectDeps {
     provision: Provision<unknown>
     confirmations: Confirmations
+    shells: Pick<Shells, 'issue' | 'resize'>
     /** A document for this machine. */
     draft(profile: string): Promise<string>
     schema: object
@@ -29,7 +31,7 @@ export interface RootdDeps extends InspectDeps {
 const PROFILES = ['ceph', 'zfs', 'mixed']
 
 export function createRootd(deps: RootdDeps): { routes(router: ConnectRouter): void; close(): Promise<void> } {
-    const { provision, confirmations, titles, clock, log } = deps
+    const { provision, confirmations, shells, titles, clock, log } = deps
     let verified: Verified | undefined
     const jobs = createJobs({
         ...{ clock, log },
@@ -117,11 +119,24 @@ export function createRootd(deps: RootdDeps): { routes(router: ConnectRouter): v
                     const { plan } = await look(() => planWith(text, destroy))
                     return { plan: planMessage(plan, titles) }
                 },
-                async confirm({ person, password }) {
+                async confirm({ person, password, oneTimePassword: code }) {
                     const asked = personOf(person)
-                    const { token, expiresMs } = await confirmations.confirm(asked, password)
+                    const { token, expiresMs } = await confirmations.confirm(asked, { password, code })
                     log.info('a person has confirmed', { user: asked.user, from: asked.from })
                     return { confirmationToken: token, expires: timestampFromMs(expiresMs) }
+                },
+                async checkConfirmation({ person, confirmationToken }) {
+                    await confirmations.need(personOf(person), confirmationToken)
+                    return {}
+                },
+                async openShell({ person, confirmationToken }) {
+                    const asked = personOf(person)
+                    await confirmations.need(asked, confirmationToken)
+                    return shells.issue(asked)
+                },
+                async resizeShell({ shell, columns, rows }) {
+                    await shells.resize(shell, { columns, rows })
+                    return {}
                 },
                 async apply({ person, wish }) {
                     const asked = personOf(person)

@@ -7,6 +7,7 @@ import { createConfirmations } from './confirm.ts'
 import { isHanded, listen } from './listen.ts'
 import { createRootd, type RootdDeps } from './service.ts'
 import type { Settings } from './settings.ts'
+import { createShells } from './shell.ts'
 
 interface Deps extends Pick<RootdDeps, 'provision' | 'draft' | 'schema' | 'titles'> {
     settings: Settings
@@ -25,13 +26,15 @@ export async function startRootd({ settings, system, ...deps }: Deps): Promise<{
         attempts: createAttempts(clock, () => false),
         clock,
     })
-    const rootd = createRootd({ ...deps, machine: system, confirmations })
+    const shells = createShells({ system, clock, log: deps.log })
+    const rootd = createRootd({ ...deps, machine: system, confirmations, shells })
     const where = isHanded(process.env, process.pid)
         ? { handed: true as const }
         : { path: settings.socketPath, group: settings.group }
-    const listening = await listen(where, rootd.routes, system)
+    const listening = await listen(where, { routes: rootd.routes, upgrade: shells.upgrade }, system)
     return {
         async close() {
+            shells.close()
             await rootd.close()
             await listening.close()
         },

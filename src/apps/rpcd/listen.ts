@@ -3,14 +3,15 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import { createSecureServer } from 'node:http2'
 import type { Server } from 'node:net'
 import type { Duplex } from 'node:stream'
+import { createSecureContext } from 'node:tls'
 import { type ConnectRouter, createContextValues, type Interceptor } from '@connectrpc/connect'
 import { compressionGzip, connectNodeAdapter } from '@connectrpc/connect-node'
 import { Fault } from '../../base/fault.ts'
 import { type Caller, callerKey } from '../../capabilities/caller.ts'
 import type { Route } from '../../capabilities/capability.ts'
+import type { Certificate } from '../../capabilities/certificate/store.ts'
 import { addressGroup } from '../../capabilities/identity/attempts.ts'
 import type { Log } from '../../ports/ports.ts'
-import type { Certificate } from './certificate.ts'
 import { closer, guardConnections, hangUp, limitBody, limitStranger } from './connections.ts'
 import { httpProblem } from './errors.ts'
 import { quickly, sendReady } from './ready.ts'
@@ -212,6 +213,16 @@ export async function listenTls(address: string, certificate: Certificate, handl
     const show = ({ keyPem, certPem }: Certificate) =>
         server.setSecureContext({ key: keyPem, cert: certPem, minVersion: TLS_LEAST })
     return { url: `https://${shown.includes(':') ? `[${shown}]` : shown}:${actual.port}`, show, close }
+}
+
+/** Why no connection can be made with a certificate and its key; empty where it can. */
+export function unusable({ certPem, keyPem }: Pick<Certificate, 'certPem' | 'keyPem'>): string {
+    try {
+        createSecureContext({ cert: certPem, key: keyPem, minVersion: TLS_LEAST })
+        return ''
+    } catch (thrown) {
+        return (thrown as Error).message
+    }
 }
 
 /** The Unix socket of root: mode 0600, whoever reaches it is root of the node. */

@@ -1,8 +1,8 @@
 // debvisor-rpcd: takes its lock, makes the parts, listens, says that it is ready, and ends cleanly when asked to.
 import { asFault } from '../../base/fault.ts'
+import { openCertificates } from '../../capabilities/certificate/store.ts'
 import { TASKS_END_MS } from '../../engine/tasks.ts'
 import { pinoLog, realClock, realSystem } from '../../ports/real.ts'
-import { certificateIn } from './certificate.ts'
 import { handlerOf, listenLocal, listenTls } from './listen.ts'
 import { checkNobodyAt, lockFolders } from './lock.ts'
 import { settingsOf } from './settings.ts'
@@ -11,8 +11,6 @@ import { wire } from './wire.ts'
 
 /** What hangs must not keep a service manager waiting; tasks get their time first. */
 const END_MS = TASKS_END_MS + 3_000
-/** A certificate of ours is made anew before it runs out, and an administrator's new one is taken up. */
-const CERTIFICATE_EVERY_MS = 3_600_000
 
 async function main(): Promise<void> {
     const settings = settingsOf(process.argv.slice(2))
@@ -24,14 +22,15 @@ async function main(): Promise<void> {
     // Before anything is read or made: a second daemon would take back what the first one is doing.
     await lockFolders([settings.stateFolder, settings.auditFolder], system)
     await checkNobodyAt(settings.socketPath)
-    let certificate = await certificateIn(settings.pkiFolder, { system, clock, log })
-    const daemon = await wire({ settings, system, clock, log })
+    const certificates = await openCertificates(settings.pkiFolder, { system, clock, log })
+    const daemon = await wire({ settings, certificates, system, clock, log })
     let begin = () => {}
     const ready = new Promise<void>(resolve => {
         begin = resolve
     })
     const handler = handlerOf({ ...daemon, ready, files: panelFiles(settings.panelFolder, system), log })
-    const tls = await listenTls(settings.listen, certificate, handler)
+    const tls = await listenTls(settings.listen, certificates.current(), handler)
+    certificates.onChange(tls.show)
     await system.remove(settings.socketPath)
     const local = await listenLocal(settings.socketPath, handler, daemon.root)
 
@@ -52,20 +51,11 @@ async function main(): Promise<void> {
 
     await daemon.start()
     begin()
-    clock.every(CERTIFICATE_EVERY_MS, async () => {
-        try {
-            const seen = await certificateIn(settings.pkiFolder, { system, clock, log })
-            if (seen.certPem === certificate.certPem) return
-            tls.show(seen)
-            certificate = seen
-            log.info('the panel shows another certificate', { fingerprint: seen.fingerprint })
-        } catch (thrown) {
-            log.error('the certificate of the panel could not be looked at', { err: thrown })
-        }
-    })
 
     // The link of the first login is a secret and this line may end in a journal: root asks for one over the socket.
-    process.stdout.write(`${JSON.stringify({ ready: true, url: tls.url, fingerprint: certificate.fingerprint })}\n`)
+    process.stdout.write(
+        `${JSON.stringify({ ready: true, url: tls.url, fingerprint: certificates.current().fingerprint })}\n`,
+    )
     log.info('ready', { url: tls.url, socket: settings.socketPath })
 }
 

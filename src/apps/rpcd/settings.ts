@@ -18,6 +18,8 @@ export interface Settings {
     composeProgram: string
     /** Stacks to begin with. */
     catalogueFolder: string
+    /** TCP port at which a challenge of ACME is answered while it runs; the authority always asks port 80. */
+    challengePort: number
     /** Of debvisor-rootd; it may come later, or not at all. */
     rootSocket: string
     etcd: { endpoints: string[]; ca?: string; cert?: string; key?: string }
@@ -42,6 +44,7 @@ const OPTIONS = {
     secrets: { type: 'string', default: '/etc/debvisor/secrets' },
     compose: { type: 'string', default: '/usr/bin/docker-compose' },
     catalogue: { type: 'string', default: '/usr/share/debvisor/compose' },
+    'challenge-port': { type: 'string', default: '80' },
     rootd: { type: 'string', default: '/run/debvisor-rootd.sock' },
     etcd: { type: 'string', multiple: true, default: ['https://127.0.0.1:12379'] as string[] },
     'etcd-ca': { type: 'string' },
@@ -65,6 +68,15 @@ export function settingsOf(argv: readonly string[]): Settings {
             fix: 'Use kvm or tcg.',
         })
     }
+    const challengePort = Number(values['challenge-port'])
+    if (!Number.isInteger(challengePort) || challengePort < 1 || challengePort > 65535) {
+        throw new Fault('invalid', {
+            summary: 'That is not a port',
+            detail: values['challenge-port'],
+            at: '--challenge-port',
+            fix: 'Use 1 to 65535.',
+        })
+    }
     return {
         stateFolder: values.state,
         auditFolder: values.audit,
@@ -77,6 +89,7 @@ export function settingsOf(argv: readonly string[]): Settings {
         secretsFolder: values.secrets,
         composeProgram: values.compose,
         catalogueFolder: values.catalogue,
+        challengePort,
         rootSocket: values.rootd,
         etcd: { endpoints: values.etcd, ca: values['etcd-ca'], cert: values['etcd-cert'], key: values['etcd-key'] },
         accelerator: values.accel,

@@ -1,6 +1,7 @@
 // The panel's files: served from one folder, compressed once, with headers that let nothing else in.
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { gzipSync } from 'node:zlib'
+import { CONTENT_SECURITY_POLICY } from '../../base/content-policy.ts'
 import type { System } from '../../ports/ports.ts'
 
 const TYPES: Record<string, string> = {
@@ -18,9 +19,7 @@ const COMPRESSED = new Set(['html', 'js', 'css', 'svg', 'json', 'txt'])
 
 /** On every answer, whatever it is. */
 export const SECURITY_HEADERS: Record<string, string> = {
-    'content-security-policy':
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; font-src 'self'; " +
-        "connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
+    'content-security-policy': CONTENT_SECURITY_POLICY,
     'strict-transport-security': 'max-age=31536000',
     'x-content-type-options': 'nosniff',
     'referrer-policy': 'no-referrer',

@@ -6,6 +6,8 @@ import { VERSION } from '../../base/version.ts'
 import { createAudit, viaWords } from '../../capabilities/audit/audit.ts'
 import type { Caller, Guarded } from '../../capabilities/caller.ts'
 import type { Capability, Route } from '../../capabilities/capability.ts'
+import { createCertificate } from '../../capabilities/certificate/certificate.ts'
+import type { Certificates } from '../../capabilities/certificate/store.ts'
 import { createConsole } from '../../capabilities/console/console.ts'
 import { createContainer } from '../../capabilities/container/container.ts'
 import { marksOf } from '../../capabilities/container/marks.ts'
@@ -14,9 +16,10 @@ import { reachOf } from '../../capabilities/firewall/reach.ts'
 import { createIdentity } from '../../capabilities/identity/identity.ts'
 import { createImage } from '../../capabilities/image/image.ts'
 import { createNetwork } from '../../capabilities/network/network.ts'
-import { createConfigure } from '../../capabilities/node/configure.ts'
+import { createConfigure, rootFault } from '../../capabilities/node/configure.ts'
 import { createInspect } from '../../capabilities/node/inspect.ts'
 import { createNode } from '../../capabilities/node/node.ts'
+import { createShell } from '../../capabilities/shell/shell.ts'
 import { createStack } from '../../capabilities/stack/stack.ts'
 import { services } from '../../capabilities/table.node.ts'
 import { createTask } from '../../capabilities/task/task.ts'
@@ -29,9 +32,10 @@ import { createTasks } from '../../engine/tasks.ts'
 import type { Clock, Log, System } from '../../ports/ports.ts'
 import { accessInterceptor, accessOf } from './access.ts'
 import { makeFolders } from './folders.ts'
+import { unusable } from './listen.ts'
 import { watchOutside } from './outside.ts'
 import { reflection } from './reflection.ts'
-import { rootClient } from './root.ts'
+import { rootClient, rootUpgrade } from './root.ts'
 import type { Settings } from './settings.ts'
 
 const LIBVIRT_PATIENCE_MS = 5000
@@ -53,12 +57,13 @@ export interface Daemon {
 
 interface Deps {
     settings: Settings
+    certificates: Certificates
     system: System
     clock: Clock
     log: Log
 }
 
-export async function wire({ settings, system, clock, log }: Deps): Promise<Daemon> {
+export async function wire({ settings, certificates, system, clock, log }: Deps): Promise<Daemon> {
     const folders = await makeFolders(settings.stateFolder, { system, log })
     const libvirt = stayConnected({ socketPath: settings.libvirtSocket, clock, log: log.child({ part: 'libvirt' }) })
     const store = openEtcd({
@@ -214,6 +219,10 @@ export async function wire({ settings, system, clock, log }: Deps): Promise<Daem
         ],
     })
     const way = { root: rootClient(settings.rootSocket), rootPath: settings.rootSocket }
+    const asked = <T>(call: Promise<T>): Promise<T> =>
+        call.catch(thrown => {
+            throw rootFault(thrown, way.rootPath)
+        })
     const inspect = createInspect(way)
     const configure = createConfigure({
         ...way,
@@ -221,6 +230,36 @@ export async function wire({ settings, system, clock, log }: Deps): Promise<Daem
         clock,
         log: log.child({ part: 'configure' }),
         hostname: system.hostname(),
+        spend: identity.spend,
+    })
+    const shell = createShell({
+        ...{ clock, log: log.child({ part: 'shell' }) },
+        root: {
+            open: ({ user, from, viaId }, confirmationToken) =>
+                asked(way.root.openShell({ person: { user, from, viaId }, confirmationToken })),
+            connect: ticket => rootUpgrade(settings.rootSocket, ticket),
+            resize: async (id, size) => void (await asked(way.root.resizeShell({ shell: id, ...size }))),
+        },
+        onUse({ user, from, event, ...by }) {
+            audit.sink
+                .event({ who: user, from, via: viaWords(by), what: `shell.${event}`, result: 'done' })
+                .catch(thrown => log.error('a shell could not be recorded', { user, err: thrown }))
+        },
+    })
+    const certificate = createCertificate({
+        ...{ certificates, folder: settings.pkiFolder, challengePort: settings.challengePort },
+        ...{ tasks, system, clock, log: log.child({ part: 'certificate' }) },
+        unusable,
+        needConfirmation: async ({ user, from, viaId }, confirmationToken) =>
+            void (await asked(way.root.checkConfirmation({ person: { user, from, viaId }, confirmationToken }))),
+        onRenewal({ fingerprint, result }) {
+            audit.sink
+                .event({
+                    ...{ who: 'debvisor', from: 'local', via: 'root', what: 'certificate.renew' },
+                    ...{ detail: { fingerprint }, result },
+                })
+                .catch(thrown => log.error('a renewal could not be recorded', { err: thrown }))
+        },
     })
     const task = createTask({
         tasks,
@@ -229,6 +268,7 @@ export async function wire({ settings, system, clock, log }: Deps): Promise<Daem
     })
     const capabilities: Capability[] = [
         ...[audit, identity, task, image, vm, consoles, container, stack, network, node, configure, inspect],
+        ...[certificate, shell],
     ]
 
     /** A node without any pool gets one, as soon as libvirt is there. */

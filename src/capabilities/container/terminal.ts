@@ -1,22 +1,15 @@
 // Commands in containers: a ticket over the API, then a WebSocket that carries the command's input and output.
 import { Duplex, Readable } from 'node:stream'
-import { type WebSocket, WebSocketServer } from 'ws'
-import { Fault } from '../../base/fault.ts'
 import { frames } from '../../drivers/docker/frames.ts'
 import type { OpenTerminalRequest } from '../../gen/proto/capabilities/container/container_pb.js'
-import { bridge } from '../bridge.ts'
 import type { Caller } from '../caller.ts'
 import type { Route } from '../capability.ts'
+import { terminalRoute } from '../terminal-route.ts'
 import { createTickets } from '../tickets.ts'
 import { type ContainerDeps, notNow, pathOf } from './begin.ts'
 import type { ContainerEntry } from './entry.ts'
 
 const PATH = '/container-terminal'
-const PROTOCOL = 'debvisor.console'
-const TICKET_PREFIX = 'ticket.'
-/** So long a terminal outlives the right to it. */
-const RIGHT_EVERY_MS = 15_000
-const MESSAGE_MAX_BYTES = 4 * 1024 * 1024
 /** A shell with a history where there is one, else what every image with a shell has. */
 const SHELL = ['/bin/sh', '-c', '[ -x /bin/bash ] && exec /bin/bash; exec /bin/sh']
 
@@ -53,16 +46,8 @@ export interface TerminalDeps extends ContainerDeps {
 }
 
 export function createTerminals(deps: TerminalDeps): Terminals {
-    const { docker, inventory } = deps
-    const tickets = createTickets<Ticket>(deps.clock)
-    const open = new Set<WebSocket>()
-    const sockets = new WebSocketServer({
-        noServer: true,
-        maxPayload: MESSAGE_MAX_BYTES,
-        perMessageDeflate: false,
-        // The ticket is a subprotocol that only the client names: it is never sent back.
-        handleProtocols: offered => (offered.has(PROTOCOL) ? PROTOCOL : false),
-    })
+    const { docker, inventory, clock } = deps
+    const tickets = createTickets<Ticket>(clock)
 
     async function run(ticket: Ticket, entry: ContainerEntry) {
         const { command, as, plain } = ticket
@@ -91,59 +76,25 @@ export function createTerminals(deps: TerminalDeps): Terminals {
         return `exit ${ExitCode ?? 0}`
     }
 
-    const route: Route = {
-        prefix: PATH,
+    const { route, close } = terminalRoute<Ticket>({
+        ...{ prefix: PATH, tickets, clock },
         summary:
             'WebSocket of a command in a container; needs a ticket of ContainerService.OpenTerminal as subprotocol',
-        async upgrade(request, socket, head, caller) {
-            const offered = String(request.headers['sec-websocket-protocol'] ?? '').split(/\s*,\s*/)
-            const secret = offered.find(word => word.startsWith(TICKET_PREFIX))?.slice(TICKET_PREFIX.length) ?? ''
-            const ticket = tickets.redeem(secret)
-            if (caller.user !== ticket.user)
-                throw new Fault('denied', {
-                    summary: 'The ticket of this terminal belongs to somebody else',
-                    fix: 'Open the terminal again.',
-                })
+        need: (caller, { container }) => deps.needExec(caller, inventory.resolve(container)),
+        async open(ticket, { user, via, viaId, from }) {
             const entry = inventory.resolve(ticket.container)
-            deps.needExec(caller, entry)
-            let command: Awaited<ReturnType<typeof run>>
-            try {
-                command = await run(ticket, entry)
-            } catch (thrown) {
-                if (request.headers.origin === undefined || !(thrown instanceof Fault)) throw thrown
-                // A page cannot read a refused handshake: it is told by a close.
-                return sockets.handleUpgrade(request, socket, head, client => {
-                    client.on('error', () => client.terminate())
-                    client.close(4000, thrown.summary.slice(0, 100))
-                })
+            const { id, socket, stream } = await run(ticket, entry)
+            const use = { user, via, viaId, from, container: entry.id, name: entry.name }
+            return {
+                stream,
+                resize: size => resize(id, size),
+                finish: () => void socket.end(),
+                farewell: () => exitOf(id),
+                end: () => void socket.destroy(),
+                onUse: event => deps.onUse({ ...use, event }),
             }
-            let taken = false
-            sockets.handleUpgrade(request, socket, head, client => {
-                taken = true
-                const stop = deps.clock.every(RIGHT_EVERY_MS, () => {
-                    const now = inventory.byId(entry.id)
-                    try {
-                        if (now) deps.needExec(caller, now)
-                    } catch {
-                        client.close(1008, 'you may not use this terminal any more')
-                    }
-                })
-                const { user, via, viaId, from } = caller
-                const use = { user, via, viaId, from, container: entry.id, name: entry.name }
-                deps.onUse({ ...use, event: 'open' })
-                open.add(client)
-                const farewell = () => exitOf(command.id)
-                const onText = (text: string) => told(text, command, resize)
-                void bridge(client, command.stream, { farewell, onText }).then(() => {
-                    stop()
-                    open.delete(client)
-                    command.socket.destroy()
-                    deps.onUse({ ...use, event: 'close' })
-                })
-            })
-            if (!taken) command.socket.destroy()
         },
-    }
+    })
 
     return {
         issue(entry, { command, user: as, plain }, user) {
@@ -151,30 +102,8 @@ export function createTerminals(deps: TerminalDeps): Terminals {
             return { path: PATH, ticket: tickets.issue({ user, container: entry.id, command, as, plain }) }
         },
         route,
-        close() {
-            for (const client of open) client.close(1001, 'DebVisor is restarting')
-            sockets.close()
-        },
+        close,
     }
-}
-
-/** `{"columns":80,"rows":24}` for the size of a terminal, `{"end":true}` when there is no more input. */
-function told(
-    text: string,
-    { id, socket }: { id: string; socket: Duplex },
-    resize: (id: string, size: { columns: number; rows: number }) => void,
-): void {
-    let words: { columns?: unknown; rows?: unknown; end?: unknown }
-    try {
-        words = JSON.parse(text)
-    } catch {
-        return
-    }
-    const { columns, rows, end } = words ?? {}
-    const fits = (value: unknown): value is number =>
-        Number.isInteger(value) && Number(value) > 0 && Number(value) < 5000
-    if (fits(columns) && fits(rows)) resize(id, { columns, rows })
-    if (end === true) socket.end()
 }
 
 /** Without a terminal output and error come apart: each message begins with 1 or 2 for which it is. */

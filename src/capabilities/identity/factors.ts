@@ -30,6 +30,8 @@ export interface Factors {
     renewCodes(caller: Caller, shown: Shown): Promise<string[]>
     /** Takes a code, so that it is not taken again. @throws Fault `unauthenticated` at `one_time_password` */
     prove(user: UserDoc, code: string): Proof
+    /** A code that was taken elsewhere on this node is no good for a login any more. */
+    spend(user: string, code: string): void
     requiredRoles(): string[]
     require(roles: string[]): Promise<string[]>
 }
@@ -214,6 +216,13 @@ export function createFactors(parts: Parts, access: Access, users: Users): Facto
             await put(name, () => undefined)
         },
         prove,
+        spend(name, code) {
+            const user = replica.get('users', name)?.doc
+            if (!user?.factor) return
+            const at = { secret: user.factor.secret, nowMs: clock.now(), after: lastStep(user) }
+            const step = stepOf(code, at)
+            if (step !== undefined) taken.set(user.uid, step)
+        },
         requiredRoles: () => [...requiredRoles(replica)],
         async require(roles) {
             const wanted = [...new Set(roles)].map(name => roleNamed(name, 'roles').name)

@@ -49,6 +49,8 @@ export interface Identity extends Capability, Pick<Access, 'authenticate' | 'roo
      * @throws Fault `unavailable`, `unknown`
      */
     firstLogin(): Promise<{ path: string; expiresMs: number } | undefined>
+    /** A one-time password that was taken elsewhere on this node is no good for a login any more. */
+    spend(user: string, code: string): void
     /** Tags that carry grants: only those who may `identity.manage` may put them on a VM or take them off. */
     tagsWithGrants(): Set<string>
     /** For the audit log; until the returned function is called. A listener must not throw. */
@@ -119,6 +121,7 @@ export function createIdentity(deps: IdentityDeps): Identity {
         nobody: access.nobody,
         onEnd: access.onEnd,
         firstLogin: first.link,
+        spend: factors.spend,
         tagsWithGrants: grants.tags,
         events(listener) {
             listeners.add(listener)

@@ -20,7 +20,7 @@ export const ROLES: readonly Role[] = [
         permissions: [
             ...['vm.*', '!vm.raw', '!vm.host', 'console.*', 'image.*', '!image.pools'],
             ...['container.*', '!container.host', '!container.registries', 'stack.*'],
-            ...['network.view', 'network.bridge', 'node.view', 'task.*'],
+            ...['network.view', 'network.bridge', 'node.view', 'certificate.view', 'task.*'],
         ],
         grantable: true,
     },

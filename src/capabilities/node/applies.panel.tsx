@@ -12,13 +12,13 @@ import {
 } from '../../gen/proto/capabilities/node/provision_pb.js'
 import { begun, openDialog } from '../act.panel.tsx'
 import { clientOf, troubleOf } from '../client.panel.tsx'
+import { useConfirmation } from '../confirm.panel.tsx'
 import { duration, exactMoment, moment } from '../format.panel.tsx'
 import { FormDialog } from '../forms.panel.tsx'
 import { keepOn } from '../live.panel.tsx'
 import { ActionMenu, actionsOf, CopyBlock, Loading, Quiet, TroubleNote } from '../parts.panel.tsx'
 import { common, fill } from '../words.panel.tsx'
 import { words } from './configuration-words.panel.tsx'
-import { useConfirmation } from './confirm.panel.tsx'
 import { DocumentPlanView, Folded } from './document-plan.panel.tsx'
 
 const api = clientOf(ProvisionService)

@@ -3,11 +3,11 @@ import { useState } from 'react'
 import { type DocumentPlan, ProvisionService } from '../../gen/proto/capabilities/node/provision_pb.js'
 import { begun } from '../act.panel.tsx'
 import { clientOf } from '../client.panel.tsx'
+import { useConfirmation } from '../confirm.panel.tsx'
 import { CheckField, refuse, TextField } from '../fields.panel.tsx'
 import { FormDialog } from '../forms.panel.tsx'
 import { fill } from '../words.panel.tsx'
 import { words } from './configuration-words.panel.tsx'
-import { useConfirmation } from './confirm.panel.tsx'
 import { shortName } from './document-plan.panel.tsx'
 
 const api = clientOf(ProvisionService)

@@ -31,6 +31,7 @@ async function* guarded<T>(messages: AsyncIterable<T>) {
 const rootPath = '/nowhere/rootd.sock'
 const configure = createConfigure({
     ...{ root: rootClient(rootPath), rootPath, clock: fakeClock(), log: fakeLog(), hostname: 'node1' },
+    spend: () => undefined,
     tasks: { onAnchor: () => undefined } as unknown as Tasks,
 })
 const client = createClient(

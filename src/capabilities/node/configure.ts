@@ -21,6 +21,8 @@ export interface ConfigureDeps {
     clock: Clock
     log: Log
     hostname: string
+    /** The one-time password of a person was taken: it is no good for a login any more. */
+    spend(user: string, code: string): void
 }
 
 /** Kind of the task and of its anchor: the apply lives in rootd, whatever becomes of this daemon. */
@@ -116,7 +118,12 @@ export function createConfigure(deps: ConfigureDeps): Capability {
                 getSchema: request => ask(root.getSchema(request)),
                 checkDocument: request => ask(root.checkDocument(request)),
                 plan: (request, { signal }) => ask(root.plan(request, { signal })),
-                confirm: ({ password }, context) => ask(root.confirm({ person: askedBy(context), password })),
+                async confirm({ password, oneTimePassword }, context) {
+                    const person = askedBy(context)
+                    const answer = await ask(root.confirm({ person, password, oneTimePassword }))
+                    if (oneTimePassword !== '') deps.spend(person.user, oneTimePassword)
+                    return answer
+                },
                 async apply(wish, context) {
                     const { apply } = await ask(root.apply({ person: askedBy(context), wish }))
                     return begin(APPLY, 'Make the node what its document says', callerOf(context).user, apply)

@@ -24,5 +24,6 @@ export const panel: PanelEntry = {
             component: lazy(() => import('./configuration.panel.tsx')),
             title: configuration.title,
         },
+        { path: '/node/$tab', component: lazy(() => import('./other.panel.tsx')), title: words.node },
     ],
 }

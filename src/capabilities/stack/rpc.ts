@@ -97,7 +97,7 @@ export function stackMethods(deps: StackRpcDeps): Impl {
         deps.checkTags(caller, [...prepared.tags, ...prepared.ownTags])
     }
 
-    /** A new version of a stack: prepared, judged, begun. */
+    /** A new version of a stack: prepared, judged where more of a file is new than a number, and begun. */
     async function renew(
         context: HandlerContext,
         doc: StackDoc,
@@ -316,7 +316,7 @@ export function stackMethods(deps: StackRpcDeps): Impl {
             const note = `Rollback to version ${version}`
             const made = { ...older, by: callerOf(context).user, note, up: true }
             const title = `Bring ${stack} back to version ${version}`
-            return renew(context, doc, { made, base: number, title, dryRun, judged: false })
+            return renew(context, doc, { made, base: number, title, dryRun })
         },
         remove: method((doc, { volumes }: { stack: string; volumes: string[]; dryRun: boolean }) =>
             planRemove(deps, doc.name, volumes),

@@ -2,7 +2,7 @@
 import { asFault } from '../../base/fault.ts'
 import type { DockerLink } from '../../drivers/docker/link.ts'
 import type { Container } from '../../gen/proto/capabilities/container/container_pb.js'
-import { isLoopback, type Model } from './model.ts'
+import type { Model } from './model.ts'
 import type { Seen, SeenContainer } from './plan.ts'
 
 /** A container as the one who knows all containers tells it. */
@@ -97,13 +97,3 @@ export async function thingsOf(
         volumes: (volumes.Volumes ?? []).map(({ Name }) => Name).sort(),
     }
 }
-
-/** What a port that is published is reached by; `behind` is whether a bridge of a stack is behind it. */
-export interface Reach {
-    words: string
-    open: boolean
-}
-
-export const LOCAL: Reach = { words: 'this node only', open: false }
-
-export const isLocal = (address: string): boolean => isLoopback(address)

@@ -46,7 +46,6 @@ export const words = catalogue('stack', {
     updateTitle: 'Pull the images of {name} and bring it up',
     removeTitle: 'Remove {name}?',
     removeVolumes: 'Remove these volumes too, with all that is in them',
-    nothingToDo: 'Nothing: what runs is what the file says.',
     hints: {
         down: 'Its file and its volumes stay',
         update: 'Makes containers of newer images',
@@ -87,7 +86,6 @@ export const words = catalogue('stack', {
         unchanged: 'As it is kept',
         changed: 'Changed, not kept',
         note: 'What the history says of it',
-        hidden: 'You may not see the file.',
         kept: 'A new version is kept.',
     },
     variables: {
@@ -131,7 +129,6 @@ export const words = catalogue('stack', {
         next: 'Next',
         run: 'Create and bring up',
         keepOnly: 'Create without bringing up',
-        checking: 'Checking what will happen …',
     },
 })
 

@@ -182,18 +182,6 @@ export const hardwareVerbs: Verb[] = [
             }),
     },
     {
-        words: ['vm', 'remove-seed'],
-        examples: [{ line: 'debvisor vm remove-seed web1', note: 'When it has booted once.' }],
-        summary: 'take the cloud-init seed, with its secrets, away after the first boot',
-        arguments: [VM],
-        changes: true,
-        run: context =>
-            carryOut(context, {
-                call: dryRun => context.client(VmService).removeSeed({ vm: context.args.vm, dryRun }),
-                question: 'The seed is deleted; cloud-init in the guest must have run already.',
-            }),
-    },
-    {
         words: ['vm', 'add-nic'],
         examples: [{ line: 'debvisor vm add-nic web1 network=lan,vlan=5', note: 'At once.' }],
         summary: 'add a NIC, while the VM runs or not',

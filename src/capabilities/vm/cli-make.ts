@@ -11,7 +11,7 @@ import { diskOf, nicOf, topologyOf } from './cli-words.ts'
 
 const VM: Argument = { name: 'vm', summary: 'name or UUID', complete: 'vm' }
 
-const SEED: Option[] = [
+export const SEED: Option[] = [
     { name: 'user', short: 'u', value: 'NAME', summary: 'login that cloud-init makes in the guest' },
     {
         name: 'ssh-key',
@@ -28,7 +28,7 @@ const SEED: Option[] = [
     { name: 'network-config', value: 'FILE', summary: 'whole network-config document (version 2)', complete: 'file' },
 ]
 
-async function seedOf(context: VerbContext): Promise<MessageInitShape<typeof CloudInitSchema> | undefined> {
+export async function seedOf(context: VerbContext): Promise<MessageInitShape<typeof CloudInitSchema> | undefined> {
     const { options, lists } = context
     const keys = (lists['ssh-key'] ?? []).map(async given =>
         /^(ssh|ecdsa|sk)-/.test(given) ? given : await context.file(given),

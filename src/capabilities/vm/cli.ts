@@ -16,6 +16,7 @@ import { watchRows } from '../watch.ts'
 import { hardwareVerbs } from './cli-hardware.ts'
 import { lookVerbs, STATES } from './cli-look.ts'
 import { makeVerbs } from './cli-make.ts'
+import { seedVerbs } from './cli-seed.ts'
 import { setVerbs } from './cli-set.ts'
 import { snapshotVerbs } from './cli-snapshots.ts'
 
@@ -218,5 +219,6 @@ export const vmVerbs: Verb[] = [
     ...makeVerbs,
     ...setVerbs,
     ...hardwareVerbs,
+    ...seedVerbs,
     ...snapshotVerbs,
 ]

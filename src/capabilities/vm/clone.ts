@@ -11,6 +11,7 @@ import { notFoundIsFine, seedBytes } from './make.ts'
 import { copyNvram } from './nvram.ts'
 import type { Sentence } from './plan-create.ts'
 import { SEED_ENDING, type SeedFiles } from './seed.ts'
+import { textsOf } from './seed-change.ts'
 import { checkCloneSeed, seedFilesForClone, seedFilesOfClone } from './seed-clone.ts'
 import { inUse, readVolume } from './sources.ts'
 import { checkIdentity } from './spec.ts'
@@ -225,7 +226,7 @@ async function draftSeed(
     if ((!old && !request.cloudInit) || findings.some(f => f.severity === 'error')) return undefined
     try {
         const want = request.cloudInit && seedWantOf(request.cloudInit)
-        const kept = want || !old ? {} : filesOf(readIso(await readVolume(deps, old)))
+        const kept = want || !old ? {} : textsOf(readIso(await readVolume(deps, old)))
         const files: SeedDraft['files'] = vm => (want ? seedFilesForClone(want, vm) : seedFilesOfClone(kept, vm))
         const tried = files({ name: request.name, instanceId: randomUUID() })
         findings.push(...checkCloneSeed(tried, 'cloud_init'))
@@ -244,9 +245,6 @@ async function draftSeed(
         return undefined
     }
 }
-
-const filesOf = (files: ReturnType<typeof readIso>): SeedFiles =>
-    Object.fromEntries(files.map(file => [file.name, new TextDecoder().decode(file.data)]))
 
 function planClone(
     request: CloneRequest,

@@ -24,6 +24,7 @@ export interface VmTabProps {
 const own: { key: string; label: string; order: number; component: ComponentType<VmTabProps> }[] = [
     { key: 'summary', label: words.summary, order: 0, component: lazy(() => import('./summary.panel.tsx')) },
     { key: 'hardware', label: words.hardware, order: 20, component: lazy(() => import('./hardware.panel.tsx')) },
+    { key: 'cloud-init', label: words.cloudInit, order: 25, component: lazy(() => import('./seed.panel.tsx')) },
     { key: 'snapshots', label: words.snapshots, order: 30, component: lazy(() => import('./snapshots.panel.tsx')) },
     { key: 'settings', label: words.settings, order: 40, component: lazy(() => import('./settings.panel.tsx')) },
     { key: 'xml', label: words.xml, order: 90, component: lazy(() => import('./xml.panel.tsx')) },

@@ -84,7 +84,7 @@ async function needScsi(deps: HardwareDeps, hardware: Hardware, placing: Placing
     await attachDevice(deps, renderXml({ name: 'controller', attributes: model }), placing)
 }
 
-const nextTarget = (hardware: Hardware, bus: string): string =>
+export const nextTarget = (hardware: Hardware, bus: string): string =>
     freeTarget(
         bus,
         [...hardware.disks, ...hardware.liveDisks].map(disk => disk.target),

@@ -40,12 +40,13 @@ export async function planChangeMedia(
         plan: [{ sentence: iso ? `Put ${iso} into ${target} of ${entry.name}` : `Eject ${target} of ${entry.name}` }],
         work: () =>
             deps.inventory.edit(entry.uuid, '', async () =>
-                insert(deps, await entryNow(deps, entry), { target, medium, force }),
+                insertMedium(deps, await entryNow(deps, entry), { target, medium, force }),
             ),
     }
 }
 
-async function insert(
+/** Puts a medium into a drive, or takes it out, now and for the next start. */
+export async function insertMedium(
     deps: HardwareDeps,
     entry: VmEntry,
     what: { target: string; medium: VolumeFacts | undefined; force: boolean },
@@ -117,7 +118,7 @@ export async function planRemoveSeed(deps: HardwareDeps, entry: VmEntry): Promis
                 const targets = new Set(
                     [...hardware.disks, ...hardware.liveDisks].filter(disk => holds(disk.source)).map(d => d.target),
                 )
-                for (const target of targets) await insert(deps, now, { target, medium: undefined, force: true })
+                for (const target of targets) await insertMedium(deps, now, { target, medium: undefined, force: true })
                 const metadata = readMetadata(hardware.domain)
                 await setMetadataOf(deps.libvirt.connection(), now, { ...metadata, seed: '' })
                 if (volume) await deps.volumes.remove(entry.seed)

@@ -17,6 +17,7 @@ import {
 } from '../../../gen/proto/capabilities/node/provision_pb.js'
 import { State as TaskState } from '../../../gen/proto/capabilities/task/task_pb.js'
 import { notFound, refuse, userOf } from './access.ts'
+import { confirm, needConfirmation } from './confirm.ts'
 import type { World } from './world.ts'
 
 export const HELD_DISK = 'ata-WDC_WD40EFRX-68N32N0_WD-WCC7K1'
@@ -74,7 +75,6 @@ export function provisionService(world: World, router: ConnectRouter): void {
     let text = world.options.bare ? '' : DRAFT('zfs').replace(/storage:[\s\S]*/, '')
     let verified: Verified | undefined
     const applies: Apply[] = []
-    const tokens = new Set<string>()
     const now = () => timestampFromMs(Date.now())
 
     const values = (of: string) => ({
@@ -198,17 +198,6 @@ export function provisionService(world: World, router: ConnectRouter): void {
         return { before, plan: create(DocumentPlanSchema, { hash: `back to ${id}`, groups, summary: '1 step.' }) }
     }
 
-    const needToken = (token: string) => {
-        if (tokens.has(token)) return
-        refuse(Code.PermissionDenied, {
-            ...{
-                code: 'denied',
-                at: 'confirmation',
-                summary: 'A change of the node is to be confirmed with your password',
-            },
-            fix: 'Type your password, then do it again.',
-        })
-    }
     const moved = () =>
         refuse(Code.Aborted, { code: 'conflict', at: 'hash', summary: 'The plan would be another one by now' })
     const find = (id: string) => applies.find(one => one.record.id === id) ?? notFound('apply', id)
@@ -227,15 +216,9 @@ export function provisionService(world: World, router: ConnectRouter): void {
                 })
             return { plan: planOf(request.text, request.destroy) }
         },
-        confirm({ password }, context) {
-            if (world.users.get(userOf(context))?.password !== password)
-                refuse(Code.PermissionDenied, { code: 'denied', at: 'password', summary: 'The password is wrong' })
-            const confirmationToken = world.uuid()
-            tokens.add(confirmationToken)
-            return { confirmationToken, expires: timestampFromMs(Date.now() + 300_000) }
-        },
+        confirm: (request, context) => confirm(world, userOf(context), request),
         apply(request, context) {
-            needToken(request.confirmationToken)
+            needConfirmation(world, request.confirmationToken)
             const plan = planOf(request.text, request.destroy)
             if (plan.hash !== request.hash) moved()
             return begin(userOf(context), request.text, plan)
@@ -269,7 +252,7 @@ export function provisionService(world: World, router: ConnectRouter): void {
             return { apply, document: before, plan }
         },
         rollback(request, context) {
-            needToken(request.confirmationToken)
+            needConfirmation(world, request.confirmationToken)
             const { before, plan } = rollbackOf(request.apply)
             return begin(userOf(context), before, plan)
         },

@@ -4,10 +4,13 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo, Socket } from 'node:net'
 import { extname, join, normalize } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { createGzip } from 'node:zlib'
 import { connectNodeAdapter } from '@connectrpc/connect-node'
 import { WebSocketServer } from 'ws'
+import { CONTENT_SECURITY_POLICY } from '../../../base/content-policy.ts'
 import { interceptor } from './access.ts'
 import { auditService } from './audit-service.ts'
+import { certificateService } from './certificate-service.ts'
 import { consoleService } from './console-service.ts'
 import { containerService } from './container-service.ts'
 import { furnishedWorld } from './furnish.ts'
@@ -18,6 +21,7 @@ import { networkService } from './network-service.ts'
 import { nodeService } from './node-service.ts'
 import { provisionService } from './provision-service.ts'
 import { display, serial } from './screens.ts'
+import { shellService } from './shell-service.ts'
 import { stackService } from './stack-service.ts'
 import { taskService } from './task-service.ts'
 import { vmService } from './vm-service.ts'
@@ -27,19 +31,6 @@ type Next = () => void
 interface Middlewares {
     use(handle: (request: IncomingMessage, response: ServerResponse, next: Next) => void): unknown
 }
-
-/** The policy that rpcd sends; the tests run under it. */
-export const CONTENT_SECURITY_POLICY = [
-    "default-src 'none'",
-    "script-src 'self'",
-    "style-src 'self'",
-    "img-src 'self' data: blob:",
-    "font-src 'self'",
-    "connect-src 'self'",
-    "frame-ancestors 'none'",
-    "base-uri 'none'",
-    "form-action 'self'",
-].join('; ')
 
 function backend(world: World) {
     const uploads = new Map<string, SimUpload>()
@@ -56,6 +47,8 @@ function backend(world: World) {
                 nodeService(world, router)
                 inspectService(world, router)
                 provisionService(world, router)
+                certificateService(world, router)
+                shellService(world, router, terminals)
                 taskService(world, router)
                 auditService(world, router)
                 identityService(world, router)
@@ -111,7 +104,7 @@ function backend(world: World) {
     }
 
     function upgrade(request: IncomingMessage, socket: Socket, head: Buffer): boolean {
-        if (request.url !== '/console' && request.url !== '/container-terminal') return false
+        if (!['/console', '/container-terminal', '/node-shell'].includes(request.url ?? '')) return false
         const offered = (request.headers['sec-websocket-protocol'] ?? '').split(/,\s*/)
         const ticket = offered.find(p => p.startsWith('ticket.'))?.slice(7) ?? ''
         const shell = terminals.get(ticket)
@@ -193,12 +186,17 @@ export async function startSim(options: WorldOptions & { port?: number; panel?: 
             wanted.startsWith(folder) && existsSync(wanted) && statSync(wanted).isFile()
                 ? wanted
                 : join(folder, 'index.html')
+        const isPacked =
+            /\.(html|js|css|svg)$/.test(file) && /\bgzip\b/.test(String(request.headers['accept-encoding']))
         response.writeHead(200, {
             'content-type': types[extname(file)] ?? 'application/octet-stream',
             'content-security-policy': CONTENT_SECURITY_POLICY,
             'cache-control': path.startsWith('/assets/') ? 'public, max-age=31536000, immutable' : 'no-cache',
+            ...(isPacked ? { 'content-encoding': 'gzip' } : {}),
         })
-        createReadStream(file).pipe(response)
+        // As the real one sends them: what a slow network costs is measured here.
+        if (isPacked) createReadStream(file).pipe(createGzip()).pipe(response)
+        else createReadStream(file).pipe(response)
     }
     const handle = api(files)
     const server = createServer((request, response) => {

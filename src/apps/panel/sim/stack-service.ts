@@ -493,7 +493,7 @@ function catalogueEntries(): Partial<CatalogueEntry>[] & CatalogueEntry[] {
     return readdirSync(CATALOGUE).map(name => {
         const { variables = [], ...facts } = parse(readFileSync(join(CATALOGUE, name, 'stack.yaml'), 'utf8'))
         return {
-            ...{ name, ...facts, marks: [], composeFile: readFileSync(join(CATALOGUE, name, 'compose.yaml'), 'utf8') },
+            ...{ name, ...facts, composeFile: readFileSync(join(CATALOGUE, name, 'compose.yaml'), 'utf8') },
             variables: variables.map(({ default: defaultValue = '', ...one }) => ({ ...one, defaultValue })),
         }
     }) as never

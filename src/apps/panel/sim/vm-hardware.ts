@@ -9,7 +9,10 @@ import { notFound, refuse } from './access.ts'
 import { type Doing, vmDoing } from './vm-doing.ts'
 import { GIB, type World } from './world.ts'
 
+const SEED = '#cloud-config\nhostname: web1\nuser:\n  name: ada\n  passwd: "[hidden]"\n'
+
 export function hardwareMethods(world: World) {
+    const seeds = new Map<string, string>()
     const { need, line, fresh, doing, on } = vmDoing(world)
     const hardware = (
         request: { vm: string; revision?: string; dryRun: boolean },
@@ -155,6 +158,33 @@ export function hardwareMethods(world: World) {
                 title: `Remove ${request.mac}`,
                 sentence: `Detach ${request.mac}`,
                 effect: () => void (one.detail.nics = one.detail.nics.filter(n => n.mac !== request.mac)),
+            })
+        },
+        getSeed: request => {
+            const { vm } = need(request.vm).detail
+            const userData = seeds.get(request.vm) ?? SEED
+            return {
+                volume: `default/${vm?.name}-seed.iso`,
+                files: [
+                    {
+                        name: 'user-data',
+                        text: `${userData}${world.options.hostile ? '# <img src=x onerror="window.hacked=1">\n' : ''}`,
+                        hidden: true,
+                    },
+                    { name: 'meta-data', text: `instance-id: ${vm?.uuid}\nlocal-hostname: ${vm?.name}\n` },
+                ],
+            }
+        },
+        setSeed: (request, context) => {
+            const one = need(request.vm)
+            const { user = '', userData = '' } = request.cloudInit ?? {}
+            return hardware(request, context, {
+                title: 'Give another seed',
+                sentence: 'Write the cloud-init seed with a new instance-id',
+                effect() {
+                    one.detail.hasSeed = true
+                    seeds.set(request.vm, userData || `#cloud-config\nuser:\n  name: ${user}\n`)
+                },
             })
         },
         removeSeed: (request, context) => {

@@ -72,6 +72,8 @@ export function createWorld(options: WorldOptions) {
     /** Recovery codes of those who have a second factor, by name. */
     const factors = new Map<string, string[]>()
     const factorRoles = new Set<string>()
+    /** Tokens of who has confirmed who they are. */
+    const confirmations = new Set<string>()
     const tokens: Token[] = []
     const grants: Grant[] = []
     const audit: AuditRecord[] = []
@@ -269,6 +271,7 @@ export function createWorld(options: WorldOptions) {
         users,
         factors,
         factorRoles,
+        confirmations,
         tokens,
         grants,
         audit,

@@ -12,6 +12,7 @@ import type { VmEntry } from '../inventory.ts'
 import { beginShutdownAll } from '../lifecycle.ts'
 import { planReboot, planReset, planResume, planShutdown, planStart, planStop, planSuspend } from '../power.ts'
 import { planDelete } from '../remove.ts'
+import { planSetSeed, readSeed } from '../seed-change.ts'
 import { checkGrantingTags, planRename, planTemplate, planUpdate } from '../settings.ts'
 import { needAttached, needIso, needJoin, needNic } from './needs.ts'
 
@@ -37,6 +38,8 @@ type Methods =
     | 'attachNic'
     | 'updateNic'
     | 'detachNic'
+    | 'getSeed'
+    | 'setSeed'
     | 'removeSeed'
 
 export interface ChangeDeps extends HardwareDeps {
@@ -108,6 +111,8 @@ export function changeMethods(deps: ChangeDeps): Pick<Impl, Methods> {
             (caller, request) => needJoin(caller, request),
         ),
         detachNic: method((entry, request) => planDetachNic(deps, entry, request)),
+        getSeed: ({ vm }) => readSeed(deps, deps.inventory.resolve(vm)),
+        setSeed: method((entry, { cloudInit }, caller) => planSetSeed(as(caller), entry, cloudInit)),
         removeSeed: method((entry, _, caller) => planRemoveSeed(as(caller), entry)),
     }
 }

@@ -57,6 +57,13 @@ export declare type ConfirmRequest = Message<"debvisor.rootd.v1.ConfirmRequest">
    * @generated from field: string password = 2;
    */
   password: string;
+
+  /**
+   * Of the app; where the person has a second factor.
+   *
+   * @generated from field: string one_time_password = 3;
+   */
+  oneTimePassword: string;
 };
 
 /**
@@ -64,6 +71,39 @@ export declare type ConfirmRequest = Message<"debvisor.rootd.v1.ConfirmRequest">
  * Use `create(ConfirmRequestSchema)` to create a new message.
  */
 export declare const ConfirmRequestSchema: GenMessage<ConfirmRequest>;
+
+/**
+ * @generated from message debvisor.rootd.v1.CheckConfirmationRequest
+ */
+export declare type CheckConfirmationRequest = Message<"debvisor.rootd.v1.CheckConfirmationRequest"> & {
+  /**
+   * @generated from field: debvisor.rootd.v1.Person person = 1;
+   */
+  person?: Person | undefined;
+
+  /**
+   * @generated from field: string confirmation_token = 2;
+   */
+  confirmationToken: string;
+};
+
+/**
+ * Describes the message debvisor.rootd.v1.CheckConfirmationRequest.
+ * Use `create(CheckConfirmationRequestSchema)` to create a new message.
+ */
+export declare const CheckConfirmationRequestSchema: GenMessage<CheckConfirmationRequest>;
+
+/**
+ * @generated from message debvisor.rootd.v1.CheckConfirmationResponse
+ */
+export declare type CheckConfirmationResponse = Message<"debvisor.rootd.v1.CheckConfirmationResponse"> & {
+};
+
+/**
+ * Describes the message debvisor.rootd.v1.CheckConfirmationResponse.
+ * Use `create(CheckConfirmationResponseSchema)` to create a new message.
+ */
+export declare const CheckConfirmationResponseSchema: GenMessage<CheckConfirmationResponse>;
 
 /**
  * @generated from message debvisor.rootd.v1.ApplyRequest
@@ -124,6 +164,90 @@ export declare type ApplyResponse = Message<"debvisor.rootd.v1.ApplyResponse"> &
  * Use `create(ApplyResponseSchema)` to create a new message.
  */
 export declare const ApplyResponseSchema: GenMessage<ApplyResponse>;
+
+/**
+ * @generated from message debvisor.rootd.v1.OpenShellRequest
+ */
+export declare type OpenShellRequest = Message<"debvisor.rootd.v1.OpenShellRequest"> & {
+  /**
+   * @generated from field: debvisor.rootd.v1.Person person = 1;
+   */
+  person?: Person | undefined;
+
+  /**
+   * @generated from field: string confirmation_token = 2;
+   */
+  confirmationToken: string;
+};
+
+/**
+ * Describes the message debvisor.rootd.v1.OpenShellRequest.
+ * Use `create(OpenShellRequestSchema)` to create a new message.
+ */
+export declare const OpenShellRequestSchema: GenMessage<OpenShellRequest>;
+
+/**
+ * @generated from message debvisor.rootd.v1.OpenShellResponse
+ */
+export declare type OpenShellResponse = Message<"debvisor.rootd.v1.OpenShellResponse"> & {
+  /**
+   * Names it to ResizeShell.
+   *
+   * @generated from field: string shell = 1;
+   */
+  shell: string;
+
+  /**
+   * Opens it, once and within 30 seconds.
+   *
+   * @generated from field: string ticket = 2;
+   */
+  ticket: string;
+};
+
+/**
+ * Describes the message debvisor.rootd.v1.OpenShellResponse.
+ * Use `create(OpenShellResponseSchema)` to create a new message.
+ */
+export declare const OpenShellResponseSchema: GenMessage<OpenShellResponse>;
+
+/**
+ * @generated from message debvisor.rootd.v1.ResizeShellRequest
+ */
+export declare type ResizeShellRequest = Message<"debvisor.rootd.v1.ResizeShellRequest"> & {
+  /**
+   * @generated from field: string shell = 1;
+   */
+  shell: string;
+
+  /**
+   * @generated from field: uint32 columns = 2;
+   */
+  columns: number;
+
+  /**
+   * @generated from field: uint32 rows = 3;
+   */
+  rows: number;
+};
+
+/**
+ * Describes the message debvisor.rootd.v1.ResizeShellRequest.
+ * Use `create(ResizeShellRequestSchema)` to create a new message.
+ */
+export declare const ResizeShellRequestSchema: GenMessage<ResizeShellRequest>;
+
+/**
+ * @generated from message debvisor.rootd.v1.ResizeShellResponse
+ */
+export declare type ResizeShellResponse = Message<"debvisor.rootd.v1.ResizeShellResponse"> & {
+};
+
+/**
+ * Describes the message debvisor.rootd.v1.ResizeShellResponse.
+ * Use `create(ResizeShellResponseSchema)` to create a new message.
+ */
+export declare const ResizeShellResponseSchema: GenMessage<ResizeShellResponse>;
 
 /**
  * @generated from message debvisor.rootd.v1.CancelApplyRequest
@@ -206,6 +330,16 @@ export declare const RootdService: GenService<{
     output: typeof ConfirmResponseSchema;
   },
   /**
+   * Whether a confirmation still counts, for what rpcd changes by itself. Refused where it does not.
+   *
+   * @generated from rpc debvisor.rootd.v1.RootdService.CheckConfirmation
+   */
+  checkConfirmation: {
+    methodKind: "unary";
+    input: typeof CheckConfirmationRequestSchema;
+    output: typeof CheckConfirmationResponseSchema;
+  },
+  /**
    * @generated from rpc debvisor.rootd.v1.RootdService.Apply
    */
   apply: {
@@ -276,6 +410,24 @@ export declare const RootdService: GenService<{
     methodKind: "unary";
     input: typeof RollbackRequestSchema;
     output: typeof ApplyResponseSchema;
+  },
+  /**
+   * A ticket for a shell of root, for who has confirmed; it is opened by an upgrade of the connection (shell.ts).
+   *
+   * @generated from rpc debvisor.rootd.v1.RootdService.OpenShell
+   */
+  openShell: {
+    methodKind: "unary";
+    input: typeof OpenShellRequestSchema;
+    output: typeof OpenShellResponseSchema;
+  },
+  /**
+   * @generated from rpc debvisor.rootd.v1.RootdService.ResizeShell
+   */
+  resizeShell: {
+    methodKind: "unary";
+    input: typeof ResizeShellRequestSchema;
+    output: typeof ResizeShellResponseSchema;
   },
   /**
    * @generated from rpc debvisor.rootd.v1.RootdService.ListDisks

@@ -408,6 +408,14 @@ export declare type ConfirmRequest = Message<"debvisor.node.v1.ConfirmRequest"> 
    * @generated from field: string password = 1;
    */
   password: string;
+
+  /**
+   * Of the second factor, as the app shows it. A call without it that needs one is refused with this field's name in the
+   * problem's `at`. Recovery codes are for logins alone.
+   *
+   * @generated from field: string one_time_password = 2;
+   */
+  oneTimePassword: string;
 };
 
 /**
@@ -966,7 +974,8 @@ export declare const ProvisionService: GenService<{
     output: typeof PlanResponseSchema;
   },
   /**
-   * The caller's own password again, for what changes the node: good for five minutes.
+   * The caller's own password again, and a one-time password where they have a second factor, for what changes the node:
+   * good for five minutes.
    *
    * @generated from rpc debvisor.node.v1.ProvisionService.Confirm
    */

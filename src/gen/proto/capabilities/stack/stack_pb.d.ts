@@ -676,13 +676,6 @@ export declare type CatalogueEntry = Message<"debvisor.stack.v1.CatalogueEntry">
    * @generated from field: string tested = 6;
    */
   tested: string;
-
-  /**
-   * What it reaches past its containers into the node.
-   *
-   * @generated from field: repeated string marks = 7;
-   */
-  marks: string[];
 };
 
 /**

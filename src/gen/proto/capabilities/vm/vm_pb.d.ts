@@ -2049,6 +2049,101 @@ export declare type DetachNicRequest = Message<"debvisor.vm.v1.DetachNicRequest"
 export declare const DetachNicRequestSchema: GenMessage<DetachNicRequest>;
 
 /**
+ * @generated from message debvisor.vm.v1.GetSeedRequest
+ */
+export declare type GetSeedRequest = Message<"debvisor.vm.v1.GetSeedRequest"> & {
+  /**
+   * @generated from field: string vm = 1;
+   */
+  vm: string;
+};
+
+/**
+ * Describes the message debvisor.vm.v1.GetSeedRequest.
+ * Use `create(GetSeedRequestSchema)` to create a new message.
+ */
+export declare const GetSeedRequestSchema: GenMessage<GetSeedRequest>;
+
+/**
+ * @generated from message debvisor.vm.v1.GetSeedResponse
+ */
+export declare type GetSeedResponse = Message<"debvisor.vm.v1.GetSeedResponse"> & {
+  /**
+   * Where it is: pool/volume.
+   *
+   * @generated from field: string volume = 1;
+   */
+  volume: string;
+
+  /**
+   * @generated from field: repeated debvisor.vm.v1.SeedText files = 2;
+   */
+  files: SeedText[];
+};
+
+/**
+ * Describes the message debvisor.vm.v1.GetSeedResponse.
+ * Use `create(GetSeedResponseSchema)` to create a new message.
+ */
+export declare const GetSeedResponseSchema: GenMessage<GetSeedResponse>;
+
+/**
+ * @generated from message debvisor.vm.v1.SeedText
+ */
+export declare type SeedText = Message<"debvisor.vm.v1.SeedText"> & {
+  /**
+   * user-data, meta-data, network-config or vendor-data.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * @generated from field: string text = 2;
+   */
+  text: string;
+
+  /**
+   * Something of it is not shown.
+   *
+   * @generated from field: bool hidden = 3;
+   */
+  hidden: boolean;
+};
+
+/**
+ * Describes the message debvisor.vm.v1.SeedText.
+ * Use `create(SeedTextSchema)` to create a new message.
+ */
+export declare const SeedTextSchema: GenMessage<SeedText>;
+
+/**
+ * @generated from message debvisor.vm.v1.SetSeedRequest
+ */
+export declare type SetSeedRequest = Message<"debvisor.vm.v1.SetSeedRequest"> & {
+  /**
+   * @generated from field: string vm = 1;
+   */
+  vm: string;
+
+  /**
+   * @generated from field: debvisor.vm.v1.CloudInit cloud_init = 2;
+   */
+  cloudInit?: CloudInit | undefined;
+
+  /**
+   * @generated from field: bool dry_run = 15;
+   */
+  dryRun: boolean;
+};
+
+/**
+ * Describes the message debvisor.vm.v1.SetSeedRequest.
+ * Use `create(SetSeedRequestSchema)` to create a new message.
+ */
+export declare const SetSeedRequestSchema: GenMessage<SetSeedRequest>;
+
+/**
  * @generated from message debvisor.vm.v1.RemoveSeedRequest
  */
 export declare type RemoveSeedRequest = Message<"debvisor.vm.v1.RemoveSeedRequest"> & {
@@ -2632,6 +2727,26 @@ export declare const VmService: GenService<{
   detachNic: {
     methodKind: "unary";
     input: typeof DetachNicRequestSchema;
+    output: typeof BegunSchema;
+  },
+  /**
+   * What the cloud-init seed says. Values that may be secrets are hidden: nobody gets them back.
+   *
+   * @generated from rpc debvisor.vm.v1.VmService.GetSeed
+   */
+  getSeed: {
+    methodKind: "unary";
+    input: typeof GetSeedRequestSchema;
+    output: typeof GetSeedResponseSchema;
+  },
+  /**
+   * Another seed for the next boot, at which cloud-init does its first work again; the old one is deleted.
+   *
+   * @generated from rpc debvisor.vm.v1.VmService.SetSeed
+   */
+  setSeed: {
+    methodKind: "unary";
+    input: typeof SetSeedRequestSchema;
     output: typeof BegunSchema;
   },
   /**
