@@ -29,7 +29,8 @@ function world(
         tools: [
             { argv: argv => argv[0] === 'vgs', answer: { stdout: more.groups ?? '' } },
             {
-                argv: argv => argv[0] === 'lsblk',
+                // Without NAME the real one gives no tree.
+                argv: ['lsblk', '--json', '--output', 'NAME,PATH,TYPE'],
                 answer: { stdout: JSON.stringify({ blockdevices: more.blocks ?? [] }) },
             },
         ],
