@@ -32,6 +32,9 @@ const hooks = [
     ': >"$1/etc/machine-id"; rm -f "$1/var/lib/dbus/machine-id" "$1/etc/resolv.conf"; : >"$1/etc/resolv.conf"',
 ]
 
+/** Of the live system alone: without keys its SSH server is begun again and again, and the boot takes minutes longer. */
+const onlyLive = ['ssh-keygen', '-A']
+
 const diskSize = '6G'
 
 export interface InstallImage {
@@ -44,7 +47,11 @@ export interface InstallImage {
 /** Made once, in some three minutes. Needs root and a Debian mirror. */
 export async function installImage(): Promise<InstallImage> {
     const unit = await readFile(FIRSTBOOT, 'utf8')
-    const folder = await cached('install-image', JSON.stringify([packages, settings, hooks, diskSize, unit]), make)
+    const folder = await cached(
+        'install-image',
+        JSON.stringify([packages, settings, hooks, onlyLive, diskSize, unit]),
+        make,
+    )
     const at = (name: string) => join(folder, name)
     return {
         live: { disk: at('live.qcow2'), kernel: at('vmlinuz'), initrd: at('initrd') },
@@ -78,6 +85,7 @@ async function make(folder: string) {
     for (const name of ['vmlinuz', 'initrd']) await copyFile(join(scratch, 'boot', name), join(folder, name))
     const pack = ['-comp', 'zstd', '-Xcompression-level', '3', '-noappend', '-no-progress', '-quiet']
     await tool(['mksquashfs', root, join(folder, 'node.squashfs'), ...pack], { deadlineMs: 600_000 })
+    await tool(['chroot', root, ...onlyLive])
     const raw = join(scratch, 'disk.raw')
     const quick = 'lazy_itable_init=1,lazy_journal_init=1,nodiscard'
     await tool(['mke2fs', '-q', '-t', 'ext4', '-E', quick, '-d', root, raw, diskSize], { deadlineMs: 300_000 })

@@ -127,7 +127,8 @@ interface Node {
     children?: Node[]
 }
 
-const lsblk: [string, ...string[]] = ['lsblk', '--json', '--output', 'PATH,TYPE']
+/** A tree only where the column NAME is asked for (lsblk(8)). */
+const lsblk: [string, ...string[]] = ['lsblk', '--json', '--output', 'NAME,PATH,TYPE']
 
 /**
  * What stands on the disks, and has to be let go of.

@@ -90,6 +90,8 @@ function passwordSteps({ passwords, panel }: SystemWant, { has }: SystemSeen): S
 
 const parentOf = (path: string) => path.slice(0, path.lastIndexOf('/'))
 
+/** Beside the list of arrays, which mdadm itself writes (mdadm.conf(5)). */
+const MIRROR_MAIL = 'HOMEHOST <system>\nMAILADDR root\n'
 const SYNC = '/etc/systemd/system/debvisor-esp'
 
 /** Either disk may be the one that is left: the array is known by its id, and both EFI file systems are the same. */
@@ -118,6 +120,7 @@ function mirrorSteps({ disks }: SystemWant): Step[] {
         'WantedBy=multi-user.target',
     ]
     return [
+        write('Say who is told of a mirror that failed', '/etc/mdadm/mdadm.conf.d/debvisor.conf', MIRROR_MAIL),
         run('Note which mirrors there are', 'mdadm', ['--detail', '--scan'], scan),
         write('Keep both EFI file systems the same', `${SYNC}.service`, `${service.join('\n')}\n`),
         write('Do it when a boot loader is renewed', `${SYNC}.path`, `${path.join('\n')}\n`),
