@@ -15,6 +15,7 @@ const sim = await startSim({ vms: 60, churn: 10 })
 const bare = await startSim({ vms: 0, bare: true })
 const browser = await launch()
 const web1 = sim.world.find('web1')!.detail.vm!.uuid
+sim.world.find('web1')!.detail.hasSeed = true
 
 const menu = async (page: Page, label: string, action: string): Promise<void> => {
     await page.getByRole('button', { name: label, exact: true }).first().click()
@@ -185,6 +186,16 @@ const scenes: Scene[] = [
         path: `/vms/${web1}/hardware`,
         ready: '[data-disk]',
         before: page => page.locator('[data-action=add-disk]').click(),
+    },
+    { name: 'vm-cloud-init', path: `/vms/${web1}/cloud-init`, ready: '[data-seed]' },
+    {
+        name: 'vm-cloud-init-give',
+        path: `/vms/${web1}/cloud-init`,
+        ready: '[data-seed]',
+        async before(page) {
+            await page.locator('[data-action=set-seed]').click()
+            await page.locator('[data-plan]').waitFor()
+        },
     },
     { name: 'vm-snapshots', path: `/vms/${web1}/snapshots`, ready: '[data-snapshot]' },
     {

@@ -102,6 +102,24 @@ it('plans the document on the command line and, through the root service, for th
     expect(await sh('systemctl is-active debvisor-rootd.service')).toBe('active\n')
 })
 
+it('makes a new certificate when it is told to, and may answer at port 80 and do nothing else that others may not', async ({
+    skip,
+}) => {
+    if (missing) skip(missing)
+    const shown = () => sh('debvisor certificate show')
+    const before = await shown()
+    expect(before).toContain('made by the node itself')
+    const said = await sh('debvisor certificate self-signed --yes')
+    const fingerprint = /[0-9A-F]{2}(:[0-9A-F]{2}){31}/.exec(said)![0]
+    expect(before).not.toContain(fingerprint)
+    expect(await shown()).toContain(fingerprint)
+    const capabilities = await sh(`grep '^Cap' /proc/$(systemctl show --property=MainPID --value debvisor-rpcd)/status`)
+    // CAP_NET_BIND_SERVICE is the tenth bit (capabilities(7)).
+    expect(capabilities.match(/\t[0-9a-f]{16}/g)!.map(mask => Number.parseInt(mask, 16))).toEqual(
+        Array(5).fill(1 << 10),
+    )
+})
+
 it('runs a VM, as the user debvisor-rpc and in its sandbox', async ({ skip }) => {
     if (missing) skip(missing)
     await sh('debvisor pool create default /var/lib/libvirt/images --yes')

@@ -168,7 +168,7 @@ describe('what is made from the verbs', () => {
                 expect([line, found]).toEqual([line, verb.words.join(' ')])
             }
         }
-    })
+    }, 60_000)
 
     it('has --watch on every list and show that has a stream', async () => {
         const streamless = ['audit', 'certificate', 'node', 'user', 'token', 'grant', 'session']

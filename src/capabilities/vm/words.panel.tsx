@@ -131,7 +131,7 @@ export const words = catalogue('vm', {
             'It was never given one, or it was taken away after the first boot. With a new one cloud-init does its first work again at the next boot.',
         give: 'Give it a seed',
         change: 'Another one for the next boot',
-        giveTitle: 'Give {name} another cloud-init seed',
+        giveTitle: 'Another seed for {name}',
         submit: 'Write the seed',
         login: 'A login',
         whole: 'Whole user-data',
