@@ -89,7 +89,11 @@ users:
             if (missing) skip(missing)
             const how = { disks: disks(), keep: true, memoryMib: 4096, bootMs: 30 * MINUTE_MS }
             node = await bootFromDisks({ firmware: firmwareOf[profile], ...how })
-            await must('while systemctl is-active --quiet debvisor-firstboot; do sleep 1; done', 60 * MINUTE_MS)
+            // It is 'activating' while it works.
+            const state = 'systemctl show --property=ActiveState --value debvisor-firstboot'
+            await must(`while ${state} | grep -q ing; do sleep 1; done`, 60 * MINUTE_MS)
+            const said = await must('journalctl --unit debvisor-firstboot --output cat --no-pager | tail -n 15')
+            expect(said).toContain('The machine is what its document says.')
             expect(await must('systemctl is-enabled debvisor-firstboot || :')).toBe('disabled\n')
             expect(await must('hostname -f')).toBe('node1.debvisor.local\n')
             await verified()

@@ -1,13 +1,13 @@
 // The ISO as it was built, looked into without booting it, and booted in an emulated machine with its serial console at hand.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { copyFileSync, existsSync, mkdtempSync, rmSync } from 'node:fs'
-import { connect, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { root } from '../../scripts/stages.ts'
 import { VERSION } from '../../src/base/version.ts'
 import { tool } from '../real/world-cache.ts'
+import { monitorAt, pokeNowAndThen } from '../vm/poke.ts'
 
 export const isoPath = join(root, `dist/debvisor-${VERSION}-amd64.hybrid.iso`)
 
@@ -43,14 +43,7 @@ export function bootIso(firmware: 'bios' | 'uefi', { iso = isoPath, disks = [] }
         ...['-machine', 'q35', '-accel', 'tcg,thread=multi,tb-size=512', '-cpu', 'max', '-smp', '2', '-m', '3072'],
         ...['-nodefaults', '-display', 'none', '-vga', 'std', '-no-reboot', '-device', 'virtio-rng-pci'],
         ...['-device', 'virtio-scsi-pci', '-drive', `if=none,id=iso,file=${iso},format=raw,readonly=on`],
-        ...[
-            '-device',
-            'scsi-cd,drive=iso',
-            '-serial',
-            'stdio',
-            '-monitor',
-            `unix:${join(folder, 'monitor')},server,nowait`,
-        ],
+        ...['-device', 'scsi-cd,drive=iso', '-serial', 'stdio', ...monitorAt(join(folder, 'monitor'))],
     ]
     disks.forEach(({ file, serial }, i) => {
         argv.push('-drive', `if=none,id=disk${i},file=${file},cache=unsafe`)
@@ -100,32 +93,6 @@ export function bootIso(firmware: 'bios' | 'uefi', { iso = isoPath, disks = [] }
             child.kill('SIGKILL')
             await over
             rmSync(folder, { recursive: true })
-        },
-    }
-}
-
-const POKE_MS = 2000
-
-/**
- * Asks QEMU's monitor something again and again: the main loop of QEMU 7.2 can sleep over what a guest waits for, minutes
- * long with nothing to run, until anything wakes it.
- */
-function pokeNowAndThen(path: string): { end(): void } {
-    let socket: Socket | undefined
-    const timer = setInterval(() => {
-        if (!socket) {
-            socket = connect(path)
-            socket.resume()
-            socket.on('error', () => {
-                socket = undefined
-            })
-        }
-        socket.write('info status\n')
-    }, POKE_MS)
-    return {
-        end() {
-            clearInterval(timer)
-            socket?.destroy()
         },
     }
 }

@@ -9,6 +9,7 @@ import { buildAll } from '../../scripts/build.ts'
 import { tool } from '../real/world-cache.ts'
 import { type LossyDisk, lossyDisk } from './lossy-disk.ts'
 import { type NodeImage, nodeImage } from './node-image.ts'
+import { monitorAt, pokeNowAndThen } from './poke.ts'
 
 export interface Ran {
     code: number
@@ -119,6 +120,7 @@ export async function startNode(options: NodeVmOptions): Promise<NodeVm> {
             ...['-device', 'virtio-serial-pci', '-chardev', `socket,path=${path('agent')},server=on,wait=off,id=agent`],
             ...['-device', 'virtserialport,chardev=agent,name=org.qemu.guest_agent.0'],
             ...['-chardev', `file,id=console,path=${path('console')},append=on`, '-serial', 'chardev:console'],
+            ...monitorAt(path('monitor')),
         ]
         const child = spawn('qemu-system-x86_64', argv, { stdio: ['ignore', 'ignore', 'pipe'] })
         trouble = ''
@@ -126,7 +128,13 @@ export async function startNode(options: NodeVmOptions): Promise<NodeVm> {
             trouble += chunk
         })
         qemu = child
-        over = new Promise(resolve => child.once('close', () => resolve()))
+        const poke = pokeNowAndThen(path('monitor'))
+        over = new Promise(resolve =>
+            child.once('close', () => {
+                poke.end()
+                resolve()
+            }),
+        )
     }
     const console = () => readFile(path('console'), 'utf8').catch(() => '')
     const alive = () => qemu?.exitCode === null && qemu.signalCode === null

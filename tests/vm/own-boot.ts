@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { tool } from '../real/world-cache.ts'
 import { ask, type Ran } from './node-vm.ts'
+import { monitorAt, pokeNowAndThen } from './poke.ts'
 
 export interface OwnBoot {
     /** A line of the guest's shell, as root, that must end with 0; answers what it printed. */
@@ -48,12 +49,14 @@ export async function bootFromDisks(options: OwnBootOptions): Promise<OwnBoot> {
         ...['-device', 'virtserialport,chardev=agent,name=org.qemu.guest_agent.0'],
         ...['-chardev', `file,id=console,path=${path('console')},append=on`, '-serial', 'chardev:console'],
     ]
+    argv.push(...monitorAt(path('monitor')))
     if (firmware === 'uefi') {
         await copyFile('/usr/share/OVMF/OVMF_VARS_4M.fd', path('vars.fd'))
         argv.push('-drive', 'if=pflash,format=raw,readonly=on,file=/usr/share/OVMF/OVMF_CODE_4M.fd')
         argv.push('-drive', `if=pflash,format=raw,file=${path('vars.fd')}`)
     }
     const qemu: ChildProcess = spawn('qemu-system-x86_64', argv, { stdio: ['ignore', 'ignore', 'pipe'] })
+    const poke = pokeNowAndThen(path('monitor'))
     let trouble = ''
     qemu.stderr!.on('data', chunk => {
         trouble += chunk
@@ -75,6 +78,7 @@ export async function bootFromDisks(options: OwnBootOptions): Promise<OwnBoot> {
             await booted(async () => (await sh(bootId, 30_000)).out !== before)
         },
         async stop() {
+            poke.end()
             qemu.kill('SIGKILL')
             await over
             await rm(folder, { recursive: true, force: true })
