@@ -81,7 +81,7 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
         version,
         seconds: Number(process.env.SOURCE_DATE_EPOCH),
         debian: lists.flatMap(path => packagesOf(readFileSync(path, 'utf8'))),
-        bundled: allParts(['rpcd', 'rootd', 'debvisor', 'panel']),
+        bundled: allParts(['rpcd', 'rootd', 'debvisor', 'installer', 'panel']),
     })
     console.log(JSON.stringify(sbom, null, 1))
 }
