@@ -2,7 +2,6 @@
 import StackIcon from '@patternfly/react-icons/dist/esm/icons/process-automation-icon'
 import { lazy } from 'react'
 import { type PanelEntry, rankOf } from '../pages.panel.tsx'
-import StackList from './list.panel.tsx'
 import { stacks } from './store.panel.tsx'
 import { words } from './words.panel.tsx'
 
@@ -12,7 +11,7 @@ export const panel: PanelEntry = {
     name: 'stack',
     nav: [{ to: '/stacks', label: words.stacks, icon: StackIcon, permission: 'stack.view', order: 4 }],
     pages: [
-        { path: '/stacks', component: StackList, title: words.stacks },
+        { path: '/stacks', component: lazy(() => import('./list.panel.tsx')), title: words.stacks },
         { path: '/create-stack', component: lazy(() => import('./create.panel.tsx')), title: words.create },
         { path: '/stacks/$stack', component: Detail, title: words.stack },
         { path: '/stacks/$stack/$tab', component: Detail, title: words.stack },
