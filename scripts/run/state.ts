@@ -41,6 +41,7 @@ const ourNames = [
     'tasks',
     'vms',
     'containers',
+    'stacks',
     'vnc',
 ].concat(['rpcd.sock', 'before.json', 'run.json'])
 

@@ -105,6 +105,12 @@ test('services are scaled, ports opened, drift is told, and a stack goes with it
         await page.getByText('shop-cache-2').waitFor()
         await submit(page)
         await page.locator('[data-service="cache"]').getByText('2 of 2').waitFor()
+        // It is open to others by its file: closed first, and opened again.
+        await page.locator('[data-port="8080"] [data-open=true]').waitFor()
+        await page.locator('[data-port="8080"] [data-action=unexpose]').click()
+        await page.locator('[data-plan]').waitFor()
+        await submit(page)
+        await page.locator('[data-port="8080"] [data-open=false]').waitFor()
         await page.locator('[data-port="8080"] [data-action=expose]').click()
         await page.locator('[data-plan]').waitFor()
         await submit(page)

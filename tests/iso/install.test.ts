@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { buildAll } from '../../scripts/build.ts'
-import { createPasswords } from '../../src/capabilities/identity/password.ts'
+import { panelHash } from '../../src/capabilities/identity/installed.ts'
 import { tool } from '../real/world-cache.ts'
 import { bootFromDisks, type OwnBoot } from '../vm/own-boot.ts'
 import { bootIso, builtIso, whyNoIso } from './world-iso.ts'
@@ -30,8 +30,6 @@ describe.each(profiles)('with the profile %s', profile => {
         for (const { file, serial } of disks())
             await tool(['qemu-img', 'create', '-q', '-f', 'qcow2', file, serial === 'OS' ? '32G' : '12G'])
         const hash = (await tool(['openssl', 'passwd', '-6', PASSWORD])).trim()
-        const panel = await createPasswords().hash(PASSWORD, 'ann')
-        const shown = ['scrypt', panel.n, panel.r, panel.p, panel.salt, panel.hash].join('$')
         await writeFile(
             join(folder, 'answers.yaml'),
             `profile: ${profile}
@@ -39,7 +37,7 @@ install:
   machine: any
   disks: [{ id: OS }]
   passwords: { root: '${hash}', ann: '${hash}' }
-  panel: { ann: '${shown}' }
+  panel: { ann: '${await panelHash(PASSWORD)}' }
 node: { hostname: node1 }
 users:
   administrators: [{ name: ann }]

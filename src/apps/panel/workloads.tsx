@@ -1,5 +1,5 @@
 // Workloads: containers, stacks and virtual machines in one list, live, with their kind, what they use, and the way to each.
-import { FormSelect, FormSelectOption, SearchInput, Toolbar, ToolbarContent, ToolbarItem } from '@patternfly/react-core'
+import { FormSelect, FormSelectOption, Toolbar, ToolbarContent, ToolbarItem } from '@patternfly/react-core'
 import LayersIcon from '@patternfly/react-icons/dist/esm/icons/layer-group-icon'
 import { Td, Th, Tr } from '@patternfly/react-table'
 import { Link } from '@tanstack/react-router'
@@ -15,6 +15,7 @@ import { useLive } from '../../capabilities/live.panel.tsx'
 import { LongTable, Tags } from '../../capabilities/long-table.panel.tsx'
 import type { PanelEntry } from '../../capabilities/pages.panel.tsx'
 import { EmptyHint, Forbidden, Freshness, Loading, PageBody, PageHead } from '../../capabilities/parts.panel.tsx'
+import { SearchField } from '../../capabilities/search.panel.tsx'
 import { Marked as StackMarked, StateLabel as StackState, stacks } from '../../capabilities/stack/store.panel.tsx'
 import { StateLabel as VmState, isOn as vmRuns, vms } from '../../capabilities/vm/store.panel.tsx'
 import { common, plural } from '../../capabilities/words.panel.tsx'
@@ -126,15 +127,7 @@ function Workloads() {
             <PageBody fill>
                 <Toolbar inset={{ default: 'insetNone' }} className="dv-toolbar">
                     <ToolbarContent>
-                        <ToolbarItem className="dv-search">
-                            <SearchInput
-                                aria-label={w.searchHint}
-                                placeholder={w.searchHint}
-                                value={search}
-                                onChange={(_e, value) => setSearch(value)}
-                                onClear={() => setSearch('')}
-                            />
-                        </ToolbarItem>
+                        <SearchField hint={w.searchHint} value={search} change={setSearch} />
                         <ToolbarItem>
                             <FormSelect aria-label={w.kind} value={kind} onChange={(_e, value) => setKind(value)}>
                                 <FormSelectOption value="" label={w.allKinds} />

@@ -1,13 +1,5 @@
 // The list of containers: live, searched and filtered.
-import {
-    Button,
-    FormSelect,
-    FormSelectOption,
-    SearchInput,
-    Toolbar,
-    ToolbarContent,
-    ToolbarItem,
-} from '@patternfly/react-core'
+import { Button, FormSelect, FormSelectOption, Toolbar, ToolbarContent, ToolbarItem } from '@patternfly/react-core'
 import CubeIcon from '@patternfly/react-icons/dist/esm/icons/cube-icon'
 import PlusIcon from '@patternfly/react-icons/dist/esm/icons/plus-circle-icon'
 import { Td, Th, Tr } from '@patternfly/react-table'
@@ -32,6 +24,7 @@ import {
     PageHead,
     TroubleNote,
 } from '../parts.panel.tsx'
+import { SearchField } from '../search.panel.tsx'
 import { common, fill, plural } from '../words.panel.tsx'
 import { type Actions, fits, power, useActions } from './actions.panel.tsx'
 import { CreateDialog } from './create.panel.tsx'
@@ -114,15 +107,7 @@ export default function ContainerList() {
             <PageBody fill>
                 <Toolbar inset={{ default: 'insetNone' }} className="dv-toolbar">
                     <ToolbarContent>
-                        <ToolbarItem className="dv-search">
-                            <SearchInput
-                                aria-label={words.searchHint}
-                                placeholder={words.searchHint}
-                                value={search}
-                                onChange={(_e, value) => setSearch(value)}
-                                onClear={() => setSearch('')}
-                            />
-                        </ToolbarItem>
+                        <SearchField hint={words.searchHint} value={search} change={setSearch} />
                         <ToolbarItem>
                             <FormSelect aria-label={words.filterState} value={state} onChange={(_e, v) => setState(v)}>
                                 <FormSelectOption value="" label={words.allStates} />

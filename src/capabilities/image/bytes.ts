@@ -1,16 +1,11 @@
 // The bytes of volumes, to and fro: by libvirt, and for RBD, which libvirt can neither fill nor read, by Ceph's own tool.
 import { Fault } from '../../base/fault.ts'
+import { isHole, type Piece, sizeOf } from '../../base/pieces.ts'
 import { fillImage, type RbdImage, readImage } from '../../drivers/ceph/rbd.ts'
-import {
-    type DownloadOptions,
-    isHole,
-    type Piece,
-    type UploadOptions,
-    volumeRef,
-} from '../../drivers/libvirt/libvirt.ts'
+import { type DownloadOptions, type UploadOptions, volumeRef } from '../../drivers/libvirt/libvirt.ts'
 import type { LibvirtLink } from '../../drivers/libvirt/link.ts'
 import type { System } from '../../ports/ports.ts'
-import type { PoolEntry } from './entries.ts'
+import { isOnFiles, type PoolEntry } from './entries.ts'
 
 export interface Bytes {
     /** Over a volume that is there, from its beginning. @throws Fault as libvirt's upload does */
@@ -33,7 +28,6 @@ interface VolumeName {
 
 const ZERO_BYTES = 1024 * 1024
 const ZEROS = new Uint8Array(ZERO_BYTES)
-const SPARSE = ['dir', 'fs', 'netfs', 'gluster', 'vstorage', 'rbd']
 
 export function createBytes(deps: {
     libvirt: LibvirtLink
@@ -41,7 +35,7 @@ export function createBytes(deps: {
     pool: (name: string) => PoolEntry
 }): Bytes {
     const { libvirt, system, pool } = deps
-    const isSparse = ({ type }: Pick<PoolEntry, 'type'>) => SPARSE.includes(type)
+    const isSparse = ({ type }: Pick<PoolEntry, 'type'>) => isOnFiles(type) || type === 'rbd'
     const imageOf = ({ pool: poolName, name }: VolumeName): RbdImage | undefined => {
         const { type, remote } = pool(poolName)
         if (type !== 'rbd' || !remote) return undefined
@@ -81,7 +75,7 @@ async function* counted(
 ): AsyncGenerator<Piece> {
     let doneBytes = 0
     for await (const piece of source) {
-        doneBytes += isHole(piece) ? piece.holeBytes : piece.length
+        doneBytes += sizeOf(piece)
         if (doneBytes > lengthBytes) throw wrongLength(`more than ${lengthBytes} bytes came`)
         yield piece
         onProgress?.(doneBytes)
@@ -116,5 +110,3 @@ async function* part(
         }
     }
 }
-
-const sizeOf = (piece: Piece): number => (isHole(piece) ? piece.holeBytes : piece.length)

@@ -9,7 +9,6 @@ import {
     FormSelectOption,
     Gallery,
     Label,
-    SearchInput,
     Toolbar,
     ToolbarContent,
     ToolbarItem,
@@ -37,6 +36,7 @@ import {
     Section,
 } from '../parts.panel.tsx'
 import { PlanDialog } from '../plan.panel.tsx'
+import { SearchField } from '../search.panel.tsx'
 import { common, fill, plural } from '../words.panel.tsx'
 import { ImportDialog, NewDiskDialog, NewPoolDialog } from './dialogs.panel.tsx'
 import { healthColor, healthWord, shareOf } from './health.panel.tsx'
@@ -159,15 +159,7 @@ export default function Images() {
                         <>
                             <Toolbar inset={{ default: 'insetNone' }} className="dv-toolbar">
                                 <ToolbarContent>
-                                    <ToolbarItem className="dv-search">
-                                        <SearchInput
-                                            aria-label={words.searchHint}
-                                            placeholder={words.searchHint}
-                                            value={search}
-                                            onChange={(_e, value) => setSearch(value)}
-                                            onClear={() => setSearch('')}
-                                        />
-                                    </ToolbarItem>
+                                    <SearchField hint={words.searchHint} value={search} change={setSearch} />
                                     <ToolbarItem>
                                         <FormSelect
                                             aria-label={words.filterPurpose}

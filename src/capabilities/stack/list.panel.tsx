@@ -1,5 +1,5 @@
 // The list of stacks: live and searched, with those that only Compose knows of.
-import { Button, SearchInput, Toolbar, ToolbarContent, ToolbarItem } from '@patternfly/react-core'
+import { Button, Toolbar, ToolbarContent } from '@patternfly/react-core'
 import PlusIcon from '@patternfly/react-icons/dist/esm/icons/plus-circle-icon'
 import StackIcon from '@patternfly/react-icons/dist/esm/icons/process-automation-icon'
 import { Td, Th, Tr } from '@patternfly/react-table'
@@ -21,6 +21,7 @@ import {
     PageHead,
     Quiet,
 } from '../parts.panel.tsx'
+import { SearchField } from '../search.panel.tsx'
 import { common, fill, plural } from '../words.panel.tsx'
 import { type Actions, useActions } from './actions.panel.tsx'
 import { Marked, StateLabel, stacks } from './store.panel.tsx'
@@ -83,15 +84,7 @@ export default function StackList() {
             <PageBody fill>
                 <Toolbar inset={{ default: 'insetNone' }} className="dv-toolbar">
                     <ToolbarContent>
-                        <ToolbarItem className="dv-search">
-                            <SearchInput
-                                aria-label={words.searchHint}
-                                placeholder={words.searchHint}
-                                value={search}
-                                onChange={(_e, value) => setSearch(value)}
-                                onClear={() => setSearch('')}
-                            />
-                        </ToolbarItem>
+                        <SearchField hint={words.searchHint} value={search} change={setSearch} />
                     </ToolbarContent>
                 </Toolbar>
                 {shown.length === 0 ? (

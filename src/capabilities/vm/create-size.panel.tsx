@@ -1,11 +1,12 @@
 // The second screen of create: how big, on which network, who may log in; the rest is folded.
-import { Alert, ExpandableSection, FormGroup, FormSection, ToggleGroup, ToggleGroupItem } from '@patternfly/react-core'
+import { ExpandableSection, FormGroup, FormSection, ToggleGroup, ToggleGroupItem } from '@patternfly/react-core'
 import { CheckField, type Choice, ChoiceField, NumberField, SizeField, TextField } from '../fields.panel.tsx'
 import { bytes } from '../format.panel.tsx'
 import { Quiet } from '../parts.panel.tsx'
 import { common, fill, plural } from '../words.panel.tsx'
 import { busChoices } from './disk-dialogs.panel.tsx'
 import { type Draft, presets } from './draft.panel.tsx'
+import { LoginFields, NoLogin } from './login-fields.panel.tsx'
 import { isoChoices, usePoolChoices, useVolumes, volumeId } from './sources.panel.tsx'
 import { words } from './words.panel.tsx'
 
@@ -78,33 +79,8 @@ function Login({ draft, change }: Part) {
     return (
         <FormSection title={n.login} titleElement="h2">
             <Quiet>{n.loginHelp}</Quiet>
-            <TextField
-                name="user"
-                label={n.user}
-                help={n.userHelp}
-                value={draft.user}
-                change={user => change({ user })}
-            />
-            <TextField
-                name="sshKeys"
-                label={n.sshKeys}
-                help={n.sshKeysHelp}
-                long
-                value={draft.sshKeys}
-                change={sshKeys => change({ sshKeys })}
-            />
-            <TextField
-                name="password"
-                label={n.password}
-                help={n.passwordHelp}
-                type="password"
-                complete="new-password"
-                value={draft.password}
-                change={password => change({ password })}
-            />
-            {draft.sshKeys === '' && draft.password === '' && (
-                <Alert isInline isPlain variant="info" title={n.noLogin} />
-            )}
+            <LoginFields draft={draft} change={change} />
+            {draft.sshKeys === '' && draft.password === '' && <NoLogin />}
         </FormSection>
     )
 }

@@ -1,13 +1,5 @@
 // The list of virtual machines: live, searched, filtered, sorted, acted upon one by one or many at once.
-import {
-    Button,
-    FormSelect,
-    FormSelectOption,
-    SearchInput,
-    Toolbar,
-    ToolbarContent,
-    ToolbarItem,
-} from '@patternfly/react-core'
+import { Button, FormSelect, FormSelectOption, Toolbar, ToolbarContent, ToolbarItem } from '@patternfly/react-core'
 import PlusIcon from '@patternfly/react-icons/dist/esm/icons/plus-circle-icon'
 import VmIcon from '@patternfly/react-icons/dist/esm/icons/virtual-machine-icon'
 import { useQuery } from '@tanstack/react-query'
@@ -18,6 +10,7 @@ import { clientOf } from '../client.panel.tsx'
 import { useLive } from '../live.panel.tsx'
 import { useMay } from '../me.panel.tsx'
 import { Anchor, EmptyHint, Forbidden, Freshness, Loading, PageBody, PageHead } from '../parts.panel.tsx'
+import { SearchField } from '../search.panel.tsx'
 import { common, fill, plural } from '../words.panel.tsx'
 import { BulkBar } from './bulk.panel.tsx'
 import { filterStates, readSort, sorted, writeSort } from './columns.panel.tsx'
@@ -119,15 +112,7 @@ export default function VmList() {
             <PageBody fill>
                 <Toolbar inset={{ default: 'insetNone' }} className="dv-toolbar">
                     <ToolbarContent>
-                        <ToolbarItem className="dv-search">
-                            <SearchInput
-                                aria-label={words.searchHint}
-                                placeholder={words.searchHint}
-                                value={search}
-                                onChange={(_e, value) => setSearch(value)}
-                                onClear={() => setSearch('')}
-                            />
-                        </ToolbarItem>
+                        <SearchField hint={words.searchHint} value={search} change={setSearch} />
                         {choices.map(
                             choice =>
                                 (choice.of.length > 0 || filters[choice.key] !== '') && (

@@ -1,5 +1,5 @@
 // What cloud-init is told at the guest's first boot: looked at, given anew for the next boot, taken away.
-import { Alert, Button, Radio } from '@patternfly/react-core'
+import { Button, Radio } from '@patternfly/react-core'
 import { useQuery } from '@tanstack/react-query'
 import { useState } from 'react'
 import { type SeedText, VmService } from '../../gen/proto/capabilities/vm/vm_pb.js'
@@ -13,11 +13,12 @@ import { PlanDialog } from '../plan.panel.tsx'
 import { fill } from '../words.panel.tsx'
 import type { VmTabProps } from './detail.panel.tsx'
 import { hashed } from './draft.panel.tsx'
+import { LoginFields, NoLogin } from './login-fields.panel.tsx'
 import { words } from './words.panel.tsx'
 
 const api = clientOf(VmService)
 const s = words.seeds
-const n = words.new
+const _n = words.new
 
 export default function Seed({ vm, detail }: VmTabProps) {
     const change = useMay()('vm.hardware', vm)
@@ -165,34 +166,9 @@ function GiveSeed(props: { vm: string; name: string; close: () => void; done: ()
                     change={userData => set({ userData })}
                 />
             ) : (
-                <>
-                    <TextField
-                        name="user"
-                        label={n.user}
-                        help={n.userHelp}
-                        value={draft.user}
-                        change={user => set({ user })}
-                    />
-                    <TextField
-                        name="sshKeys"
-                        label={n.sshKeys}
-                        help={n.sshKeysHelp}
-                        long
-                        value={draft.sshKeys}
-                        change={sshKeys => set({ sshKeys })}
-                    />
-                    <TextField
-                        name="password"
-                        label={n.password}
-                        help={n.passwordHelp}
-                        type="password"
-                        complete="new-password"
-                        value={draft.password}
-                        change={password => set({ password })}
-                    />
-                </>
+                <LoginFields draft={draft} change={set} />
             )}
-            {isEmpty && <Alert isInline isPlain variant="info" title={n.noLogin} />}
+            {isEmpty && <NoLogin />}
         </PlanDialog>
     )
 }

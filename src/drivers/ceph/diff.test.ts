@@ -1,7 +1,8 @@
 // Ceph's diff format: what is written is read again, holes stay holes, and a stream that is cut off is said to be.
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
-import { decodeDiff, encodeDiff, type Piece } from './diff.ts'
+import type { Piece } from '../../base/pieces.ts'
+import { decodeDiff, encodeDiff } from './diff.ts'
 
 async function* each<T>(items: readonly T[]) {
     yield* items

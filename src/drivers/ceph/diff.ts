@@ -1,15 +1,9 @@
 // Ceph's stream of an image's content, "rbd diff v1": only what is there, so that holes stay holes. (Ceph, dev/rbd-diff)
 import { Fault } from '../../base/fault.ts'
-
-export interface Hole {
-    holeBytes: number
-}
-export type Piece = Uint8Array | Hole
+import { isHole, type Piece, sizeOf } from '../../base/pieces.ts'
 
 const HEADER = Buffer.from('rbd diff v1\n')
 const [TO, FROM, SIZE, DATA, ZERO, END] = ['t', 'f', 's', 'w', 'z', 'e'].map(tag => tag.charCodeAt(0)) as number[]
-
-const isHole = (piece: Piece): piece is Hole => !(piece instanceof Uint8Array)
 
 function record(tag: number, ...numbers: number[]): Uint8Array {
     const out = Buffer.alloc(1 + 8 * numbers.length)
@@ -23,7 +17,7 @@ export async function* encodeDiff(pieces: AsyncIterable<Piece>): AsyncGenerator<
     yield HEADER
     let atBytes = 0
     for await (const piece of pieces) {
-        const lengthBytes = isHole(piece) ? piece.holeBytes : piece.length
+        const lengthBytes = sizeOf(piece)
         if (lengthBytes === 0) continue
         yield record(isHole(piece) ? ZERO! : DATA!, atBytes, lengthBytes)
         if (!isHole(piece)) yield piece

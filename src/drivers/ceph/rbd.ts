@@ -1,7 +1,8 @@
 // Images of RBD as bytes, by Ceph's own `rbd`: libvirt neither fills nor reads them. (rbd(8))
 import { Fault } from '../../base/fault.ts'
+import type { Piece } from '../../base/pieces.ts'
 import type { System } from '../../ports/ports.ts'
-import { decodeDiff, encodeDiff, type Piece } from './diff.ts'
+import { decodeDiff, encodeDiff } from './diff.ts'
 
 /** Where a cluster is, and as whom; the key is that of /etc/ceph/ceph.client.<username>.keyring. */
 export interface Cluster {

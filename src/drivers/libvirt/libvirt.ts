@@ -1,12 +1,13 @@
 // The front of the libvirt driver: open a connection, call, watch, move volumes and consoles. Protocol only.
 
 import type { Fault } from '../../base/fault.ts'
+import type { Piece } from '../../base/pieces.ts'
 import type { Calls, DomainRef, StorageVolRef } from '../../gen/libvirt/protocol.ts'
 import { isAlone } from './alone.ts'
 import type { Call, CallArguments, CallOptions } from './calls.ts'
 import { Connection, type ConnectionOptions } from './connection.ts'
 import { type Watch, watchEvents } from './events.ts'
-import { openStream, type Piece, type Stream } from './stream.ts'
+import { openStream, type Stream } from './stream.ts'
 import {
     type Console,
     type DownloadOptions,
@@ -20,6 +21,7 @@ import {
 } from './transfer.ts'
 import { type CountedCall, type ParamValue, readParams } from './typed-params.ts'
 
+export { type Hole, isHole, type Piece } from '../../base/pieces.ts'
 export { ERROR_NUMBERS, VIR } from '../../gen/libvirt/constants.ts'
 export type * from '../../gen/libvirt/protocol.ts'
 export type { Call, CallOptions } from './calls.ts'
@@ -27,7 +29,7 @@ export type { ConnectionOptions } from './connection.ts'
 export { type LibvirtError, libvirtErrorOf } from './errors.ts'
 export type { EventKind, EventNoun, EventPayload, LibvirtEvent, Watch } from './events.ts'
 export * from './refs.ts'
-export { type Hole, isHole, type Piece, type Stream } from './stream.ts'
+export type { Stream } from './stream.ts'
 export type { Console, DownloadOptions, UploadOptions } from './transfer.ts'
 export * from './typed-params.ts'
 

@@ -1,17 +1,10 @@
 // One stream of libvirt on a connection of its own: pieces in, pieces out, holes, an orderly end, an abort.
 import { Fault } from '../../base/fault.ts'
+import { isHole, type Piece } from '../../base/pieces.ts'
 import type { Calls } from '../../gen/libvirt/protocol.ts'
 import { Connection, type ConnectionOptions } from './connection.ts'
 import { hungFault } from './errors.ts'
 import { STATUS } from './framing.ts'
-
-/** A run of zeros that is not sent. */
-export interface Hole {
-    holeBytes: number
-}
-export type Piece = Uint8Array | Hole
-
-export const isHole = (piece: Piece): piece is Hole => !(piece instanceof Uint8Array)
 
 export interface Stream<N extends keyof Calls> {
     /** What the call that opened it answered. */

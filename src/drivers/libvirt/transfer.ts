@@ -1,9 +1,10 @@
 // What streams are for: volumes up and down (sparse too), a guest's console, a picture of its screen.
 import { Fault } from '../../base/fault.ts'
+import { isHole, type Piece } from '../../base/pieces.ts'
 import { VIR } from '../../gen/libvirt/constants.ts'
 import type { Calls, DomainRef, StorageVolRef } from '../../gen/libvirt/protocol.ts'
 import type { ConnectionOptions } from './connection.ts'
-import { cancelledFault, isHole, openStream, type Piece, type Stream } from './stream.ts'
+import { cancelledFault, openStream, type Stream } from './stream.ts'
 
 export interface UploadOptions {
     /** Where in the volume it begins. */

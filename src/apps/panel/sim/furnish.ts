@@ -4,7 +4,7 @@ import { PoolSchema } from '../../../gen/proto/capabilities/image/image_pb.js'
 import { NetworkSchema } from '../../../gen/proto/capabilities/network/network_pb.js'
 import { type Snapshot, SnapshotSchema, State } from '../../../gen/proto/capabilities/vm/vm_pb.js'
 import { furnishContainers } from './container-service.ts'
-import { furnishStacks } from './stack-service.ts'
+import { furnishStacks } from './stacks.ts'
 import { createWorld, GIB, MARKUP, type World, type WorldOptions } from './world.ts'
 
 export function furnishedWorld(options: WorldOptions): World {

@@ -11,7 +11,7 @@ import type { Network } from '../../../gen/proto/capabilities/network/network_pb
 import { type Task, TaskSchema, State as TaskState } from '../../../gen/proto/capabilities/task/task_pb.js'
 import { type Snapshot, State, type VmDetail, VmDetailSchema } from '../../../gen/proto/capabilities/vm/vm_pb.js'
 import { random } from './random.ts'
-import type { SimStack } from './stack-service.ts'
+import type { SimStack } from './stacks.ts'
 
 export interface WorldOptions {
     vms: number
