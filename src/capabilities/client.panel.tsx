@@ -4,6 +4,7 @@ import { type Client, Code, ConnectError, createClient, type Interceptor } from 
 import { createConnectTransport } from '@connectrpc/connect-web'
 import { useSyncExternalStore } from 'react'
 import { type Problem, ProblemSchema } from '../gen/proto/capabilities/debvisor_pb.js'
+import { confirming } from './dangerous.ts'
 
 /** What every page shows when something went wrong: the server's own words. */
 export interface Trouble {
@@ -98,10 +99,14 @@ const gate: Interceptor = next => async request => {
     }
 }
 
+/** Asks who is there to show once more who they are; resolves with what proves it. Set by who can ask. */
+let ask: (refused: boolean) => Promise<string> = () => Promise.resolve('')
+export const onDangerous = (asked: typeof ask): void => void (ask = asked)
+
 const transport = createConnectTransport({
     baseUrl: window.location.origin,
     useBinaryFormat: true,
-    interceptors: [gate],
+    interceptors: [confirming(refused => ask(refused)), gate],
     fetch: (input, init) => fetch(input, { ...init, credentials: 'same-origin' }),
 })
 
