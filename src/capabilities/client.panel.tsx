@@ -5,6 +5,14 @@ import { createConnectTransport } from '@connectrpc/connect-web'
 import { useSyncExternalStore } from 'react'
 import { type Problem, ProblemSchema } from '../gen/proto/capabilities/debvisor_pb.js'
 import { confirming } from './dangerous.ts'
+import { fetchAlive } from './pulse.panel.tsx'
+import { catalogue } from './words.panel.tsx'
+
+const words = catalogue('client', {
+    away: 'The server did not answer',
+    awayFix: 'Check the connection, and whether it happened; then try again.',
+    refused: 'The server refused this',
+})
 
 /** What every page shows when something went wrong: the server's own words. */
 export interface Trouble {
@@ -24,9 +32,9 @@ export function troubleOf(thrown: unknown): Trouble {
     const away = error.code === Code.Unavailable || error.code === Code.Unknown || thrown instanceof TypeError
     return {
         code: Code[error.code] ?? 'unknown',
-        summary: away ? 'The server did not answer' : error.rawMessage || 'The server refused this',
+        summary: away ? words.away : error.rawMessage || words.refused,
         detail: away ? error.rawMessage : '',
-        fix: away ? 'Check the connection, then try again.' : '',
+        fix: away ? words.awayFix : '',
         at: '',
         findings: [],
     }
@@ -107,7 +115,7 @@ const transport = createConnectTransport({
     baseUrl: window.location.origin,
     useBinaryFormat: true,
     interceptors: [confirming(refused => ask(refused)), gate],
-    fetch: (input, init) => fetch(input, { ...init, credentials: 'same-origin' }),
+    fetch: (input, init) => fetchAlive(input, { ...init, credentials: 'same-origin' }),
 })
 
 const clients = new Map<string, unknown>()

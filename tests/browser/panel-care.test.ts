@@ -335,7 +335,8 @@ describe('fresh without asking', () => {
                 page.on('request', request => asked.push(new URL(request.url()).pathname))
                 await page.clock.runFor(120_000)
                 expect(
-                    asked.filter(call => !/\/(Watch\w*|assets)/.test(call)),
+                    // A page that hears nothing asks whether anybody is there, and nothing else.
+                    asked.filter(call => !/\/(Watch\w*|assets|alive$)/.test(call)),
                     path,
                 ).toEqual([])
                 page.removeAllListeners('request')

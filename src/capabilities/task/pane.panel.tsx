@@ -2,6 +2,7 @@
 import { Button } from '@patternfly/react-core'
 import DownIcon from '@patternfly/react-icons/dist/esm/icons/angle-down-icon'
 import UpIcon from '@patternfly/react-icons/dist/esm/icons/angle-up-icon'
+import WarningIcon from '@patternfly/react-icons/dist/esm/icons/exclamation-triangle-icon'
 import { Link } from '@tanstack/react-router'
 import { useMemo, useState } from 'react'
 import { State } from '../../gen/proto/capabilities/task/task_pb.js'
@@ -34,9 +35,16 @@ export function TaskPane() {
                 >
                     {words.tasks}
                 </Button>
-                <span className="dv-quiet" data-running={running.length}>
-                    {running.length > 0 ? plural(words.runningNow, running.length) : words.quiet}
-                </span>
+                {/* The one stream that every page has: it knows first that the server is away. */}
+                {snapshot.state === 'lost' ? (
+                    <span className="dv-away" role="status" data-server="lost">
+                        <WarningIcon aria-hidden /> {words.away}
+                    </span>
+                ) : (
+                    <span className="dv-quiet" data-server={snapshot.state} data-running={running.length}>
+                        {running.length > 0 ? plural(words.runningNow, running.length) : words.quiet}
+                    </span>
+                )}
                 {latest && !open && (
                     <span className="dv-pane-latest">
                         <span className="dv-pane-title">{latest.title}</span> <TaskProgress task={latest} short />
