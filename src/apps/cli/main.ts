@@ -24,6 +24,7 @@ import { type Parsed, program } from './parse.ts'
 import { faultOf } from './problem.ts'
 import { provisionVerbs } from './provision.ts'
 import { screenVerbs } from './screen.ts'
+import { shellVerbs } from './shell.ts'
 import { stackVerbs } from './stacks.ts'
 import { storageVerbs } from './storage.ts'
 import { finding, harmless, type Look, render, rowsOf } from './views.ts'
@@ -35,6 +36,7 @@ export function allVerbs(io: Io): readonly Verb[] {
         ...verbs,
         ...byteVerbs(io, target),
         ...screenVerbs(io, target),
+        ...shellVerbs(io, target),
         ...containerVerbs(io, target),
         ...stackVerbs(io),
         ...loginVerbs(io, target),

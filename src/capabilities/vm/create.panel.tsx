@@ -15,12 +15,13 @@ import { VmService } from '../../gen/proto/capabilities/vm/vm_pb.js'
 import { begun } from '../act.panel.tsx'
 import { clientOf, type Trouble, troubleOf } from '../client.panel.tsx'
 import { useMay } from '../me.panel.tsx'
-import { CopyBlock, Forbidden, Loading, Quiet, Section, TroubleNote } from '../parts.panel.tsx'
+import { Forbidden, Loading, Section, TroubleNote } from '../parts.panel.tsx'
 import { PlanView } from '../plan.panel.tsx'
+import { SameBlocks } from '../same.panel.tsx'
 import { common, fill } from '../words.panel.tsx'
 import { SizeStep } from './create-size.panel.tsx'
 import { SourceStep } from './create-source.panel.tsx'
-import { blank, cliOf, curlOf, type Draft, hashed, missing, requestOf } from './draft.panel.tsx'
+import { blank, callOfDraft, type Draft, hashed, missing, requestOf } from './draft.panel.tsx'
 import { useNetworkChoices } from './sources.panel.tsx'
 import { words } from './words.panel.tsx'
 
@@ -150,10 +151,7 @@ function Review(props: { draft: Draft; failure?: Trouble }) {
                 )}
             </Section>
             <Section title={n.same}>
-                {draft.password !== '' && <Quiet>{n.secretNote}</Quiet>}
-                <CopyBlock label={n.cli} text={cliOf(draft)} />
-                <Quiet>{n.curlNote}</Quiet>
-                <CopyBlock label={n.curl} text={curlOf(draft, window.location.origin)} />
+                <SameBlocks call={callOfDraft(draft)} />
             </Section>
             <span className="dv-hidden">{fill(n.ready, { name: draft.name })}</span>
         </div>
