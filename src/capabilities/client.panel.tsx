@@ -40,6 +40,9 @@ export function troubleOf(thrown: unknown): Trouble {
     }
 }
 
+/** Whether it is of a server that said nothing at all. */
+export const isAway = (trouble: Trouble | undefined): boolean => !trouble || trouble.summary === words.away
+
 /** A trouble of the browser's own making, such as a field that cannot be read. */
 export const trouble = (summary: string, detail = '', fix = ''): Trouble => ({
     code: 'invalid',

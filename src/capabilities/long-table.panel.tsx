@@ -1,8 +1,8 @@
 // A table of thousands: only the rows in sight are drawn, so that it stays smooth.
-import { Label } from '@patternfly/react-core'
 import { Table, Tbody, Thead, Tr } from '@patternfly/react-table'
 import { useVirtualizer } from '@tanstack/react-virtual'
 import { type ReactNode, useRef } from 'react'
+import { SmallLabel } from './label.panel.tsx'
 
 const ROW_PX = 48
 
@@ -61,9 +61,7 @@ const Spacer = (props: { height: number }) => (
 export const Tags = ({ of }: { of: readonly string[] }) => (
     <div className="dv-tags">
         {of.map(tag => (
-            <Label key={tag} isCompact>
-                {tag}
-            </Label>
+            <SmallLabel key={tag}>{tag}</SmallLabel>
         ))}
     </div>
 )

@@ -200,8 +200,8 @@ const forms: [string, Form][] = [
             },
             command: {
                 ...{ verb: 'container create', args: { name: 'cache', image: 'valkey:8' } },
-                lists: { publish: ['lan:6379:6379'], command: ['--save', '60 1'] },
-                options: { restart: 'unless-stopped', 'env-file': 'environment', start: 'true' },
+                lists: { publish: ['lan:6379:6379'], 'env-file': ['environment'], command: ['--save', '60 1'] },
+                options: { restart: 'unless-stopped', start: 'true' },
             },
             method: 'debvisor.container.v1.ContainerService/Create',
             request: { name: 'cache', image: 'valkey:8', command: ['--save', '60 1'] },

@@ -14,7 +14,13 @@ export interface Swallowing {
 
 export async function swallowing(target: number): Promise<Swallowing> {
     const sockets = new Set<Socket>()
+    const silent = new Set<Socket>()
+    const unheard = new Set<Socket>()
     let isSilent = false
+    const hush = (one: Socket): void => {
+        silent.add(one)
+        one.pause()
+    }
     const server = createServer(near => {
         const far = connect(target, '127.0.0.1')
         for (const [one, other] of [
@@ -26,10 +32,11 @@ export async function swallowing(target: number): Promise<Swallowing> {
             one.on('close', () => {
                 sockets.delete(one)
                 // What closes while nothing gets through is not heard of on the other side.
-                if (!one.isPaused()) other.destroy()
+                if (silent.delete(one)) unheard.add(other)
+                else other.destroy()
             })
             one.on('data', chunk => void other.write(chunk))
-            if (isSilent) one.pause()
+            if (isSilent) hush(one)
         }
     })
     await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
@@ -37,10 +44,12 @@ export async function swallowing(target: number): Promise<Swallowing> {
         port: (server.address() as { port: number }).port,
         swallow() {
             isSilent = true
-            for (const one of sockets) one.pause()
+            for (const one of sockets) hush(one)
         },
         pass() {
             isSilent = false
+            silent.clear()
+            for (const one of unheard) one.destroy()
             for (const one of sockets) one.resume()
         },
         forget() {

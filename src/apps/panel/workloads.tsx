@@ -1,5 +1,5 @@
 // Workloads: containers, stacks and virtual machines in one list, live, with their kind, what they use, and the way to each.
-import { FormSelect, FormSelectOption, Toolbar, ToolbarContent, ToolbarItem } from '@patternfly/react-core'
+import { Button, FormSelect, FormSelectOption, Toolbar, ToolbarContent, ToolbarItem } from '@patternfly/react-core'
 import LayersIcon from '@patternfly/react-icons/dist/esm/icons/layer-group-icon'
 import { Td, Th, Tr } from '@patternfly/react-table'
 import { Link } from '@tanstack/react-router'
@@ -13,8 +13,17 @@ import {
 import { bytes, percent } from '../../capabilities/format.panel.tsx'
 import { useLive } from '../../capabilities/live.panel.tsx'
 import { LongTable, Tags } from '../../capabilities/long-table.panel.tsx'
+import { useMay } from '../../capabilities/me.panel.tsx'
 import type { PanelEntry } from '../../capabilities/pages.panel.tsx'
-import { EmptyHint, Forbidden, Freshness, Loading, PageBody, PageHead } from '../../capabilities/parts.panel.tsx'
+import {
+    Anchor,
+    Connecting,
+    EmptyHint,
+    Forbidden,
+    Freshness,
+    PageBody,
+    PageHead,
+} from '../../capabilities/parts.panel.tsx'
 import { SearchField } from '../../capabilities/search.panel.tsx'
 import { Marked as StackMarked, StateLabel as StackState, stacks } from '../../capabilities/stack/store.panel.tsx'
 import { StateLabel as VmState, isOn as vmRuns, vms } from '../../capabilities/vm/store.panel.tsx'
@@ -104,10 +113,33 @@ function Workloads() {
                 (text === '' || `${one.name}\n${one.more}\n${one.tags.join('\n')}`.toLowerCase().includes(text)),
         )
     }, [rows, wanted, kind, state])
+    const may = useMay()
     const states = [ofContainers.state, ofStacks.state, ofVms.state]
     if (states.every(one => one === 'denied')) return <Forbidden />
     // Who may see the one only waits for that one.
-    if (rows.length === 0 && states.includes('connecting')) return <Loading />
+    const waiting = [ofContainers, ofStacks, ofVms].filter(one => one.state === 'connecting')
+    if (rows.length === 0 && waiting.length > 0)
+        return <Connecting of={waiting.find(one => one.trouble) ?? waiting[0]!} />
+    if (rows.length === 0)
+        return (
+            <>
+                <PageHead title={w.title} />
+                <PageBody>
+                    <EmptyHint title={w.empty} icon={LayersIcon} body={w.emptyHelp}>
+                        {may('container.create') && (
+                            <Button component={Anchor} href="/containers">
+                                {w.toContainers}
+                            </Button>
+                        )}
+                        {may('vm.create') && (
+                            <Button variant="link" component={Anchor} href="/create">
+                                {w.createVm}
+                            </Button>
+                        )}
+                    </EmptyHint>
+                </PageBody>
+            </>
+        )
     return (
         <>
             <PageHead
@@ -150,11 +182,7 @@ function Workloads() {
                     </ToolbarContent>
                 </Toolbar>
                 {shown.length === 0 ? (
-                    <EmptyHint
-                        title={rows.length === 0 ? w.empty : common.nothingMatches}
-                        icon={LayersIcon}
-                        body={rows.length === 0 ? w.emptyHelp : undefined}
-                    />
+                    <EmptyHint title={common.nothingMatches} icon={LayersIcon} />
                 ) : (
                     <Rows rows={shown} />
                 )}

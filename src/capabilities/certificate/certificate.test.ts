@@ -170,6 +170,10 @@ describe('ACME', () => {
         ...{ directory: 'https://ca.example/dir', names: ['node1.example.org'], email: '', agree: true },
         ...{ eabKeyId: '', eabSecret: '', caBundle: '' },
     }
+    const dns = {
+        ...{ server: '192.0.2.53', port: 53, keyName: 'debvisor.', algorithm: 'hmac-sha512' },
+        ...{ keySecret: 'c2VjcmV0IHNlY3JldA==', waitSeconds: 30 },
+    }
     it.each([
         [{ directory: 'http://ca.example/dir' }, ['directory']],
         [{ directory: 'https://ca.example/dir\nemail = x' }, ['directory']],
@@ -186,6 +190,12 @@ describe('ACME', () => {
         [{ eabKeyId: 'kid\nx', eabSecret: 'abc' }, ['eab-id']],
         [{ eabKeyId: 'kid', eabSecret: 'a b' }, ['eab-key']],
         [{ caBundle: 'hello' }, ['ca-bundle']],
+        [{ names: ['*.example.org'], dns }, []],
+        [{ dns: { ...dns, server: 'ns.example.org' } }, ['dns-server']],
+        [{ dns: { ...dns, port: 0 } }, ['dns-port']],
+        [{ dns: { ...dns, keyName: 'a\nb' } }, ['dns-key']],
+        [{ dns: { ...dns, algorithm: 'rot13', keySecret: 'a b' } }, ['dns-algorithm', 'dns-secret']],
+        [{ dns: { ...dns, waitSeconds: 9999 } }, ['dns-wait']],
         [{ email: 'me', agree: false }, ['email', 'agree']],
         [{}, []],
     ])('all that is wrong with a setting is said at once: %j', (part, expected) =>

@@ -59,6 +59,11 @@ export default function Display(props: ScreenProps) {
                 },
             })
         })
+        let left = false
+        const leave = (): void => {
+            if (!left) rfb.disconnect()
+            left = true
+        }
         const ended = (): void => {
             if (gone) return
             gone = true
@@ -70,13 +75,13 @@ export default function Display(props: ScreenProps) {
         // Its WebSocket would wait a while before it says so itself.
         const stopListening = untilSilence(() => {
             ended()
-            rfb.disconnect()
+            leave()
         })
         return () => {
             gone = true
             stopListening()
             onHandle(undefined)
-            rfb.disconnect()
+            leave()
         }
     }, [])
     return (

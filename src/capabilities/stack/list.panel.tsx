@@ -13,10 +13,10 @@ import { useMay } from '../me.panel.tsx'
 import {
     ActionMenu,
     actionsOf,
+    Connecting,
     EmptyHint,
     Forbidden,
     Freshness,
-    Loading,
     PageBody,
     PageHead,
     Quiet,
@@ -55,7 +55,7 @@ export default function StackList() {
         </Button>
     )
     if (snapshot.state === 'denied') return <Forbidden />
-    if (snapshot.state === 'connecting') return <Loading />
+    if (snapshot.state === 'connecting') return <Connecting of={snapshot} />
     if (snapshot.list.length === 0)
         return (
             <>

@@ -6,6 +6,7 @@ import WarningIcon from '@patternfly/react-icons/dist/esm/icons/exclamation-tria
 import { Link } from '@tanstack/react-router'
 import { useMemo, useState } from 'react'
 import { State } from '../../gen/proto/capabilities/task/task_pb.js'
+import { isAway } from '../client.panel.tsx'
 import { useLive } from '../live.panel.tsx'
 import { Quiet } from '../parts.panel.tsx'
 import { plural } from '../words.panel.tsx'
@@ -21,6 +22,7 @@ export function TaskPane() {
     const rows = useMemo(() => newestFirst(snapshot.list).slice(0, SHOWN), [snapshot])
     const running = rows.filter(t => t.state === State.RUNNING)
     const latest = running[0] ?? rows[0]
+    const lost = snapshot.state === 'lost' || (snapshot.state === 'connecting' && snapshot.trouble !== undefined)
     return (
         <aside className="dv-pane" aria-label={words.tasks} data-pane={open ? 'open' : 'closed'}>
             <div className="dv-pane-bar">
@@ -36,9 +38,9 @@ export function TaskPane() {
                     {words.tasks}
                 </Button>
                 {/* The one stream that every page has: it knows first that the server is away. */}
-                {snapshot.state === 'lost' ? (
+                {lost ? (
                     <span className="dv-away" role="status" data-server="lost">
-                        <WarningIcon aria-hidden /> {words.away}
+                        <WarningIcon aria-hidden /> {isAway(snapshot.trouble) ? words.away : snapshot.trouble?.summary}
                     </span>
                 ) : (
                     <span className="dv-quiet" data-server={snapshot.state} data-running={running.length}>

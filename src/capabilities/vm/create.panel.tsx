@@ -55,51 +55,63 @@ export default function Create() {
         }
     }
     return (
-        <Wizard
-            height="100%"
-            isVisitRequired
-            className="dv-wizard"
-            header={<WizardHeader title={n.title} isCloseHidden titleId="create-title" />}
-            navAriaLabel={n.title}
-        >
-            <WizardStep
-                name={n.source}
-                id="source"
-                footer={
-                    <Footer stop={missing(complete, 1) !== ''} cancel={() => void navigate({ to: '/vms' as string })} />
-                }
+        <div ref={namedByItsWords} className="dv-wizard-place">
+            <Wizard
+                height="100%"
+                isVisitRequired
+                className="dv-wizard"
+                header={<WizardHeader title={n.title} isCloseHidden titleId="create-title" />}
+                navAriaLabel={n.title}
             >
-                <Form className="dv-form" onSubmit={event => event.preventDefault()}>
-                    <SourceStep draft={complete} change={change} />
-                </Form>
-            </WizardStep>
-            <WizardStep
-                name={n.size}
-                id="size"
-                footer={
-                    <Footer stop={missing(complete, 2) !== ''} cancel={() => void navigate({ to: '/vms' as string })} />
-                }
-            >
-                <Form className="dv-form" onSubmit={event => event.preventDefault()}>
-                    <SizeStep draft={complete} change={change} networks={networks} />
-                </Form>
-            </WizardStep>
-            <WizardStep
-                name={n.review}
-                id="review"
-                footer={
-                    <Footer
-                        last={() => void make()}
-                        busy={busy}
-                        cancel={() => void navigate({ to: '/vms' as string })}
-                    />
-                }
-            >
-                <Review draft={complete} failure={failure} />
-            </WizardStep>
-        </Wizard>
+                <WizardStep
+                    name={n.source}
+                    id="source"
+                    footer={
+                        <Footer
+                            stop={missing(complete, 1) !== ''}
+                            cancel={() => void navigate({ to: '/vms' as string })}
+                        />
+                    }
+                >
+                    <Form className="dv-form" onSubmit={event => event.preventDefault()}>
+                        <SourceStep draft={complete} change={change} />
+                    </Form>
+                </WizardStep>
+                <WizardStep
+                    name={n.size}
+                    id="size"
+                    footer={
+                        <Footer
+                            stop={missing(complete, 2) !== ''}
+                            cancel={() => void navigate({ to: '/vms' as string })}
+                        />
+                    }
+                >
+                    <Form className="dv-form" onSubmit={event => event.preventDefault()}>
+                        <SizeStep draft={complete} change={change} networks={networks} />
+                    </Form>
+                </WizardStep>
+                <WizardStep
+                    name={n.review}
+                    id="review"
+                    footer={
+                        <Footer
+                            last={() => void make()}
+                            busy={busy}
+                            cancel={() => void navigate({ to: '/vms' as string })}
+                        />
+                    }
+                >
+                    <Review draft={complete} failure={failure} />
+                </WizardStep>
+            </Wizard>
+        </div>
     )
 }
+
+/** PatternFly calls the toggle of a narrow screen 'Wizard toggle': no word of any catalogue, and not what it shows. */
+const namedByItsWords = (place: HTMLDivElement | null): void =>
+    place?.querySelector('.pf-v6-c-wizard__toggle')?.removeAttribute('aria-label')
 
 /** Next or create, back, cancel. */
 function Footer(props: { stop?: boolean; last?: () => void; busy?: boolean; cancel: () => void }) {

@@ -1,5 +1,5 @@
 // The table of virtual machines: columns as they were chosen, sorted, selected, acted upon.
-import { Button, Label, Tooltip } from '@patternfly/react-core'
+import { Button, Tooltip } from '@patternfly/react-core'
 import PendingIcon from '@patternfly/react-icons/dist/esm/icons/pending-icon'
 import PlayIcon from '@patternfly/react-icons/dist/esm/icons/play-icon'
 import PowerOffIcon from '@patternfly/react-icons/dist/esm/icons/power-off-icon'
@@ -8,6 +8,7 @@ import { Link } from '@tanstack/react-router'
 import { memo, type ReactNode, useCallback, useMemo, useRef } from 'react'
 import type { Vm } from '../../gen/proto/capabilities/vm/vm_pb.js'
 import { bytes, percent, since } from '../format.panel.tsx'
+import { SmallLabel } from '../label.panel.tsx'
 import { LongTable, Tags } from '../long-table.panel.tsx'
 import { useMay } from '../me.panel.tsx'
 import { ActionMenu, actionsOf } from '../parts.panel.tsx'
@@ -150,9 +151,9 @@ function NameCell({ vm }: { vm: Vm }) {
                 {vm.name}
             </Link>
             {vm.template && (
-                <Label isCompact variant="outline" className="dv-after">
+                <SmallLabel outline className="dv-after">
                     {words.template}
-                </Label>
+                </SmallLabel>
             )}
             {vm.pending && (
                 <Tooltip content={words.pending}>
