@@ -142,12 +142,15 @@ export function Freshness(props: { of: Snapshot<unknown>; stale?: string }) {
 }
 
 /** Until a live list has come for the first time: that it loads, or why it does not. */
-export const Connecting = ({ of }: { of: Snapshot<unknown> }) =>
+export const Connecting = ({ of, title }: { of: Snapshot<unknown>; title?: string }) =>
     of.trouble ? (
-        <PageBody>
-            <TroubleNote trouble={of.trouble} />
-            <Quiet>{common.tryingAgain}</Quiet>
-        </PageBody>
+        <>
+            {title && <PageHead title={title} />}
+            <PageBody>
+                <TroubleNote trouble={of.trouble} />
+                <Quiet>{common.tryingAgain}</Quiet>
+            </PageBody>
+        </>
     ) : (
         <Loading />
     )

@@ -119,7 +119,7 @@ function Workloads() {
     // Who may see the one only waits for that one.
     const waiting = [ofContainers, ofStacks, ofVms].filter(one => one.state === 'connecting')
     if (rows.length === 0 && waiting.length > 0)
-        return <Connecting of={waiting.find(one => one.trouble) ?? waiting[0]!} />
+        return <Connecting of={waiting.find(one => one.trouble) ?? waiting[0]!} title={w.title} />
     if (rows.length === 0)
         return (
             <>

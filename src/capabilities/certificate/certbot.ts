@@ -176,11 +176,13 @@ function dnsFault(said: string): Fault | undefined {
             summary: 'certbot cannot change a DNS zone here',
             fix: 'On the node: apt install python3-certbot-dns-rfc2136',
         })
-    const refused = /(?:Received response from server|error (?:adding|deleting) TXT record): ?(.+)/.exec(said)
-    if (refused || /tsig|BADKEY|BADSIG|BADTIME|NOTAUTH/i.test(said))
+    // dnspython's words for what TSIG answers (BADKEY, BADSIG, BADTIME), and certbot's for a refusal.
+    const refused =
+        /The peer didn't (?:know|like) .+|(?:bad|wrong) (?:key|signature)|Received response from server: .+/i.exec(said)
+    if (refused)
         return new Fault('precondition', {
             summary: 'The DNS server did not take the change',
-            detail: (refused?.[1] ?? lastWords(said)).slice(0, DETAIL_LENGTH),
+            detail: refused[0].slice(0, DETAIL_LENGTH),
             fix: 'Its key may change TXT records of the zone (update-policy), name, algorithm and key are as the server has them, and the clocks of both are right.',
             at: 'dns.key_name',
         })

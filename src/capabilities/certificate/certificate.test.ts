@@ -247,6 +247,18 @@ describe('ACME', () => {
             'unavailable',
             'something new',
         ],
+        [
+            "Encountered error when making query: The peer didn't know the key we used\nAsk for help",
+            'precondition',
+            'know the key',
+        ],
+        ['Received response from server: REFUSED', 'precondition', 'REFUSED'],
+        [
+            "Unable to determine base domain for a.example.org using names: ['a.example.org', 'example.org', 'org'].",
+            'precondition',
+            'a.example.org',
+        ],
+        ['Encountered error when making query: The DNS operation timed out.', 'unavailable', 'timed out'],
         ['', 'unavailable', ''],
     ])('certbot’s words become a fault: %s', (said, code, detail) =>
         expect(certbotFault(said)).toMatchObject({

@@ -74,7 +74,7 @@ export default function ContainerList() {
         </Button>
     )
     if (snapshot.state === 'denied') return <Forbidden />
-    if (snapshot.state === 'connecting') return <Connecting of={snapshot} />
+    if (snapshot.state === 'connecting') return <Connecting of={snapshot} title={words.containers} />
     if (snapshot.list.length === 0)
         return (
             <>

@@ -55,7 +55,7 @@ export default function StackList() {
         </Button>
     )
     if (snapshot.state === 'denied') return <Forbidden />
-    if (snapshot.state === 'connecting') return <Connecting of={snapshot} />
+    if (snapshot.state === 'connecting') return <Connecting of={snapshot} title={words.stacks} />
     if (snapshot.list.length === 0)
         return (
             <>

@@ -18,7 +18,7 @@ export default function Tasks() {
         () => newestFirst(snapshot.list.filter(t => state === '' || t.state === Number(state))).slice(0, SHOWN),
         [snapshot, state],
     )
-    if (snapshot.state === 'connecting') return <Connecting of={snapshot} />
+    if (snapshot.state === 'connecting') return <Connecting of={snapshot} title={words.tasks} />
     return (
         <>
             <PageHead title={words.tasks} below={<Freshness of={snapshot} />} />

@@ -80,7 +80,7 @@ export default function VmList() {
     )
 
     if (snapshot.state === 'denied') return <Forbidden />
-    if (snapshot.state === 'connecting') return <Connecting of={snapshot} />
+    if (snapshot.state === 'connecting') return <Connecting of={snapshot} title={words.vms} />
     if (snapshot.list.length === 0) {
         return (
             <>
