@@ -96,7 +96,7 @@ test('a disk is added while it runs', async () => {
         await hand.click(tab(page, 'Hardware'))
         await hand.click(button(page, 'Add disk'))
         await hand.click(page.getByRole('dialog').getByRole('button', { name: 'Add', exact: true }))
-        await page.locator('[data-disk=vdb]').waitFor()
+        await page.locator('[data-disk=vdc]').waitFor()
     })
     expect(done).toEqual({ clicks: 5, fields: 0 })
 })

@@ -100,7 +100,7 @@ export default function Users() {
                                 <Th>{words.user}</Th>
                                 <Th>{words.fullName}</Th>
                                 <Th>{words.role}</Th>
-                                <Th>{f.title}</Th>
+                                <Th modifier="wrap">{f.title}</Th>
                                 <Th>{common.state}</Th>
                                 <Th>{words.lastLogin}</Th>
                                 <Th screenReaderText={common.actions} />

@@ -78,7 +78,7 @@ export default function Snapshots({ vm, detail }: VmTabProps) {
                         <Th width={30}>{s.name}</Th>
                         <Th>{s.taken}</Th>
                         <Th>{s.state}</Th>
-                        <Th>{s.kind}</Th>
+                        <Th width={25}>{s.kind}</Th>
                         <Th width={30}>{s.description}</Th>
                         <Th screenReaderText={common.actions} />
                     </Tr>
