@@ -154,9 +154,18 @@ it('tells a document with mistakes with their lines', async () => {
 })
 
 it('tells the screen, and the consoles that the kernel uses besides', async () => {
-    const at = (active: string) => consolesOf(fakeSystem({ files: { '/sys/class/tty/console/active': active } }))
+    const argv = ['systemctl', 'is-active', '--quiet', '--', 'debvisor-console.service']
+    const at = (active?: string, exitCode = 3) =>
+        consolesOf(
+            fakeSystem({
+                tools: [{ argv, answer: { exitCode } }],
+                ...(active && { files: { '/sys/class/tty/console/active': active } }),
+            }),
+        )
     expect(await at('tty0 ttyS0\n')).toEqual(['/dev/tty1', '/dev/ttyS0'])
     expect(await at('tty0\n')).toEqual(['/dev/tty1'])
     expect(await at('hvc0 tty1\n')).toEqual(['/dev/tty1', '/dev/hvc0'])
-    expect(await consolesOf(fakeSystem())).toEqual(['/dev/tty1'])
+    expect(await at()).toEqual(['/dev/tty1'])
+    // What draws the screen shows it there.
+    expect(await at('tty0 ttyS0\n', 0)).toEqual(['/dev/ttyS0'])
 })

@@ -14,6 +14,8 @@ import { asJson, teller } from './provision-views.ts'
 
 export const PROFILE_FILE = '/etc/debvisor-profile'
 export const UNIT = 'debvisor-firstboot.service'
+/** The screen at tty1. */
+const SCREEN = 'debvisor-console.service'
 const PROFILES = ['ceph', 'zfs', 'mixed']
 const ACTIVE_CONSOLES = '/sys/class/tty/console/active'
 
@@ -147,10 +149,14 @@ export async function firstBootHere(dryRun: boolean, io: Io): Promise<View> {
     }
 }
 
-/** The screen, and what the kernel was told to use as its console besides it, such as a serial port. */
+/**
+ * The screen, where nothing else draws it from the journal, and what the kernel was told to use as its console besides
+ * it, such as a serial port.
+ */
 export async function consolesOf(probe: Probe): Promise<string[]> {
     const active = ((await probe.readText(ACTIVE_CONSOLES)) ?? '').trim().split(/\s+/)
-    const names = ['tty1', ...active.filter(name => /^[a-zA-Z]+\d+$/.test(name) && !/^tty\d+$/.test(name))]
+    const drawn = await probe.query({ argv: ['systemctl', 'is-active', '--quiet', '--', SCREEN], deadlineMs: 30_000 })
+    const names = [...(drawn.exitCode === 0 ? [] : ['tty1']), ...active.filter(name => /^[a-zA-Z]+\d+$/.test(name) && !/^tty\d+$/.test(name))]
     return [...new Set(names)].map(name => `/dev/${name}`)
 }
 
