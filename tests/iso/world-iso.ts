@@ -25,6 +25,8 @@ export interface Booted {
     /** Until the console has said it; answers all that it said since the last time. */
     hear(text: string | RegExp, deadlineMs: number): Promise<string>
     type(keys: string): void
+    /** Commands of QEMU's monitor. */
+    monitor(...commands: string[]): void
     ended(deadlineMs: number): Promise<void>
     stop(): Promise<void>
 }
@@ -36,33 +38,73 @@ export interface BootOptions {
     disks?: readonly { file: string; serial: string }[]
 }
 
-/** Boots from the ISO by its own loader; a reboot ends the machine. */
-export function bootIso(firmware: 'bios' | 'uefi', { iso = isoPath, disks = [] }: BootOptions = {}): Booted {
+/** Without a medium: what DHCP names as the file to boot is fetched by the iPXE in QEMU's network card. */
+export interface NetOptions extends Pick<BootOptions, 'disks'> {
+    bootfile: string
+}
+
+export interface IsoMachine {
+    /** QEMU's, with the serial port at standard input and output. */
+    argv: string[]
+    /** The socket of its monitor. */
+    monitor: string
+    remove(): void
+}
+
+/** A machine that boots from the ISO by its own loader; a reboot ends it. */
+export function isoMachine(firmware: 'bios' | 'uefi', { iso = isoPath, disks = [] }: BootOptions = {}): IsoMachine {
+    return machineOf(firmware, disks, [
+        ...['-device', 'virtio-scsi-pci', '-drive', `if=none,id=iso,file=${iso},format=raw,readonly=on`],
+        ...['-device', 'scsi-cd,drive=iso', '-netdev', 'user,restrict=on,id=n0', '-device', 'virtio-net-pci,netdev=n0'],
+    ])
+}
+
+function machineOf(
+    firmware: 'bios' | 'uefi',
+    disks: NonNullable<BootOptions['disks']>,
+    boots: readonly string[],
+): IsoMachine {
     const folder = mkdtempSync(join(tmpdir(), 'dv-iso-'))
+    const monitor = join(folder, 'monitor')
     const argv = [
+        'qemu-system-x86_64',
         ...['-machine', 'q35', '-accel', 'tcg,thread=multi,tb-size=512', '-cpu', 'max', '-smp', '2', '-m', '3072'],
         ...['-nodefaults', '-display', 'none', '-vga', 'std', '-no-reboot', '-device', 'virtio-rng-pci'],
-        ...['-device', 'virtio-scsi-pci', '-drive', `if=none,id=iso,file=${iso},format=raw,readonly=on`],
-        ...['-device', 'scsi-cd,drive=iso', '-serial', 'stdio', ...monitorAt(join(folder, 'monitor'))],
+        ...[...boots, ...monitorAt(monitor)],
+        // Ctrl-C is for the guest.
+        ...['-chardev', 'stdio,id=serial,signal=off', '-serial', 'chardev:serial'],
     ]
     disks.forEach(({ file, serial }, i) => {
         argv.push('-drive', `if=none,id=disk${i},file=${file},cache=unsafe`)
         argv.push('-device', `virtio-blk-pci,drive=disk${i},serial=${serial}`)
     })
-    argv.push('-netdev', 'user,restrict=on,id=n0', '-device', 'virtio-net-pci,netdev=n0')
     if (firmware === 'uefi') {
         copyFileSync('/usr/share/OVMF/OVMF_VARS_4M.fd', join(folder, 'vars.fd'))
         argv.push('-drive', 'if=pflash,format=raw,readonly=on,file=/usr/share/OVMF/OVMF_CODE_4M.fd')
         argv.push('-drive', `if=pflash,format=raw,file=${join(folder, 'vars.fd')}`)
     }
-    const child: ChildProcess = spawn('qemu-system-x86_64', argv, { stdio: ['pipe', 'pipe', 'pipe'] })
+    return { argv, monitor, remove: () => rmSync(folder, { recursive: true, force: true }) }
+}
+
+export const bootIso = (firmware: 'bios' | 'uefi', options: BootOptions = {}): Booted =>
+    begin(isoMachine(firmware, options))
+
+export const bootNet = (firmware: 'bios' | 'uefi', { bootfile, disks = [] }: NetOptions): Booted =>
+    begin(
+        machineOf(firmware, disks, [
+            ...['-netdev', `user,id=n0,bootfile=${bootfile}`, '-device', 'virtio-net-pci,netdev=n0,bootindex=1'],
+        ]),
+    )
+
+function begin({ argv, monitor, remove }: IsoMachine): Booted {
+    const child: ChildProcess = spawn(argv[0]!, argv.slice(1), { stdio: ['pipe', 'pipe', 'pipe'] })
     let said = ''
     for (const stream of [child.stdout!, child.stderr!])
         stream.on('data', chunk => {
             said += chunk
         })
     const over = new Promise<void>(resolve => child.once('close', () => resolve()))
-    const poke = pokeNowAndThen(join(folder, 'monitor'))
+    const poke = pokeNowAndThen(monitor)
     const isOver = () => child.exitCode !== null || child.signalCode !== null
     return {
         async hear(text, deadlineMs) {
@@ -82,6 +124,7 @@ export function bootIso(firmware: 'bios' | 'uefi', { iso = isoPath, disks = [] }
             }
         },
         type: keys => void child.stdin!.write(keys),
+        monitor: (...commands) => poke.say(...commands),
         async ended(deadlineMs) {
             const late = pause(deadlineMs, undefined, { ref: false }).then(() => {
                 throw new Error(`the machine did not end:\n${said.slice(-2000)}`)
@@ -92,7 +135,7 @@ export function bootIso(firmware: 'bios' | 'uefi', { iso = isoPath, disks = [] }
             poke.end()
             child.kill('SIGKILL')
             await over
-            rmSync(folder, { recursive: true })
+            remove()
         },
     }
 }

@@ -156,7 +156,10 @@ export async function firstBootHere(dryRun: boolean, io: Io): Promise<View> {
 export async function consolesOf(probe: Probe): Promise<string[]> {
     const active = ((await probe.readText(ACTIVE_CONSOLES)) ?? '').trim().split(/\s+/)
     const drawn = await probe.query({ argv: ['systemctl', 'is-active', '--quiet', '--', SCREEN], deadlineMs: 30_000 })
-    const names = [...(drawn.exitCode === 0 ? [] : ['tty1']), ...active.filter(name => /^[a-zA-Z]+\d+$/.test(name) && !/^tty\d+$/.test(name))]
+    const names = [
+        ...(drawn.exitCode === 0 ? [] : ['tty1']),
+        ...active.filter(name => /^[a-zA-Z]+\d+$/.test(name) && !/^tty\d+$/.test(name)),
+    ]
     return [...new Set(names)].map(name => `/dev/${name}`)
 }
 

@@ -40,7 +40,7 @@ export async function prepare<T extends { profile: string }>(
     const { install } = answers.document
     const seen = await seeMachine(machine)
     checkMachine(install.machine, seen)
-    const image = await findImage(machine, options.image)
+    const image = await findImage(machine, seen.arguments, options.image)
     const disks = await deps.disks(machine)
     const { chosen, findings } = selectDisks(install, disks)
     refuse('The disk of the system is not clear', findings.map(located))

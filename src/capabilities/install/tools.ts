@@ -18,6 +18,8 @@ export const diskTools: readonly Tool[] = [
     machine('vgchange', '/usr/sbin/vgchange'),
     machine('mount', '/usr/bin/mount'),
     machine('umount', '/usr/bin/umount'),
+    machine('curl', '/usr/bin/curl'),
+    machine('sha256sum', '/usr/bin/sha256sum'),
     machine('unsquashfs', '/usr/bin/unsquashfs'),
     machine('sync', '/usr/bin/sync'),
     machine('tee', '/usr/bin/tee'),
