@@ -55,7 +55,7 @@ it(
             await screen.type('Europe/Vienna')
             await screen.see('Europe/Vienna', MINUTE_MS)
             await screen.keep('iso-advanced')
-            await screen.keys('Tab', 'Tab', 'Tab', 'Tab', 'Tab', 'Tab', 'Tab', 'Enter')
+            await screen.keys('Tab', 'Tab', 'Tab', 'Tab', 'Tab', 'Tab', 'Tab', 'Tab', 'Enter')
             await screen.see('DHCP', MINUTE_MS)
             await screen.keys('Enter', 'Enter')
             await screen.see('Who can log in', MINUTE_MS)

@@ -127,7 +127,7 @@ it(
         await see(/Name of the node/)
         await keys(...Array.from({ length: 'debvisor.local'.length }, () => 'C-h'))
         await type('node1.example.org')
-        await keys(...Array.from({ length: 10 }, () => 'Tab'), 'Enter')
+        await keys(...Array.from({ length: 11 }, () => 'Tab'), 'Enter')
         await see(/operator/)
         await keys(...Array.from({ length: 7 }, () => 'Tab'), 'Enter')
         await see(/No data will be lost/)

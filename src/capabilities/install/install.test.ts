@@ -18,6 +18,7 @@ interface Seen {
     note?: string
     /** Where the system comes from, when not from the medium. */
     image?: Image
+    rootFs?: TargetWant['rootFs']
 }
 
 function diskOf([id, [gib, model, said]]: [string, [number, string, string]]): Disk {
@@ -35,8 +36,9 @@ function diskOf([id, [gib, model, said]]: [string, [number, string, string]]): D
 }
 
 const ids = { root: '11111111-1111-4111-8111-111111111111', boot: '22222222-2222-4222-8222-222222222222' }
-const wantOf = (disks: readonly Disk[], image: Image = '/run/live/medium/node/node.squashfs'): TargetWant => ({
-    ...{ disks, image, mountAt: '/target' },
+const MEDIUM = '/run/live/medium/node/node.squashfs'
+const wantOf = (disks: readonly Disk[], { image = MEDIUM, rootFs = 'ext4' }: Partial<Seen> = {}): TargetWant => ({
+    ...{ disks, image, mountAt: '/target', rootFs },
     ids: { ...ids, esp: ['AAAA-0001', 'AAAA-0002'] },
     names: namesOf(),
     before: { holders: [], parts: {} },
@@ -55,7 +57,7 @@ describe.each(readdirSync(folder))('a target: %s', name => {
         const agreed = new Map(
             Object.entries(seen.agreed ?? {}).map(([id, print]) => [`disk:/dev/disk/by-id/${id}`, print ?? undefined]),
         )
-        const plan = planTarget(wantOf(chosen, seen.image), seen, agreed)
+        const plan = planTarget(wantOf(chosen, seen), seen, agreed)
         expectGolden(at('plan.txt'), textOf('install.target', plan, agreed))
     })
 })

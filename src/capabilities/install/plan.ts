@@ -15,6 +15,7 @@ export interface TargetWant {
     image: Image
     /** Where it is put together. */
     mountAt: string
+    rootFs: 'ext4' | 'xfs'
     /** Chosen before anything is made, so that the plan says all. */
     ids: { root: string; boot: string; esp: readonly string[] }
     names: Names
@@ -183,7 +184,11 @@ function fileSystemSteps(want: TargetWant): Step[] {
         run('Make the root volume, and leave room for checkpoints of upgrades', 'lvcreate', [
             ...['--yes', '--wipesignatures', 'y', '--name', 'root', '--extents', ROOT_SHARE, names.group],
         ]),
-        ext4('Make the root file system', 'root', ids.root, rootOf(want)),
+        want.rootFs === 'ext4'
+            ? ext4('Make the root file system', 'root', ids.root, rootOf(want))
+            : run('Make the root file system', 'mkfs.xfs', [
+                  ...['-q', '-f', '-L', 'root', '-m', `uuid=${ids.root}`, rootOf(want)],
+              ]),
     ]
 }
 
@@ -196,7 +201,7 @@ function fillSteps(want: TargetWant): Step[] {
     ]
     const lines = [
         '# Written by the installer. The EFI file system of a mirror may be away with its disk.',
-        `UUID=${ids.root} / ext4 errors=remount-ro 0 1`,
+        `UUID=${ids.root} / ${want.rootFs === 'ext4' ? 'ext4 errors=remount-ro 0 1' : 'xfs defaults 0 0'}`,
         `UUID=${ids.boot} /boot ext4 defaults 0 2`,
         `UUID=${ids.esp[0]} /boot/efi vfat umask=0077${disks.length > 1 ? ',nofail' : ''} 0 1`,
         ...(disks.length > 1 ? [`UUID=${ids.esp[1]} /boot/efi2 vfat umask=0077,nofail 0 1`] : []),

@@ -12,6 +12,7 @@ export const diskTools: readonly Tool[] = [
     machine('udevadm', '/usr/bin/udevadm'),
     machine('mdadm', '/usr/sbin/mdadm'),
     machine('mkfs.vfat', '/usr/sbin/mkfs.vfat'),
+    machine('mkfs.xfs', '/usr/sbin/mkfs.xfs'),
     machine('mkfs.ext4', '/usr/sbin/mkfs.ext4'),
     machine('vgcreate', '/usr/sbin/vgcreate'),
     machine('lvcreate', '/usr/sbin/lvcreate'),
@@ -28,6 +29,8 @@ export const diskTools: readonly Tool[] = [
 /** For the new system; chpasswd is the one of the accounts. */
 export const systemTools: readonly Tool[] = [
     machine('mdadm', '/usr/sbin/mdadm'),
+    root('sign-modules', '/usr/lib/debvisor/sign-modules'),
+    root('mokutil', '/usr/bin/mokutil'),
     root('ssh-keygen', '/usr/bin/ssh-keygen'),
     root('update-initramfs', '/usr/sbin/update-initramfs'),
     root('grub-install', '/usr/sbin/grub-install'),
