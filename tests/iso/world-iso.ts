@@ -36,6 +36,8 @@ export interface BootOptions {
     iso?: string
     /** Images in qcow2, each with its serial number. */
     disks?: readonly { file: string; serial: string }[]
+    /** Where the variables of UEFI are kept from one boot to the next. */
+    vars?: string
 }
 
 /** Without a medium: what DHCP names as the file to boot is fetched by the iPXE in QEMU's network card. */
@@ -52,23 +54,37 @@ export interface IsoMachine {
 }
 
 /** A machine that boots from the ISO by its own loader; a reboot ends it. */
-export function isoMachine(firmware: 'bios' | 'uefi', { iso = isoPath, disks = [] }: BootOptions = {}): IsoMachine {
-    return machineOf(firmware, disks, [
+export function isoMachine(firmware: Firmware, { iso = isoPath, ...more }: BootOptions = {}): IsoMachine {
+    return machineOf(firmware, more, [
         ...['-device', 'virtio-scsi-pci', '-drive', `if=none,id=iso,file=${iso},format=raw,readonly=on`],
         ...['-device', 'scsi-cd,drive=iso', '-netdev', 'user,restrict=on,id=n0', '-device', 'virtio-net-pci,netdev=n0'],
     ])
 }
 
+/** `secure`: UEFI with the keys of Microsoft, as machines are sold, and Secure Boot on. */
+export type Firmware = 'bios' | 'uefi' | 'secure'
+
 function machineOf(
-    firmware: 'bios' | 'uefi',
-    disks: NonNullable<BootOptions['disks']>,
+    firmware: Firmware,
+    { disks = [], vars }: Pick<BootOptions, 'disks' | 'vars'>,
     boots: readonly string[],
 ): IsoMachine {
     const folder = mkdtempSync(join(tmpdir(), 'dv-iso-'))
     const monitor = join(folder, 'monitor')
     const argv = [
         'qemu-system-x86_64',
-        ...['-machine', 'q35', '-accel', 'tcg,thread=multi,tb-size=512', '-cpu', 'max', '-smp', '2', '-m', '3072'],
+        ...[
+            '-machine',
+            `q35,smm=${firmware === 'secure' ? 'on' : 'off'}`,
+            '-accel',
+            'tcg,thread=multi,tb-size=512',
+            '-cpu',
+            'max',
+            '-smp',
+            '2',
+            '-m',
+            '3072',
+        ],
         ...['-nodefaults', '-display', 'none', '-vga', 'std', '-no-reboot', '-device', 'virtio-rng-pci'],
         ...[...boots, ...monitorAt(monitor)],
         // Ctrl-C is for the guest.
@@ -78,20 +94,26 @@ function machineOf(
         argv.push('-drive', `if=none,id=disk${i},file=${file},cache=unsafe`)
         argv.push('-device', `virtio-blk-pci,drive=disk${i},serial=${serial}`)
     })
-    if (firmware === 'uefi') {
-        copyFileSync('/usr/share/OVMF/OVMF_VARS_4M.fd', join(folder, 'vars.fd'))
-        argv.push('-drive', 'if=pflash,format=raw,readonly=on,file=/usr/share/OVMF/OVMF_CODE_4M.fd')
-        argv.push('-drive', `if=pflash,format=raw,file=${join(folder, 'vars.fd')}`)
+    if (firmware !== 'bios') {
+        const [code, keys] = firmware === 'secure' ? ['.secboot', '.ms'] : ['', '']
+        const kept = vars ?? join(folder, 'vars.fd')
+        if (!existsSync(kept)) copyFileSync(`/usr/share/OVMF/OVMF_VARS_4M${keys}.fd`, kept)
+        argv.push('-drive', `if=pflash,format=raw,readonly=on,file=/usr/share/OVMF/OVMF_CODE_4M${code}.fd`)
+        argv.push('-drive', `if=pflash,format=raw,file=${kept}`)
+        if (firmware === 'secure') argv.push('-global', 'driver=cfi.pflash01,property=secure,value=on')
     }
     return { argv, monitor, remove: () => rmSync(folder, { recursive: true, force: true }) }
 }
 
-export const bootIso = (firmware: 'bios' | 'uefi', options: BootOptions = {}): Booted =>
-    begin(isoMachine(firmware, options))
+/** What stands on its disks. */
+export const diskMachine = (firmware: Firmware, options: Pick<BootOptions, 'disks' | 'vars'>): IsoMachine =>
+    machineOf(firmware, options, ['-netdev', 'user,restrict=on,id=n0', '-device', 'virtio-net-pci,netdev=n0'])
 
-export const bootNet = (firmware: 'bios' | 'uefi', { bootfile, disks = [] }: NetOptions): Booted =>
+export const bootIso = (firmware: Firmware, options: BootOptions = {}): Booted => begin(isoMachine(firmware, options))
+
+export const bootNet = (firmware: Firmware, { bootfile, ...more }: NetOptions): Booted =>
     begin(
-        machineOf(firmware, disks, [
+        machineOf(firmware, more, [
             ...['-netdev', `user,id=n0,bootfile=${bootfile}`, '-device', 'virtio-net-pci,netdev=n0,bootindex=1'],
         ]),
     )
