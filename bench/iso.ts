@@ -1,5 +1,5 @@
 // The ISO: its size, how long it took to build, each phase from power-on to a panel that answers, and what a fresh node holds.
-import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { root } from '../scripts/stages.ts'
