@@ -403,7 +403,7 @@ it('the same with the command line alone: catalogue, logs, a shell, an update wi
     await run(...made, '--set', 'TITLE=One', '--up')
     expect(await run('list')).toMatch(/cli +running \(1 of 1\) +1 /)
     expect(await world.page(18083)).toContain('<h1>One</h1>')
-    expect(await run('show', 'cli')).toMatch(/18083 → web 80\/tcp: everybody/)
+    expect(await run('show', 'cli')).toMatch(/18083 → web 80\/tcp: everybody: this node has no firewall/)
     expect(
         (await world.debvisor(['container', 'exec', 'cli-web-1', '--', 'cat', '/usr/share/nginx/html/index.html']))
             .stdout,

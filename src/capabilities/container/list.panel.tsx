@@ -28,7 +28,7 @@ import { SearchField } from '../search.panel.tsx'
 import { common, fill, plural } from '../words.panel.tsx'
 import { type Actions, fits, power, useActions } from './actions.panel.tsx'
 import { CreateDialog } from './create.panel.tsx'
-import { containers, covered, Marked, portsShort, StateLabel } from './store.panel.tsx'
+import { containers, covered, Marked, Ports, StateLabel } from './store.panel.tsx'
 import { stateName, words } from './words.panel.tsx'
 
 const NO_STACK = '-'
@@ -185,7 +185,7 @@ function Rows({ rows }: { rows: readonly Container[] }) {
                     <Th className="dv-col-memory" modifier="nowrap">
                         {words.memory}
                     </Th>
-                    <Th className="dv-col-networks" modifier="nowrap">
+                    <Th className="dv-col-ports" modifier="nowrap">
                         {words.ports}
                     </Th>
                     <Th className="dv-col-tags" modifier="nowrap">
@@ -229,7 +229,9 @@ const Row = memo(function Row(props: {
             <Td className="dv-col-image">{one.image}</Td>
             <Td className="dv-col-cpu">{running ? percent(one.cpu) : ''}</Td>
             <Td className="dv-col-memory">{running ? bytes(one.memoryBytes) : ''}</Td>
-            <Td className="dv-col-networks">{portsShort(one.ports)}</Td>
+            <Td className="dv-col-ports">
+                <Ports of={one.ports} />
+            </Td>
             <Td className="dv-col-tags">
                 <Tags of={one.tags.slice(0, 3)} />
             </Td>

@@ -65,11 +65,14 @@ export const words = catalogue('container', {
     },
     health: { healthy: 'Healthy', unhealthy: 'Unhealthy', starting: 'Health: starting' },
     port: {
-        node: 'this node only',
-        lan: 'other machines, where the firewall lets them',
         closed: 'nobody: not published',
-        line: '{host} → {container}: {whom}',
-        lineClosed: '{container}: {whom}',
+        line: '{host} → {container}',
+        open: '{host} open',
+        expose: 'Open to other machines',
+        unexpose: 'Close to other machines',
+        exposeTitle: 'Open the ports of {name}?',
+        unexposeTitle: 'Close the ports of {name}?',
+        nodeOnly: 'Published to this node only; Docker cannot change that later.',
     },
     tab: {
         summary: 'Summary',
@@ -145,7 +148,7 @@ export const words = catalogue('container', {
         commandHelp: 'One word a line; empty for what the image says.',
         ports: 'Ports',
         portsHelp:
-            'One a line, such as 8080:80. With lan: before it, other machines reach it where the firewall lets them.',
+            'One a line, such as 8080:80, for this node alone. lan:8080:80 is open to the machines that the node lets in.',
         mounts: 'Volumes',
         mountsHelp: 'One a line, such as data:/var/lib/data. A path of the node is for administrators.',
         environment: 'Environment',

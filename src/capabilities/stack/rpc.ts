@@ -53,7 +53,7 @@ export interface StackRpcDeps extends OpsDeps {
     lineNamed(name: string): Stack | undefined
     lines(): Stack[]
     watch(signal: AbortSignal): AsyncGenerator<{ names: string[] | undefined; stale: boolean }>
-    reachOf: ReachOf
+    reach(): Promise<ReachOf>
     readLogs(
         container: KnownContainer,
         asked: { follow: boolean; tail: number; sinceMs?: number; search: string; signal: AbortSignal },
