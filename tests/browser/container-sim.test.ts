@@ -109,7 +109,7 @@ test('what reaches into the node is marked, and which port is open to whom is sa
     await inside(
         async page => {
             await open(page, 'runner', 'terminal')
-            await page.getByText('Only for administrators').waitFor()
+            await page.getByText('Only for who may reach into the node').waitFor()
         },
         { user: 'olga' },
     )

@@ -346,6 +346,17 @@ it('who may do what is decided by role and by grants on the stack, and what reac
     expect(
         (await refusal(bob.update({ stack: 'bobs', composeFile: tagged }), Code.PermissionDenied)).rawMessage,
     ).toMatch('Grants rest on that tag')
+    // What reaches into the node is given for one stack, and for no other.
+    await refusal(eve.update({ stack: 'bobs', composeFile: host }), Code.PermissionDenied)
+    await identity.addGrant({ user: 'eve', role: 'host-operator', tag: 'stack:bobs' })
+    await world.daemon.done(await eve.update({ stack: 'bobs', composeFile: host, up: true }))
+    await refusal(eve.update({ stack: 'shop', composeFile: host }), Code.PermissionDenied)
+    await refusal(eve.create({ name: 'eves', composeFile: host }), Code.PermissionDenied)
+    await identity.updateUser({ name: 'bob', role: 'host-operator' })
+    await world.daemon.done(await bob.create({ name: 'host', composeFile: host }))
+    await identity.updateUser({ name: 'bob', role: 'operator' })
+    await refusal(bob.update({ stack: 'host', composeFile: `${host}# the same\n` }), Code.PermissionDenied)
+    await done(stacks().remove({ stack: 'host' }))
     await done(stacks().remove({ stack: 'bobs' }))
 })
 

@@ -119,7 +119,7 @@ export const words = catalogue('container', {
     again: 'Open again',
     off: 'It does not run',
     offHelp: 'Start the container to run commands in it.',
-    hostOnly: 'Only for administrators',
+    hostOnly: 'Only for who may reach into the node',
     hostOnlyHelp: 'This container reaches into the node: what is done in it can change the node.',
     file: {
         download: 'Fetch a file or folder',
@@ -150,7 +150,7 @@ export const words = catalogue('container', {
         portsHelp:
             'One a line, such as 8080:80, for this node alone. lan:8080:80 is open to the machines that the node lets in.',
         mounts: 'Volumes',
-        mountsHelp: 'One a line, such as data:/var/lib/data. A path of the node is for administrators.',
+        mountsHelp: 'One a line, such as data:/var/lib/data. A path of the node needs the right to reach into it.',
         environment: 'Environment',
         environmentHelp: 'One a line, such as TZ=Europe/Berlin.',
         restart: 'When it ends',
