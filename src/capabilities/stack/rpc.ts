@@ -14,6 +14,7 @@ import {
 } from '../../gen/proto/capabilities/stack/stack_pb.js'
 import { beginChange, type Change } from '../begin.ts'
 import { type Caller, callerOf, type Guarded } from '../caller.ts'
+import { type OpsDeps, prepareNewest, sourceOf } from './bring-up.ts'
 import { type Catalogue, filledIn } from './catalogue.ts'
 import { detailOf, type ReachOf } from './detail.ts'
 import { exposedFile } from './expose.ts'
@@ -21,9 +22,7 @@ import { readStackLogs } from './logs.ts'
 import { serviceOf } from './model.ts'
 import {
     checkName,
-    type createTurns,
     type NewFile,
-    type OpsDeps,
     planCreate,
     planDown,
     planImport,
@@ -31,9 +30,7 @@ import {
     planRemove,
     planUpNewest,
     planVersion,
-    prepareNewest,
     scaled,
-    sourceOf,
 } from './ops.ts'
 import { findingsOf, type Prepared, prepare } from './prepare.ts'
 import { readFile } from './read.ts'
@@ -41,6 +38,7 @@ import { containersOf, type KnownContainer, thingsOf } from './seen.ts'
 import { composeSchema } from './spec.ts'
 import { guardedOf } from './state.ts'
 import { nameTaken, type StackDoc } from './store.ts'
+import type { createTurns } from './turns.ts'
 import type { Value } from './values.ts'
 
 type Impl = ServiceImpl<typeof StackService>

@@ -11,11 +11,11 @@ import { createCatalogue } from './catalogue.ts'
 import { createCompose } from './compose.ts'
 import type { ReachOf } from './detail.ts'
 import type { HostReach } from './marks.ts'
-import { createTurns } from './ops.ts'
 import { type StackRpcDeps, stackMethods } from './rpc.ts'
 import { type Containers, containersOf } from './seen.ts'
 import { guardedOf, lineOf } from './state.ts'
 import { openStore } from './store.ts'
+import { createTurns } from './turns.ts'
 
 export interface StackParts {
     docker: DockerLink
