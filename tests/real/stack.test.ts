@@ -115,7 +115,9 @@ it('the ports are those of this node, until the stack says that they are for oth
         { service: 'web', host: 18080, address: '127.0.0.1', reach: 'this node only' },
     ])
     const plan = await stacks().expose({ stack: 'shop', service: 'web', lan: true, dryRun: true })
-    expect(sentences(plan)).toContain('Make the container shop-web-1 anew: ports: 127.0.0.1:18080:80 → 0.0.0.0:18080:80')
+    expect(sentences(plan)).toContain(
+        'Make the container shop-web-1 anew: ports: 127.0.0.1:18080:80 → 0.0.0.0:18080:80',
+    )
     await done(stacks().expose({ stack: 'shop', service: 'web', lan: true }))
     // Whether this host has rules of DebVisor or not: it is no longer this node alone.
     expect(await ports()).toMatchObject([{ host: 18080, address: '0.0.0.0' }])
