@@ -47,6 +47,17 @@ it('boots by BIOS and by UEFI, with the shim that Debian has had signed', async 
     for (const [, title] of text.matchAll(/menuentry "([^"]+)"/g)) expect(title!.length).toBeLessThan(70)
 })
 
+it("has Debian's own installer with its answers, the questions of storage and the package", async ({ skip }) => {
+    if (missing) skip(missing)
+    const to = join(folder, 'd-i')
+    await xorriso('-osirrox', 'on', '-extract', '/d-i', to)
+    expect(await tool(['file', '--brief', join(to, 'linux')])).toContain('Linux kernel')
+    const listed = await tool(['sh', '-c', 'cpio --quiet -t <"$1"', 'sh', join(to, 'debvisor.cpio')])
+    expect(listed.trim().split('\n').sort()).toEqual(
+        ['.', 'debvisor', 'debvisor/debvisor-profile.udeb', 'debvisor/debvisor.deb', 'preseed.cfg'].sort(),
+    )
+})
+
 it('is as small as it has to be, and its checksum and lists are beside it', async ({ skip }) => {
     if (missing) skip(missing)
     expect(statSync(isoPath).size).toBeLessThan(2.2e9)
