@@ -1,5 +1,3 @@
-// Workloads: containers, stacks and virtual machines in one list, live, with their kind, what they use, and the way to each.
-import { FormSelect, FormSelectOption, Toolbar, ToolbarContent, ToolbarItem } from '@patternfly/react-core'
 import LayersIcon from '@patternfly/react-icons/dist/esm/icons/layer-group-icon'
 import { Td, Th, Tr } from '@patternfly/react-table'
 import { Link } from '@tanstack/react-router'
@@ -11,11 +9,11 @@ import {
     Marked,
 } from '../../capabilities/container/store.panel.tsx'
 import { bytes, percent } from '../../capabilities/format.panel.tsx'
+import { ListFrame } from '../../capabilities/list-frame.panel.tsx'
 import { useLive } from '../../capabilities/live.panel.tsx'
 import { LongTable, Tags } from '../../capabilities/long-table.panel.tsx'
 import type { PanelEntry } from '../../capabilities/pages.panel.tsx'
-import { EmptyHint, Forbidden, Freshness, Loading, PageBody, PageHead } from '../../capabilities/parts.panel.tsx'
-import { SearchField } from '../../capabilities/search.panel.tsx'
+import { EmptyHint, Forbidden, Freshness, Loading } from '../../capabilities/parts.panel.tsx'
 import { Marked as StackMarked, StateLabel as StackState, stacks } from '../../capabilities/stack/store.panel.tsx'
 import { StateLabel as VmState, isOn as vmRuns, vms } from '../../capabilities/vm/store.panel.tsx'
 import { common, plural } from '../../capabilities/words.panel.tsx'
@@ -108,58 +106,29 @@ function Workloads() {
     if (states.every(one => one === 'denied')) return <Forbidden />
     // Who may see the one only waits for that one.
     if (rows.length === 0 && states.includes('connecting')) return <Loading />
-    return (
+    const below = (
         <>
-            <PageHead
-                title={w.title}
-                aside={
-                    <span className="dv-quiet" data-count={shown.length}>
-                        {plural(w.counted, shown.length)}
-                    </span>
-                }
-                below={
-                    <>
-                        {ofContainers.state !== 'denied' && <Freshness of={ofContainers} stale={w.staleContainers} />}
-                        {ofVms.state === 'stale' && <Freshness of={ofVms} />}
-                    </>
-                }
-            />
-            <PageBody fill>
-                <Toolbar inset={{ default: 'insetNone' }} className="dv-toolbar">
-                    <ToolbarContent>
-                        <SearchField hint={w.searchHint} value={search} change={setSearch} />
-                        <ToolbarItem>
-                            <FormSelect aria-label={w.kind} value={kind} onChange={(_e, value) => setKind(value)}>
-                                <FormSelectOption value="" label={w.allKinds} />
-                                <FormSelectOption value="container" label={w.kinds.container} />
-                                <FormSelectOption value="stack" label={w.kinds.stack} />
-                                <FormSelectOption value="vm" label={w.kinds.vm} />
-                            </FormSelect>
-                        </ToolbarItem>
-                        <ToolbarItem>
-                            <FormSelect
-                                aria-label={common.state}
-                                value={state}
-                                onChange={(_e, value) => setState(value)}
-                            >
-                                <FormSelectOption value="" label={w.allStates} />
-                                <FormSelectOption value="on" label={w.on} />
-                                <FormSelectOption value="off" label={w.off} />
-                            </FormSelect>
-                        </ToolbarItem>
-                    </ToolbarContent>
-                </Toolbar>
-                {shown.length === 0 ? (
-                    <EmptyHint
-                        title={rows.length === 0 ? w.empty : common.nothingMatches}
-                        icon={LayersIcon}
-                        body={rows.length === 0 ? w.emptyHelp : undefined}
-                    />
-                ) : (
-                    <Rows rows={shown} />
-                )}
-            </PageBody>
+            {ofContainers.state !== 'denied' && <Freshness of={ofContainers} stale={w.staleContainers} />}
+            {ofVms.state === 'stale' && <Freshness of={ofVms} />}
         </>
+    )
+    const kinds = (['container', 'stack', 'vm'] as const).map(value => ({ value, label: w.kinds[value] }))
+    const onOff = (['on', 'off'] as const).map(value => ({ value, label: w[value] }))
+    return (
+        <ListFrame
+            title={w.title}
+            below={below}
+            empty={rows.length === 0 && <EmptyHint title={w.empty} icon={LayersIcon} body={w.emptyHelp} />}
+            shown={shown.length}
+            counted={plural(w.counted, shown.length)}
+            search={{ hint: w.searchHint, value: search, change: setSearch }}
+            filters={[
+                { label: w.kind, any: w.allKinds, value: kind, change: setKind, of: kinds },
+                { label: common.state, any: w.allStates, value: state, change: setState, of: onOff },
+            ]}
+        >
+            <Rows rows={shown} />
+        </ListFrame>
     )
 }
 

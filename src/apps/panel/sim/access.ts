@@ -19,6 +19,7 @@ export const permissions: Record<string, string[]> = {
             'update',
             'delete',
             'exec',
+            'expose',
             'images',
             'volumes',
             'networks',
