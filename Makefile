@@ -1,7 +1,7 @@
 # The verbs a person types; `make` alone lists them.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help run test test-all lab-node check build deb iso check-packages test-iso bench golden clean-run clean
+.PHONY: help run test test-all lab-node check build deb iso check-packages test-iso bench bench-iso golden clean-run clean
 export PATH := $(CURDIR)/.tools/node/bin:$(CURDIR)/node_modules/.bin:$(PATH)
 TSX = exec node --import tsx
 
@@ -52,6 +52,10 @@ bench: ## benchmarks against a peer in the same run; fails when a target is miss
 	@scripts/setup test
 	@$(TSX) scripts/build.ts
 	@$(TSX) bench/main.ts
+
+bench-iso: ## size, build and phases of the ISO, from power-on to a panel that answers
+	@scripts/setup test
+	@$(TSX) bench/main.ts iso
 
 golden: ## rewrite the golden files and show the difference
 	@scripts/setup npm

@@ -20,7 +20,7 @@
 set -Eeuo pipefail
 top=$(cd "$(dirname "$0")" && pwd)
 export PATH="$top/.tools/node/bin:$PATH:/usr/sbin:/sbin"
-for part in settings preflight stage builder node live result; do
+for part in settings preflight stage builder node debian-installer live result; do
     # shellcheck source=/dev/null
     . "$top/scripts/iso/$part.sh"
 done
@@ -56,6 +56,7 @@ fi
 stage package make_package
 stage node make_node
 stage 'node squashfs' squash_node
+stage 'debian-installer' make_debian_installer
 stage live make_live
 stage result gather_result
 end_log

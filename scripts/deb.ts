@@ -24,6 +24,8 @@ const programs = ['rpcd', 'rootd', 'debvisor']
 /** Files of the repository, and where they belong on a node. */
 const placed: readonly (readonly [from: string, to: string, mode: number])[] = [
     ['deploy/debvisor', 'usr/bin/debvisor', 0o755],
+    ['deploy/console', 'usr/lib/debvisor/console', 0o755],
+    ['deploy/sign-modules', 'usr/lib/debvisor/sign-modules', 0o755],
     ['deploy/etcd-keys', 'usr/lib/debvisor/etcd-keys', 0o755],
     ...programs.map(name => [`dist/${name}.mjs`, `usr/lib/debvisor/${name}.mjs`, 0o644] as const),
     ...readdirSync(join(root, 'deploy/systemd')).map(

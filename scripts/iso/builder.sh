@@ -1,12 +1,12 @@
 # shellcheck shell=bash disable=SC2154
 # The chroot that live-build runs in: the same on Debian 12 and 13, so that the image does not depend on where it was built.
 
-builder_packages='live-build,mount,debootstrap,xorriso,squashfs-tools,mtools,dosfstools,isolinux,librsvg2-bin,zstd'
+builder_packages='live-build,mount,debootstrap,xorriso,squashfs-tools,mtools,dosfstools,isolinux,librsvg2-bin,zstd,cpio'
 builder_packages+=',grub-pc-bin,grub-efi-amd64-bin,grub-efi-amd64-signed,shim-signed,ca-certificates,debian-archive-keyring'
 
 make_builder() {
     builder=$work/builder
-    if [ "$fast" = 1 ] && [ -e "$builder/etc/debian_version" ]; then return 0; fi
+    if [ "$fast" = 1 ] && [ "$(cat "$builder/packages" 2>/dev/null)" = "$builder_packages" ]; then return 0; fi
     again builder_once
 }
 
@@ -15,6 +15,7 @@ builder_once() {
     mmdebstrap --mode=root --variant=apt --include="$builder_packages" \
         --aptopt='APT::Install-Recommends "false"' --aptopt='Acquire::Retries "5"' --dpkgopt=force-unsafe-io \
         "$dist" "$builder.half" "$mirror"
+    echo "$builder_packages" >"$builder.half/packages"
     mv "$builder.half" "$builder"
 }
 

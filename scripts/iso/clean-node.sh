@@ -15,6 +15,10 @@ find "$root/lib/modules/$kernel" -name 'zfs.ko*' | grep -q . || {
 rm -f "$root/etc/dkms/framework.conf.d/debvisor-build.conf" "$root"/var/lib/dkms/mok.*
 rm -rf "$root"/var/lib/dkms/zfs/*/*/*/log
 
+# What an installed node shows at its first terminal; a login is at the others.
+chroot "$root" systemctl --quiet disable getty@tty1.service
+chroot "$root" systemctl --quiet enable debvisor-console.service
+
 # Each machine makes its own.
 rm -f "$root"/etc/ssh/ssh_host_* "$root/var/lib/dbus/machine-id" "$root/var/lib/systemd/random-seed"
 rm -f "$root/etc/ssl/private/ssl-cert-snakeoil.key" "$root/etc/bind/rndc.key" "$root"/etc/cockpit/ws-certs.d/0-self-signed*

@@ -38,6 +38,8 @@ make_live() {
     put_installer "$live/config/includes.chroot"
     ln -f "$work/node.squashfs" "$live/config/includes.binary/node/node.squashfs"
     echo "$(sha256sum <"$work/node.squashfs" | cut -d' ' -f1)  node/node.squashfs" >"$live/config/includes.binary/node/node.squashfs.sha256"
+    rm -rf "$live/config/includes.binary/d-i"
+    [ ! -d "$work/debian-installer/d-i" ] || cp -r "$work/debian-installer/d-i" "$live/config/includes.binary/d-i"
     # It keeps what it has fetched, but goes on with nothing half made.
     again live_once "$live"
 }

@@ -229,11 +229,19 @@ export async function facts(probe: Probe) {
 }
 
 /** A document for the machine that is looked at, with a comment above each key. */
-export async function sample(probe: Probe, profile: string): Promise<string> {
+export async function sample(
+    probe: Probe,
+    profile: string,
+    disks: { zfs?: readonly string[] | undefined; ceph?: readonly string[] | undefined } = {},
+): Promise<string> {
     const [node, network] = await Promise.all([nodeSample(probe), networkSample(probe)])
     // Chosen here, so that it is the document's; a document without it gets one from the machine.
-    const storage = profile === 'zfs' ? {} : { storage: { ceph: { fsid: randomUUID() } } }
-    return sampleOf(documentSchema, { profile, node, ...(network ? { network } : {}), ...storage })
+    const storage = {
+        ...(disks.zfs && { zfs: { disks: disks.zfs } }),
+        ...(profile !== 'zfs' && { ceph: { fsid: randomUUID(), ...(disks.ceph && { disks: disks.ceph }) } }),
+    }
+    const given = Object.keys(storage).length > 0 ? { storage } : {}
+    return sampleOf(documentSchema, { profile, node, ...(network ? { network } : {}), ...given })
 }
 
 export { networkSample }

@@ -47,7 +47,7 @@ test('a site is created and runs', async () => {
 
 test('its log tells of the visit, and a shell in it answers', async () => {
     await page.getByRole('link', { name: 'site', exact: true }).click()
-    await page.getByText('8080 → 80/tcp: this node only').waitFor()
+    await page.locator('[data-port="8080"]').getByText('this node only').waitFor()
     await page.locator('[data-tab=logs]').click()
     await page.getByText('response:200').first().waitFor()
     await page.locator('[data-tab=terminal]').click()

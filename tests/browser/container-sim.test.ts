@@ -102,14 +102,44 @@ test('what reaches into the node is marked, and which port is open to whom is sa
         await page.locator('[data-container="runner"] [data-marks*=privileged]').waitFor()
         expect(await page.locator('[data-container="wiki"] [data-marks]').count()).toBe(0)
         await open(page, 'shop-web')
-        await page.getByText('8080 → 80/tcp: other machines, where the firewall lets them').waitFor()
+        await page.locator('[data-port="8080"] [data-open=true]').getByText('10.0.0.0/8: exposed').waitFor()
+        // One of a stack is opened and closed there.
+        expect(await page.locator('[data-action=unexpose]').count()).toBe(0)
     })
     await inside(
         async page => {
             await open(page, 'runner', 'terminal')
-            await page.getByText('Only for administrators').waitFor()
+            await page.getByText('Only for who may reach into the node').waitFor()
         },
         { user: 'olga' },
+    )
+})
+
+test('ports of a container are opened to other machines and closed again, where it listens for them', async () => {
+    await inside(async page => {
+        await open(page, 'mail')
+        const port = page.locator('[data-port="8089"]')
+        await port.locator('[data-open=false]').getByText('nobody outside: closed by the firewall').waitFor()
+        await page.locator('[data-action=expose]').click()
+        await page.getByText('Open the ports of mail to other machines').waitFor()
+        await submit(page)
+        await port.locator('[data-open=true]').getByText('10.0.0.0/8').waitFor()
+        await page.goto(`${sim.url}/containers`)
+        await page.locator('[data-container="mail"] [data-open=true]').waitFor()
+        await open(page, 'mail')
+        await page.locator('[data-action=unexpose]').click()
+        await submit(page)
+        await port.locator('[data-open=false]').waitFor()
+        await open(page, 'wiki')
+        await page.getByText('Docker cannot change that later').waitFor()
+    })
+    await inside(
+        async page => {
+            await open(page, 'mail')
+            await page.locator('[data-port="8089"] [data-open=false]').waitFor()
+            expect(await page.locator('[data-action=expose]').count()).toBe(0)
+        },
+        { user: 'vera' },
     )
 })
 

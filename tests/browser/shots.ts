@@ -40,6 +40,12 @@ const scenes: Scene[] = [
         before: page => page.locator('[data-action=create-container]').click(),
     },
     { name: 'container-summary', path: `/containers/${shop}`, ready: '[data-chart] canvas' },
+    {
+        name: 'container-ports',
+        path: `/containers/${[...sim.world.containers.values()].find(one => one.name === 'mail')!.id}`,
+        ready: '[data-chart] canvas',
+        before: page => page.locator('[data-action=expose]').click(),
+    },
     { name: 'container-logs', path: `/containers/${shop}/logs`, ready: '.dv-log-lines > div' },
     { name: 'container-terminal', path: `/containers/${shop}/terminal`, ready: '[data-console=connected] .xterm' },
     { name: 'container-files', path: `/containers/${shop}/files`, ready: '[data-action=fetch]' },

@@ -69,7 +69,7 @@ test('an update with the plan read first, and the way back', async () => {
     await page.getByText('No mistakes found.').waitFor()
     await page.locator('[data-variable="TITLE"] input').nth(1).fill('Another page')
     await page.locator('[data-action=show-plan]').click()
-    await page.getByText('Make the container site-web-1 anew: what the file says of it has changed').waitFor()
+    await page.getByText('Make the container site-web-1 anew: content of configs: page').waitFor()
     await page.getByText('Keep what is in the volume site_pages').waitFor()
     await submit()
     await eventually(() => world.page(18084)).toContain('<h1>Another page</h1>')

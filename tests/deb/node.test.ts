@@ -78,6 +78,21 @@ it('starts the API, its etcd and the door of root, each shut in as its unit says
     )
 })
 
+it('shows on its screen where the panel is, and the certificate by which it is known; anybody may ask', async ({
+    skip,
+}) => {
+    if (missing) skip(missing)
+    const shown = await sh('setpriv --reuid nobody --clear-groups /usr/lib/debvisor/console --once')
+    const pem = await sh('openssl x509 -noout -fingerprint -sha256 -in /etc/debvisor/pki/panel.crt')
+    const fingerprint = pem.trim().split('=')[1]!
+    expect(shown.replace(/\s+/g, '')).toContain(fingerprint.slice(0, 47) + fingerprint.slice(48))
+    expect(shown).toMatch(/All services are well\./)
+    await sh('systemctl stop debvisor-rpcd')
+    expect(await sh('/usr/lib/debvisor/console --once')).toContain('The panel does not answer')
+    await sh('systemctl start debvisor-rpcd')
+    await answers()
+})
+
 it('lets the first administrator in by the link, once, and nobody else', async ({ skip }) => {
     if (missing) skip(missing)
     expect(await call('identity.v1.IdentityService/WhoAmI', {})).toContain('unauthenticated')

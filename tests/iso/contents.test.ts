@@ -47,6 +47,17 @@ it('boots by BIOS and by UEFI, with the shim that Debian has had signed', async 
     for (const [, title] of text.matchAll(/menuentry "([^"]+)"/g)) expect(title!.length).toBeLessThan(70)
 })
 
+it("has Debian's own installer with its answers, the questions of storage and the package", async ({ skip }) => {
+    if (missing) skip(missing)
+    const to = join(folder, 'd-i')
+    await xorriso('-osirrox', 'on', '-extract', '/d-i', to)
+    expect(await tool(['file', '--brief', join(to, 'linux')])).toContain('Linux kernel')
+    const listed = await tool(['sh', '-c', 'cpio --quiet -t <"$1"', 'sh', join(to, 'debvisor.cpio')])
+    expect(listed.trim().split('\n').sort()).toEqual(
+        ['.', 'debvisor', 'debvisor/debvisor-profile.udeb', 'debvisor/debvisor.deb', 'preseed.cfg'].sort(),
+    )
+})
+
 it('is as small as it has to be, and its checksum and lists are beside it', async ({ skip }) => {
     if (missing) skip(missing)
     expect(statSync(isoPath).size).toBeLessThan(2.2e9)
@@ -81,8 +92,11 @@ it('starts what a node needs, and nothing that its document has not asked for', 
         'debvisor-rootd.socket',
         'debvisor-etcd.service',
         'NetworkManager.service',
+        'debvisor-console.service',
     ])
         expect(started).toContain(unit)
+    // The screen is where its login would be.
+    expect(started).not.toContain('getty@tty1.service')
     const asked = ['etcd', 'named', 'keepalived', 'prometheus-node-exporter', 'fail2ban', 'debvisor-firstboot']
     expect(started.filter(unit => asked.some(name => unit === `${name}.service`) || unit === 'cockpit.socket')).toEqual(
         [],

@@ -25,6 +25,8 @@ export interface Booted {
     /** Until the console has said it; answers all that it said since the last time. */
     hear(text: string | RegExp, deadlineMs: number): Promise<string>
     type(keys: string): void
+    /** Commands of QEMU's monitor. */
+    monitor(...commands: string[]): void
     ended(deadlineMs: number): Promise<void>
     stop(): Promise<void>
 }
@@ -34,35 +36,97 @@ export interface BootOptions {
     iso?: string
     /** Images in qcow2, each with its serial number. */
     disks?: readonly { file: string; serial: string }[]
+    /** Where the variables of UEFI are kept from one boot to the next. */
+    vars?: string
 }
 
-/** Boots from the ISO by its own loader; a reboot ends the machine. */
-export function bootIso(firmware: 'bios' | 'uefi', { iso = isoPath, disks = [] }: BootOptions = {}): Booted {
-    const folder = mkdtempSync(join(tmpdir(), 'dv-iso-'))
-    const argv = [
-        ...['-machine', 'q35', '-accel', 'tcg,thread=multi,tb-size=512', '-cpu', 'max', '-smp', '2', '-m', '3072'],
-        ...['-nodefaults', '-display', 'none', '-vga', 'std', '-no-reboot', '-device', 'virtio-rng-pci'],
+/** Without a medium: what DHCP names as the file to boot is fetched by the iPXE in QEMU's network card. */
+export interface NetOptions extends Pick<BootOptions, 'disks'> {
+    bootfile: string
+}
+
+export interface IsoMachine {
+    /** QEMU's, with the serial port at standard input and output. */
+    argv: string[]
+    /** The socket of its monitor. */
+    monitor: string
+    remove(): void
+}
+
+/** A machine that boots from the ISO by its own loader; a reboot ends it. */
+export function isoMachine(firmware: Firmware, { iso = isoPath, ...more }: BootOptions = {}): IsoMachine {
+    return machineOf(firmware, more, [
         ...['-device', 'virtio-scsi-pci', '-drive', `if=none,id=iso,file=${iso},format=raw,readonly=on`],
-        ...['-device', 'scsi-cd,drive=iso', '-serial', 'stdio', ...monitorAt(join(folder, 'monitor'))],
+        ...['-device', 'scsi-cd,drive=iso', '-netdev', 'user,restrict=on,id=n0', '-device', 'virtio-net-pci,netdev=n0'],
+    ])
+}
+
+/** `secure`: UEFI with the keys of Microsoft, as machines are sold, and Secure Boot on. */
+export type Firmware = 'bios' | 'uefi' | 'secure'
+
+function machineOf(
+    firmware: Firmware,
+    { disks = [], vars }: Pick<BootOptions, 'disks' | 'vars'>,
+    boots: readonly string[],
+): IsoMachine {
+    const folder = mkdtempSync(join(tmpdir(), 'dv-iso-'))
+    const monitor = join(folder, 'monitor')
+    const argv = [
+        'qemu-system-x86_64',
+        ...[
+            '-machine',
+            `q35,smm=${firmware === 'secure' ? 'on' : 'off'}`,
+            '-accel',
+            'tcg,thread=multi,tb-size=512',
+            '-cpu',
+            'max',
+            '-smp',
+            '2',
+            '-m',
+            '3072',
+        ],
+        ...['-nodefaults', '-display', 'none', '-vga', 'std', '-no-reboot', '-device', 'virtio-rng-pci'],
+        ...[...boots, ...monitorAt(monitor)],
+        // Ctrl-C is for the guest.
+        ...['-chardev', 'stdio,id=serial,signal=off', '-serial', 'chardev:serial'],
     ]
     disks.forEach(({ file, serial }, i) => {
         argv.push('-drive', `if=none,id=disk${i},file=${file},cache=unsafe`)
         argv.push('-device', `virtio-blk-pci,drive=disk${i},serial=${serial}`)
     })
-    argv.push('-netdev', 'user,restrict=on,id=n0', '-device', 'virtio-net-pci,netdev=n0')
-    if (firmware === 'uefi') {
-        copyFileSync('/usr/share/OVMF/OVMF_VARS_4M.fd', join(folder, 'vars.fd'))
-        argv.push('-drive', 'if=pflash,format=raw,readonly=on,file=/usr/share/OVMF/OVMF_CODE_4M.fd')
-        argv.push('-drive', `if=pflash,format=raw,file=${join(folder, 'vars.fd')}`)
+    if (firmware !== 'bios') {
+        const [code, keys] = firmware === 'secure' ? ['.secboot', '.ms'] : ['', '']
+        const kept = vars ?? join(folder, 'vars.fd')
+        if (!existsSync(kept)) copyFileSync(`/usr/share/OVMF/OVMF_VARS_4M${keys}.fd`, kept)
+        argv.push('-drive', `if=pflash,format=raw,readonly=on,file=/usr/share/OVMF/OVMF_CODE_4M${code}.fd`)
+        argv.push('-drive', `if=pflash,format=raw,file=${kept}`)
+        if (firmware === 'secure') argv.push('-global', 'driver=cfi.pflash01,property=secure,value=on')
     }
-    const child: ChildProcess = spawn('qemu-system-x86_64', argv, { stdio: ['pipe', 'pipe', 'pipe'] })
+    return { argv, monitor, remove: () => rmSync(folder, { recursive: true, force: true }) }
+}
+
+/** What stands on its disks. */
+export const diskMachine = (firmware: Firmware, options: Pick<BootOptions, 'disks' | 'vars'>): IsoMachine =>
+    machineOf(firmware, options, ['-netdev', 'user,restrict=on,id=n0', '-device', 'virtio-net-pci,netdev=n0'])
+
+export const bootIso = (firmware: Firmware, options: BootOptions = {}): Booted => begin(isoMachine(firmware, options))
+
+export const bootNet = (firmware: Firmware, { bootfile, ...more }: NetOptions): Booted =>
+    begin(
+        machineOf(firmware, more, [
+            ...['-netdev', `user,id=n0,bootfile=${bootfile}`, '-device', 'virtio-net-pci,netdev=n0,bootindex=1'],
+        ]),
+    )
+
+function begin({ argv, monitor, remove }: IsoMachine): Booted {
+    const child: ChildProcess = spawn(argv[0]!, argv.slice(1), { stdio: ['pipe', 'pipe', 'pipe'] })
     let said = ''
     for (const stream of [child.stdout!, child.stderr!])
         stream.on('data', chunk => {
             said += chunk
         })
     const over = new Promise<void>(resolve => child.once('close', () => resolve()))
-    const poke = pokeNowAndThen(join(folder, 'monitor'))
+    const poke = pokeNowAndThen(monitor)
     const isOver = () => child.exitCode !== null || child.signalCode !== null
     return {
         async hear(text, deadlineMs) {
@@ -82,6 +146,7 @@ export function bootIso(firmware: 'bios' | 'uefi', { iso = isoPath, disks = [] }
             }
         },
         type: keys => void child.stdin!.write(keys),
+        monitor: (...commands) => poke.say(...commands),
         async ended(deadlineMs) {
             const late = pause(deadlineMs, undefined, { ref: false }).then(() => {
                 throw new Error(`the machine did not end:\n${said.slice(-2000)}`)
@@ -92,7 +157,7 @@ export function bootIso(firmware: 'bios' | 'uefi', { iso = isoPath, disks = [] }
             poke.end()
             child.kill('SIGKILL')
             await over
-            rmSync(folder, { recursive: true })
+            remove()
         },
     }
 }

@@ -1,14 +1,18 @@
 // Containers when Docker is killed, hangs, is away from the beginning; long logs; many containers; the daemon killed.
-import { readFile } from 'node:fs/promises'
+import { cp, mkdtemp, readFile, rm, symlink } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Code, ConnectError } from '@connectrpc/connect'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import WebSocket from 'ws'
 import { ContainerService, State } from '../../src/gen/proto/capabilities/container/container_pb.js'
+import { ContainerImageService } from '../../src/gen/proto/capabilities/container/stores_pb.js'
 import { NodeService } from '../../src/gen/proto/capabilities/node/node_pb.js'
 import { VmService } from '../../src/gen/proto/capabilities/vm/vm_pb.js'
 import { type ContainerWorld, startContainers } from './container-world.ts'
 import { until } from './world.ts'
+import { startDaemon } from './world-daemon.ts'
 
 let world: ContainerWorld
 const containers = () => world.daemon.client(ContainerService)
@@ -56,6 +60,18 @@ it('dockerd is killed: containers go on, what was known is shown as old, a termi
     await until('those who watch to know', 5_000, () => told.includes(true) && told.at(-1) === false)
     stop.abort()
     await watching
+})
+
+it('dockerd is restarted in order: with live restore the same process of a container goes on', async () => {
+    const pid = () => world.docker.docker(['inspect', '--format', '{{.State.Pid}} {{.State.StartedAt}}', 'stays'])
+    const before = await pid()
+    await world.docker.end()
+    await until('the list to be old', 5_000, async () => (await containers().list({})).stale)
+    await world.docker.start()
+    await until('the list to be fresh', 10_000, async () => !(await containers().list({})).stale)
+    expect(await pid()).toBe(before)
+    await world.daemon.done(await containers().restart({ container: 'stays', deadlineSeconds: 1 }))
+    expect(await pid()).not.toBe(before)
 })
 
 it('dockerd hangs: a call ends at its deadline, and the list says that it is old', async () => {
@@ -123,10 +139,92 @@ it('a disk that is full is told as such, and nothing of the image stays', async 
             stderr: expect.stringContaining('The disk of Docker is full'),
         })
         expect(await small.docker.docker(['images', '-q'])).toBe('')
+
+        // The same from a registry: what it holds was pushed by the other dockerd, which has room.
+        const server = await world.docker.startRegistry()
+        const reference = `${server}/big:1`
+        const large = 'mkdir /tmp/large && head -c 60000000 /dev/urandom >/tmp/large/data && tar -C /tmp/large -c . |'
+        await world.docker.enter(['sh', '-c', `${large} docker import - ${reference} && docker push -q ${reference}`])
+        await cp(join(world.docker.folder, 'registry'), join(small.docker.folder, 'registry'), { recursive: true })
+        await small.docker.startRegistry()
+        const images = small.daemon.client(ContainerImageService)
+        await expect(small.daemon.done(await images.pull({ reference }))).rejects.toThrow(
+            /The disk of Docker is full.*prune --dry-run/,
+        )
+        await expect(small.debvisor(['container', 'create', 'half', reference, '--start'])).rejects.toMatchObject({
+            stderr: expect.stringContaining('The disk of Docker is full'),
+        })
+        expect(await small.docker.docker(['ps', '-aq'])).toBe('')
+        expect(await small.docker.docker(['images', '-q'])).toBe('')
         await small.docker.image('tiny:1')
     } finally {
         await small.stop()
     }
+})
+
+it('Docker that is not there, or too old, is a finding with a fix; the rest of the node works, and it is taken when it comes', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'dv-old-'))
+    const path = join(folder, 'docker.sock')
+    const daemon = await startDaemon({ args: ['--docker', path] })
+    // No real Engine so old can be had here: this is the one answer by which its age is known.
+    const old = createServer((request, response) =>
+        request.url === '/version'
+            ? response.end(JSON.stringify({ Version: '18.09.1', ApiVersion: '1.39', MinAPIVersion: '1.12' }))
+            : response.writeHead(400).end('{"message":"client is too new"}'),
+    )
+    try {
+        const client = daemon.client(ContainerService)
+        const code = async () => (await client.getEngine({})).findings[0]?.code
+        await until('it to be missed', 10_000, async () => (await code()) === 'docker-unavailable')
+        await new Promise<void>(resolve => old.listen(path, resolve))
+        await until('it to be found old', 30_000, async () => (await code()) === 'docker-unsupported')
+        expect((await client.getEngine({})).findings).toMatchObject([
+            {
+                ...{ severity: 'error', summary: 'Docker on this node is too old' },
+                ...{ detail: expect.stringContaining('18.09.1'), fix: expect.stringContaining('docker.io') },
+            },
+        ])
+        expect(await client.list({})).toMatchObject({ containers: [], stale: true })
+        const trouble = await client.create({ name: 'web', image: 'tiny:1' }).catch(thrown => thrown)
+        expect(trouble.message).toContain('Docker on this node is too old')
+        expect((await daemon.client(VmService).list({})).vms).toEqual([])
+        old.closeAllConnections()
+        await new Promise(resolve => old.close(resolve))
+        await symlink(world.docker.socketPath, path)
+        await until('the real one to be taken', 60_000, async () => (await client.getEngine({})).up)
+        expect((await client.list({})).containers.map(({ name }) => name)).toContain('stays')
+    } finally {
+        old.closeAllConnections()
+        old.close()
+        await daemon.stop()
+        await rm(folder, { recursive: true, force: true })
+    }
+})
+
+it('five hundred containers are listed, with markup in their commands; after a restart of dockerd all anew', async () => {
+    const markup = '<img src=x onerror=alert(1)>'
+    const make = `seq 500 | xargs -P 4 -I N docker create --name many-N --hostname hN tiny:1 echo '${markup}' >/dev/null`
+    await world.docker.enter(['sh', '-c', make])
+    const many = async () => (await containers().list({ search: 'many-' })).containers
+    await until('all to be listed', 30_000, async () => (await many()).length === 500)
+    expect(new Set((await many()).map(({ command }) => command))).toEqual(new Set([`echo ${markup}`]))
+    const began = performance.now()
+    await many()
+    // They are in memory: not one question to Docker.
+    expect(performance.now() - began).toBeLessThan(1_000)
+    await world.docker.kill()
+    await world.docker.start()
+    await world.docker.docker(['rm', 'many-1'])
+    await until('the list to be fresh', 60_000, async () => {
+        const { containers: all, stale } = await containers().list({ search: 'many-' })
+        return !stale && all.length === 499
+    })
+    const wanted = containers().watch({})[Symbol.asyncIterator]()
+    expect((await wanted.next()).value!.containers.length).toBeGreaterThanOrEqual(499)
+    await wanted.return?.()
+    const loop = 'docker ps -aq --filter name=many- | xargs -n 100 docker rm >/dev/null'
+    await world.docker.enter(['sh', '-c', loop])
+    await until('all to be gone', 30_000, async () => (await many()).length === 0)
 })
 
 it('a name that is none and a container that is gone are told alike to who may see none', async () => {

@@ -196,7 +196,14 @@ it('an operator makes containers, but none that reaches into the node, nor enter
     )
     expect((await operator.openTerminal({ container: 'mine' })).ticket).toHaveLength(43)
     await world.docker.docker(['volume', 'rm', 'sly'])
-    for (const name of ['mine', 'root'])
+    // What an administrator gives with a role of its own; at once, and gone with it.
+    const identity = world.daemon.client(IdentityService)
+    await identity.updateUser({ name: 'olga', role: 'host-operator' })
+    await world.daemon.done(await operator.create({ name: 'deep', image: 'tiny:1', privileged: true, start: true }))
+    expect((await operator.openTerminal({ container: 'root' })).ticket).toHaveLength(43)
+    await identity.updateUser({ name: 'olga', role: 'operator' })
+    expect((await refusal(operator.openTerminal({ container: 'deep' }))).code).toBe(Code.PermissionDenied)
+    for (const name of ['mine', 'root', 'deep'])
         await world.daemon.done(await containers().remove({ container: name, force: true }))
 })
 

@@ -1,12 +1,11 @@
 // The rules of the firewall in a kernel: a node in a network namespace of its own, with a bridge, two VMs, a host outside
 // and a container behind a published port, and who reaches whom over TCP.
-import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process'
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Open, rulesText } from '../../src/capabilities/firewall/rules.ts'
+import { reach } from './reach.ts'
 
-const run = promisify(execFile)
 // A prefix per run, so that two runs can live side by side.
 const id = randomBytes(2).toString('hex')
 const space = (name: string) => `dvfw-${id}-${name}`
@@ -47,16 +46,6 @@ async function listen(ns: string, ...ports: number[]): Promise<void> {
         child.stdout!.once('data', () => resolve())
         child.once('exit', () => reject(new Error('the listener has ended')))
     })
-}
-
-/** `dropped` when nothing at all comes back. */
-async function reach(from: string, address: string, port: number): Promise<'open' | 'refused' | 'dropped'> {
-    const argv = ['netns', 'exec', from, 'timeout', '2', 'bash', '-c', `</dev/tcp/${address}/${port}`]
-    const code = await run('ip', argv).then(
-        () => 0,
-        (error: { code: number }) => error.code,
-    )
-    return code === 0 ? 'open' : code === 124 ? 'dropped' : 'refused'
 }
 
 const any = (port: number | string, why = 'test'): Open => ({ port, protocol: 'tcp', from: 'any', why })

@@ -13,12 +13,18 @@ import { prepare } from '../../src/capabilities/install/prepare.ts'
 import { answersChecks, answersSchema, installing, type NodeDocument } from '../../src/capabilities/table.provision.ts'
 import { fakeClock, fakeSystem } from '../../src/ports/fake.ts'
 
+const SECURE_BOOT = '/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c'
 const folder = process.argv[2]!
 const found = JSON.parse(readFileSync(join(folder, 'found.json'), 'utf8')) as Found & { failOnce?: boolean }
 const note = (line: string) => appendFileSync(join(folder, 'log'), `${line}\n`)
 
 const machine = fakeSystem({
-    files: { '/node.squashfs': '', '/proc/cmdline': 'console=tty0' },
+    files: {
+        '/node.squashfs': '',
+        '/proc/cmdline': 'console=tty0',
+        // Four bytes of attributes before the value.
+        ...(found.secureBoot && { [SECURE_BOOT]: new Uint8Array([6, 0, 0, 0, 1]) }),
+    },
     tools: [
         { argv: argv => argv[0] === 'vgs', answer: {} },
         { argv: argv => argv[0] === 'lsblk', answer: { stdout: '{"blockdevices":[]}' } },

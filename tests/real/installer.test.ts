@@ -152,6 +152,8 @@ describe('six questions', () => {
         await screen.type('de')
         await screen.keys('Tab', 'C-h', 'C-h', 'C-h')
         await screen.type('Europe/Berlin')
+        await screen.keys('Tab', 'C-h', 'C-h', 'C-h', 'C-h')
+        await screen.type('xfs')
         await screen.keys('Tab')
         await screen.type('ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJx ann@desk')
         await screen.keys('Tab')
@@ -176,6 +178,7 @@ describe('six questions', () => {
             },
             storage: { zfs: { disks: expect.arrayContaining([disks[3]!.id]) } },
             install: {
+                rootFs: 'xfs',
                 disks: [{ id: disks[1]!.id }, { id: disks[2]!.id }],
                 consent: ['target', disks[3]!.id],
                 passwords: { node: expect.any(String) },
@@ -183,6 +186,31 @@ describe('six questions', () => {
         })
     }, 180_000)
 })
+
+it('with Secure Boot and ZFS offers to enrol a key, and says at the end what to do at the restart', async () => {
+    await open({}, { secureBoot: true })
+    await next()
+    expect(await screen.see('There are 3 extra disks')).not.toContain('enrol')
+    await screen.keys('Down', 'Space')
+    await screen.see(/\[x\] Sign the module of ZFS, and enrol the key/)
+    await screen.keep('2-profile-secure-boot')
+    await screen.keys('Tab', 'Tab', 'Space')
+    await screen.see(/\[ \] Sign the module of ZFS/)
+    await screen.keys('Space')
+    await screen.see(/\[x\] Sign the module of ZFS/)
+    await screen.keys('Tab', 'Tab', 'Tab', 'Enter')
+    await screen.see('Extra disks')
+    await next()
+    await screen.see('192.0.2.57/24')
+    await next()
+    await typePasswords()
+    expect(await screen.see('The plan')).toMatch(/Note: Secure Boot is on\. At the restart the firmware shows/)
+    expect(await answers()).toMatchObject({ profile: 'zfs', install: { enrolKey: true } })
+    await screen.keys('Right', 'Right', 'Enter')
+    await writeFile(join(folder, 'go'), '')
+    expect(await screen.see('DebVisor was installed', 60_000)).toContain('choose Enroll MOK, Continue, Yes')
+    await screen.keep('9-installed-secure-boot')
+}, 180_000)
 
 describe('answers that cannot be used', () => {
     it('are told on the page, in words', async () => {

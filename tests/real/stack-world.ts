@@ -5,6 +5,7 @@ import { expect } from 'vitest'
 import { StackService } from '../../src/gen/proto/capabilities/stack/stack_pb.js'
 import { type ContainerWorld, startContainers } from './container-world.ts'
 import { until } from './world.ts'
+import type { DockerWorld } from './world-docker.ts'
 
 const root = new URL('../../', import.meta.url).pathname
 
@@ -16,10 +17,13 @@ export interface StackWorld extends ContainerWorld {
 }
 
 /** Its own program is run on this host, from the tree that the dockerd of the world runs in: it is the one of Debian 13. */
-export async function startStacks(args: string[] = []): Promise<StackWorld> {
+export async function startStacks(
+    args: string[] = [],
+    more: (docker: DockerWorld) => string[] = () => [],
+): Promise<StackWorld> {
     const world = await startContainers(['--catalogue', join(root, 'deploy/compose'), ...args], {}, docker => [
-        '--compose',
-        docker.composeProgram,
+        ...['--compose', docker.composeProgram],
+        ...more(docker),
     ])
     return {
         ...world,

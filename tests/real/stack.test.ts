@@ -115,7 +115,9 @@ it('the ports are those of this node, until the stack says that they are for oth
         { service: 'web', host: 18080, address: '127.0.0.1', reach: 'this node only' },
     ])
     const plan = await stacks().expose({ stack: 'shop', service: 'web', lan: true, dryRun: true })
-    expect(sentences(plan)).toContain('Make the container shop-web-1 anew: what the file says of it has changed')
+    expect(sentences(plan)).toContain(
+        'Make the container shop-web-1 anew: ports: 127.0.0.1:18080:80 → 0.0.0.0:18080:80',
+    )
     await done(stacks().expose({ stack: 'shop', service: 'web', lan: true }))
     // Whether this host has rules of DebVisor or not: it is no longer this node alone.
     expect(await ports()).toMatchObject([{ host: 18080, address: '0.0.0.0' }])
@@ -139,7 +141,7 @@ it('a change is a version with a plan; who has read an older one is told; the wa
     const plan = await stacks().update({ ...request, up: true, dryRun: true })
     expect(sentences(plan)).toEqual([
         `Keep this as version ${version + 1} of the stack shop`,
-        'Make the container shop-web-1 anew: what the file says of it has changed',
+        'Make the container shop-web-1 anew: image: site:1 → site:2',
         'Leave as it is: shop-db-1',
         'Keep what is in the volume shop_data',
     ])
@@ -162,6 +164,35 @@ it('a change is a version with a plan; who has read an older one is told; the wa
     const { detail } = await stacks().get({ stack: 'shop' })
     expect(detail!.versions[0]).toMatchObject({ number: version + 2, note: 'Rollback to version 1', by: 'root' })
     await refusal(stacks().rollback({ stack: 'shop', version: 99 }), Code.NotFound)
+})
+
+it('a plan says which key has changed, and nothing of a secret', async () => {
+    const file = (port: number, more = '') =>
+        `services:\n  web:\n    image: tiny:1\n    environment: { PORT: "${port}", SAME: "1", WORD: "\${WORD}" }\n${more}`
+    const secret = (value: string) => [{ name: 'WORD', value, secret: true }]
+    await done(stacks().create({ name: 'keys', composeFile: file(1), environment: secret('the first word'), up: true }))
+    const change = { stack: 'keys', composeFile: file(2, '    restart: always\n'), environment: secret('another word') }
+    const plan = sentences(await stacks().update({ ...change, up: true, dryRun: true }))
+    expect(plan).toContain('Make the container keys-web-1 anew: environment: PORT, WORD; restart: none → always')
+    expect(plan.join()).not.toMatch(/first word|another word/)
+    await done(stacks().remove({ stack: 'keys' }))
+})
+
+it('bringing up waits until all is healthy, and says so where it is not', async () => {
+    const file = (test: string) =>
+        `services:\n  web:\n    image: tiny:1\n    command: [sh, -c, "sleep 2; echo > /tmp/up; sleep 1000"]\n` +
+        `    healthcheck: { test: [CMD, ${test}], interval: 1s, timeout: 2s, retries: 3, start_period: 20s }\n`
+    await done(stacks().create({ name: 'well', composeFile: file('cat, /tmp/up'), up: true }))
+    const { health } = (await world.find('well-web-1'))!
+    expect(health).toBe('healthy')
+    const ill = file('cat, /none').replace(', start_period: 20s', '')
+    await expect(done(stacks().update({ stack: 'well', composeFile: ill, up: true }))).rejects.toThrow(
+        /runs, but not all of it is healthy: well-web-1 is unhealthy.*debvisor stack logs well/,
+    )
+    // It runs, and is what was brought up.
+    expect(await line('well')).toMatchObject({ version: 2, applied: 2, unfinished: 0, running: 1 })
+    await done(stacks().rollback({ stack: 'well', version: 1 }))
+    await done(stacks().remove({ stack: 'well' }))
 })
 
 it('a service has as many containers as one says', async () => {
@@ -346,6 +377,17 @@ it('who may do what is decided by role and by grants on the stack, and what reac
     expect(
         (await refusal(bob.update({ stack: 'bobs', composeFile: tagged }), Code.PermissionDenied)).rawMessage,
     ).toMatch('Grants rest on that tag')
+    // What reaches into the node is given for one stack, and for no other.
+    await refusal(eve.update({ stack: 'bobs', composeFile: host }), Code.PermissionDenied)
+    await identity.addGrant({ user: 'eve', role: 'host-operator', tag: 'stack:bobs' })
+    await world.daemon.done(await eve.update({ stack: 'bobs', composeFile: host, up: true }))
+    await refusal(eve.update({ stack: 'shop', composeFile: host }), Code.PermissionDenied)
+    await refusal(eve.create({ name: 'eves', composeFile: host }), Code.PermissionDenied)
+    await identity.updateUser({ name: 'bob', role: 'host-operator' })
+    await world.daemon.done(await bob.create({ name: 'host', composeFile: host }))
+    await identity.updateUser({ name: 'bob', role: 'operator' })
+    await refusal(bob.update({ stack: 'host', composeFile: `${host}# the same\n` }), Code.PermissionDenied)
+    await done(stacks().remove({ stack: 'host' }))
     await done(stacks().remove({ stack: 'bobs' }))
 })
 
@@ -403,7 +445,7 @@ it('the same with the command line alone: catalogue, logs, a shell, an update wi
     await run(...made, '--set', 'TITLE=One', '--up')
     expect(await run('list')).toMatch(/cli +running \(1 of 1\) +1 /)
     expect(await world.page(18083)).toContain('<h1>One</h1>')
-    expect(await run('show', 'cli')).toMatch(/18083 → web 80\/tcp: everybody/)
+    expect(await run('show', 'cli')).toMatch(/18083 → web 80\/tcp: everybody: this node has no firewall/)
     expect(
         (await world.debvisor(['container', 'exec', 'cli-web-1', '--', 'cat', '/usr/share/nginx/html/index.html']))
             .stdout,

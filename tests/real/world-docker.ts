@@ -38,6 +38,8 @@ export interface DockerWorld {
     /** Debian 13's docker-compose in the tree, which needs nothing of it: it runs on this host as well. */
     composeProgram: string
     enterPrefix(): string[]
+    /** Its network namespace alone, by its file. */
+    network: string
     /** Makes an image of busybox by `docker import`, with a command that stays. */
     image(name: string, how?: { changes?: string[]; files?: Record<string, string> }): Promise<void>
     /** Debian's docker-registry on the loopback of the world; answers its address, such as 127.0.0.1:5000. */
@@ -162,6 +164,7 @@ export async function startDocker({ diskMb = 0 } = {}): Promise<DockerWorld> {
         docker: (args, options) => enter(['docker', ...args], options?.stdin),
         enter,
         enterPrefix,
+        network: `/proc/${initPid}/ns/net`,
         composeProgram: join(base, 'usr/libexec/docker/cli-plugins/docker-compose'),
         async image(name, { changes = [], files = {} } = {}) {
             const at = `/tmp/image-${Math.random().toString(36).slice(2)}`

@@ -19,6 +19,8 @@ const packages = ['systemd-sysv', 'dbus', 'udev', 'iproute2', 'procps', 'nodejs'
 const cephPackages = ['ceph-mon', 'ceph-mgr', 'ceph-osd', 'ceph-common', 'qemu-block-extra'].concat([
     'libvirt-daemon-driver-storage-rbd',
 ])
+/** Containers and stacks run in it, behind a firewall. */
+const dockerPackages = ['docker.io', 'docker-cli', 'docker-compose', 'busybox-static', 'nftables']
 const settings = ['--aptopt=APT::Install-Recommends "false"', '--dpkgopt=force-unsafe-io'].concat(
     ['doc', 'man', 'locale'].map(name => `--dpkgopt=path-exclude=/usr/share/${name}/*`),
 )
@@ -60,19 +62,19 @@ printf '127.0.0.1 localhost %s\\n' "$hostname" >"$FOLDER/root/etc/hosts"
 SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1 SYSTEMD_SECCOMP=0 SYSTEMD_NSPAWN_LOCK=0 SYSTEMD_NSPAWN_API_VFS_WRITABLE=yes \\
     systemd-nspawn --boot --quiet --register=no --keep-unit --capability=all --private-network --machine="$hostname" \\
     --directory="$FOLDER/root" --link-journal=no --resolv-conf=off --timezone=off --console=pipe \\
-    --bind=/dev/net/tun --bind="$SHARED" </dev/null >"$FOLDER/console" 2>&1 &
+    --bind=/dev/net/tun --bind="$SHARED" --bind="$FOLDER/docker:/var/lib/docker" </dev/null >"$FOLDER/console" 2>&1 &
 cat >/dev/null
 `
 
 /** Boots a node that has the folder `shared` (`outside:inside`); resolves when systemd says that it runs. */
-export async function startSystemd(shared: string, { ceph = false } = {}): Promise<SystemdWorld> {
-    const tree = ceph
-        ? { include: [...packages, ...cephPackages], hooks: [...hooks, ...cephHooks] }
-        : { include: packages, hooks }
+export async function startSystemd(shared: string, { ceph = false, docker = false } = {}): Promise<SystemdWorld> {
+    const more = [...(ceph ? cephPackages : []), ...(docker ? dockerPackages : [])]
+    const tree = { include: [...packages, ...more], hooks: [...hooks, ...(ceph ? cephHooks : [])] }
     const recipe = JSON.stringify([tree.include, settings, tree.hooks])
     const base = join(await cached('systemd-node', recipe, folder => make(folder, tree)), 'root')
     const folder = await mkdtemp(join(tmpdir(), 'dv-systemd-'))
-    for (const name of ['up', 'work', 'root']) await mkdir(join(folder, name))
+    // Docker keeps images in overlays, which cannot lie on an overlay themselves.
+    for (const name of ['up', 'work', 'root', 'docker']) await mkdir(join(folder, name))
     const groups = groupRoots().map(root => join(root, basename(folder)))
     for (const group of groups) await mkdir(group)
     const holder = spawn('sh', ['-eu', '-c', outer], {

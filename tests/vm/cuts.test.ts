@@ -1,5 +1,7 @@
-// Power cuts at random moments of an apply, one after the other, until it comes through: every time to the same end.
-// DEBVISOR_CUTS says how many (300 by itself in `make test-all`, a handful otherwise), DEBVISOR_SEED which moments.
+// Power cuts at random moments of an apply, one after the other, until it comes through: every time to the same end. And,
+// in `make test-all`, a power cut and a kill between every two steps.
+// DEBVISOR_CUTS says how many (300 by itself in `make test-all`, a handful otherwise), DEBVISOR_SEED which moments;
+// DEBVISOR_BOUNDARIES=1 has those between the steps as well.
 import { setTimeout as pause } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
 import { cephNodeImage } from './node-image.ts'
@@ -35,14 +37,14 @@ const ceph: Story = {
 }
 // One apply of a cluster takes a quarter of an hour under emulation.
 const stories: Record<string, Story> = ALL ? { zfs, ceph } : { zfs }
-const ways = {
+const losses = {
     'that keep what was written': () => ({}),
     'that lose what was not flushed, and some of it in another order': (random: () => number) => ({
         survives: () => random() < 0.5,
     }),
 }
 const both = Object.entries(stories).flatMap(([profile, story]) =>
-    Object.entries(ways).map(([disks, way]) => ({ profile, disks, story, way })),
+    Object.entries(losses).map(([disks, way]) => ({ profile, disks, story, way })),
 )
 
 describe.each(both)('the profile $profile, on disks $disks', ({ story: { document, made, ...story }, way }) => {
@@ -96,6 +98,59 @@ describe.each(both)('the profile $profile, on disks $disks', ({ story: { documen
         ALL ? 48 * HOUR_MS : HOUR_MS,
     )
 })
+
+const ends = {
+    'the power cut': async (vm: NodeVm) => {
+        await vm.cut()
+        await vm.boot()
+    },
+    'kill -9': async (vm: NodeVm) => {
+        await vm.must(
+            'pkill -KILL -f "[d]ebvisor.mjs node apply"; while pgrep -f "[d]ebvisor.mjs node apply"; do sleep 0.1; done',
+        )
+    },
+}
+const ways = Object.entries(stories).flatMap(([profile, story]) =>
+    Object.entries(ends).map(([name, end]) => ({ profile, name, story, end })),
+)
+
+// In a row: each apply is ended as soon as its first step is done, so that every boundary between two steps has its turn.
+describe.runIf(ALL || process.env.DEBVISOR_BOUNDARIES === '1').each(ways)(
+    'the profile $profile, by $name',
+    ({ story: { document, made, node }, end: endIt }) => {
+        it(
+            'comes to the same end when it comes between every two steps',
+            async () => {
+                const whole = await bare(await node(), document)
+                expect((await apply(whole)).code).toBe(0)
+                const wanted = await end(whole, made)
+                await whole.stop()
+                const vm = await bare(await node(), document)
+                try {
+                    let ended = 0
+                    for (;;) {
+                        await vm.must(
+                            'rm -f /root/log /root/over; (debvisor node apply --yes >/root/log 2>&1; touch /root/over) >/dev/null 2>&1 &',
+                        )
+                        const seen = await vm.must(
+                            'until grep -qE "^\\[2/" /root/log || [ -e /root/over ]; do sleep 0.05; done; ls /root/over 2>/dev/null || :',
+                            30 * MINUTE_MS,
+                        )
+                        if (seen) break
+                        await endIt(vm)
+                        ended++
+                    }
+                    expect(ended).toBeGreaterThan(10)
+                    expect((await apply(vm)).code).toBe(0)
+                    expect(await end(vm, made)).toBe(wanted)
+                } finally {
+                    await vm.stop()
+                }
+            },
+            12 * HOUR_MS,
+        )
+    },
+)
 
 /** The last disk holds a file of somebody. */
 async function bare(options: NodeVmOptions, document: string): Promise<NodeVm> {

@@ -4,6 +4,7 @@
 // The first boot's own work is tests/vm/firstboot.test.ts: this node is small, and has neither ZFS nor the package.
 import { setTimeout as pause } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { buildAll } from '../../scripts/build.ts'
 import { installImage } from './install-image.ts'
 import { type NodeVm, startNode } from './node-vm.ts'
 import { bootFromDisks, type OwnBoot } from './own-boot.ts'
@@ -29,11 +30,13 @@ let vm: NodeVm
 
 beforeAll(async () => {
     const { live, squashfs } = await installImage()
+    await buildAll()
     vm = await startNode({
         disks: 3,
         diskSize: '18G',
         image: live,
-        files: [squashfs, 'dist/installer.mjs'],
+        files: [squashfs, 'dist/debvisor.mjs', 'dist/rootd.mjs', 'dist/installer.mjs'],
+        label: 'DEBVISOR',
         kernelWords,
     })
 }, 40 * MINUTE_MS)
@@ -124,7 +127,7 @@ it(
         await see(/Name of the node/)
         await keys(...Array.from({ length: 'debvisor.local'.length }, () => 'C-h'))
         await type('node1.example.org')
-        await keys(...Array.from({ length: 10 }, () => 'Tab'), 'Enter')
+        await keys(...Array.from({ length: 11 }, () => 'Tab'), 'Enter')
         await see(/operator/)
         await keys(...Array.from({ length: 7 }, () => 'Tab'), 'Enter')
         await see(/No data will be lost/)

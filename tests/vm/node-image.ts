@@ -1,6 +1,9 @@
-// A bare Debian 13 node as a disk image: what the ISO will hold of packages, ZFS's module built for its kernel, nothing set up.
-import { chmod, copyFile, mkdir, readdir, writeFile } from 'node:fs/promises'
-import { basename, join } from 'node:path'
+// A Debian 13 as a disk image, with the package debvisor: what the ISO holds of packages, ZFS's module built for its
+// kernel, nothing set up.
+import { createHash } from 'node:crypto'
+import { chmod, copyFile, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
+import { buildDeb } from '../../scripts/deb.ts'
 import { cached, tool } from '../real/world-cache.ts'
 import { mirror } from '../real/world-image.ts'
 
@@ -15,14 +18,13 @@ const packages = ['linux-image-amd64', 'systemd-sysv', 'dbus', 'udev', 'kmod', '
     .concat(['linux-headers-amd64', 'zfs-dkms', 'zfsutils-linux', 'zfs-zed'])
 
 const settings: Record<string, string> = {
-    'etc/fstab': '/dev/vda / ext4 rw,noatime 0 1\nLABEL=DEBVISOR /usr/lib/debvisor iso9660 ro,nofail 0 0\n',
+    'etc/fstab': '/dev/vda / ext4 rw,noatime 0 1\nLABEL=BESIDE /opt/beside iso9660 ro,nofail 0 0\n',
     'etc/initramfs-tools/conf.d/small': 'MODULES=list\nCOMPRESS=zstd\n',
     'etc/initramfs-tools/modules': ['virtio_pci', 'virtio_blk', 'ext4', ''].join('\n'),
 }
 
 const hooks = [
-    'printf "#!/bin/sh\\nexec node /usr/lib/debvisor/debvisor.mjs \\"\\$@\\"\\n" >"$1/usr/bin/debvisor"',
-    'chmod 755 "$1/usr/bin/debvisor"; mkdir -p "$1/usr/lib/debvisor"',
+    'mkdir "$1/opt/beside"',
     // What looks for updates or checks disks would only be in the way of an emulated boot.
     'chroot "$1" systemctl mask apt-daily.timer apt-daily-upgrade.timer e2scrub_all.timer fstrim.timer ' +
         'dpkg-db-backup.timer man-db.timer e2scrub_reap.service mdmonitor.service',
@@ -44,11 +46,17 @@ export interface NodeImage {
     initrd: string
 }
 
-/** Made once; some eight minutes, most of them for ZFS's module. Needs root and a Debian mirror. */
-export async function nodeImage(): Promise<NodeImage> {
-    const folder = await cached('node-image', recipe, make)
-    return { disk: join(folder, 'node.qcow2'), kernel: join(folder, 'vmlinuz'), initrd: join(folder, 'initrd') }
-}
+const imageIn = (folder: string): NodeImage => ({
+    ...{ disk: join(folder, 'node.qcow2'), kernel: join(folder, 'vmlinuz'), initrd: join(folder, 'initrd') },
+})
+
+/** Needs root and a Debian mirror. What is in it but the package is made once, in some eight minutes. */
+export const nodeImage = async () => installed('node', await bareImage())
+
+/** The same node with Ceph's packages. */
+export const cephNodeImage = async () => installed('node-ceph', await cephImage())
+
+const bareImage = async () => imageIn(await cached('node-image', recipe, make))
 
 async function make(folder: string) {
     const scratch = join(folder, 'scratch')
@@ -89,11 +97,12 @@ const cephPackages = ['ceph-mon', 'ceph-mgr', 'ceph-osd', 'ceph-mds', 'ceph-volu
 ])
 const cephDiskSize = '12G'
 
-/** In mounts of its own, so that nothing is left mounted when it fails: the disk, grown, gets the packages by its own apt. */
-const cephScript = `
+/** In mounts of its own, so that nothing is left mounted when it fails: the disk gets the packages by its own apt. */
+const layerScript = `
 set -e
 mkdir root && mount -o loop disk.raw root
 for one in proc sys dev; do mount --rbind --make-rslave /$one root/$one; done
+mount --bind . root/mnt
 printf '#!/bin/sh\nexit 101\n' >root/usr/sbin/policy-rc.d; chmod 755 root/usr/sbin/policy-rc.d
 cp /etc/resolv.conf root/etc/resolv.conf
 echo "deb $MIRROR trixie main contrib" >root/etc/apt/sources.list
@@ -108,22 +117,50 @@ rm -f root/var/log/apt/* root/var/log/dpkg.log
 umount --recursive root
 `
 
-/** The same node with Ceph's packages, made in a few minutes from the other one. */
-export async function cephNodeImage(): Promise<NodeImage> {
-    const base = await nodeImage()
-    const key = JSON.stringify([recipe, cephPackages, cephDiskSize, cephScript])
-    const folder = await cached('node-image-ceph', key, async half => {
+interface Layer {
+    name: string
+    base: NodeImage
+    packages: readonly string[]
+    /** Makes the disk larger. */
+    diskSize?: string
+    /** Files of packages, beside those of Debian. */
+    debs?: readonly string[]
+}
+
+/** The same disk with more packages. */
+async function layer({ name, base, packages, diskSize, debs = [] }: Layer): Promise<NodeImage> {
+    const contents = await Promise.all(debs.map(async deb => createHash('sha256').update(await readFile(deb))))
+    const key = [dirname(base.disk), packages, diskSize, layerScript, contents.map(hash => hash.digest('hex'))]
+    const folder = await cached(name, JSON.stringify(key), async half => {
         const raw = join(half, 'disk.raw')
         await tool(['qemu-img', 'convert', '-f', 'qcow2', '-O', 'raw', base.disk, raw], { deadlineMs: 300_000 })
-        await tool(['truncate', '--size', cephDiskSize, raw])
-        await tool(['resize2fs', '-f', raw], { deadlineMs: 300_000 })
-        const env = [`MIRROR=${mirror()}`, `PACKAGES=${cephPackages.join(' ')}`]
-        const argv = ['env', ...env, 'unshare', '--mount', 'sh', '-c', cephScript]
+        if (diskSize) {
+            await tool(['truncate', '--size', diskSize, raw])
+            await tool(['resize2fs', '-f', raw], { deadlineMs: 300_000 })
+        }
+        for (const deb of debs) await copyFile(deb, join(half, basename(deb)))
+        const names = [...packages, ...debs.map(deb => `/mnt/${basename(deb)}`)]
+        const env = [`MIRROR=${mirror()}`, `PACKAGES=${names.join(' ')}`]
+        const argv = ['env', ...env, 'unshare', '--mount', 'sh', '-c', layerScript]
         await tool(argv, { cwd: half, deadlineMs: 1_800_000 })
         const out = join(half, 'node.qcow2')
         await tool(['qemu-img', 'convert', '-f', 'raw', '-O', 'qcow2', raw, out], { deadlineMs: 300_000 })
-        await tool(['rm', '-rf', raw, join(half, 'root')])
-        for (const name of ['kernel', 'initrd'] as const) await copyFile(base[name], join(half, basename(base[name])))
+        await tool(['rm', '-rf', raw, join(half, 'root'), ...debs.map(deb => join(half, basename(deb)))])
+        for (const file of ['kernel', 'initrd'] as const) await copyFile(base[file], join(half, basename(base[file])))
     })
-    return { disk: join(folder, 'node.qcow2'), kernel: join(folder, 'vmlinuz'), initrd: join(folder, 'initrd') }
+    return imageIn(folder)
+}
+
+/** Made in a few minutes from the other one. */
+const cephImage = async () =>
+    layer({ name: 'node-image-ceph', base: await bareImage(), packages: cephPackages, diskSize: cephDiskSize })
+
+/** With the package as it is now, in a minute; those of earlier states of the package are removed. */
+async function installed(name: string, base: NodeImage): Promise<NodeImage> {
+    const image = await layer({ name: `${name}-installed`, base, packages: [], debs: [await buildDeb()] })
+    const [cache, kept] = [dirname(dirname(image.disk)), basename(dirname(image.disk))]
+    for (const other of await readdir(cache))
+        if (other.startsWith(`${name}-installed-`) && other !== kept)
+            await rm(join(cache, other), { recursive: true, force: true })
+    return image
 }

@@ -5,7 +5,6 @@ import { createConnection, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
-import { buildAll } from '../../scripts/build.ts'
 import { tool } from '../real/world-cache.ts'
 import { type LossyDisk, lossyDisk } from './lossy-disk.ts'
 import { type NodeImage, nodeImage } from './node-image.ts'
@@ -55,8 +54,10 @@ export interface NodeVmOptions {
     survives?: () => boolean
     /** More words for the kernel. */
     kernelWords?: string
-    /** More files of this machine, put beside the program in /usr/lib/debvisor. */
+    /** Files of this machine, on a medium that the image mounts. */
     files?: readonly string[]
+    /** Its label. */
+    label?: string
 }
 
 /** A booted node with blank disks named DATA1, DATA2, … */
@@ -67,16 +68,16 @@ export async function startNode(options: NodeVmOptions): Promise<NodeVm> {
         memoryMib = 2048,
         nics = ['user,restrict=on'],
         files = [],
+        label = 'BESIDE',
         kernelWords = '',
     } = options
     const image = options.image ?? (await nodeImage())
     const folder = await mkdtemp(join(tmpdir(), 'debvisor-node-'))
     const path = (name: string) => join(folder, name)
-    await buildAll()
-    await mkdir(path('program'))
-    await tool(['cp', '--', 'dist/debvisor.mjs', 'dist/rootd.mjs', ...files, path('program')])
-    const label = ['-volid', 'DEBVISOR', '-r', '-J', '-quiet', '-o', path('program.iso'), path('program')]
-    await tool(['xorriso', '-as', 'mkisofs', ...label])
+    await mkdir(path('beside'))
+    for (const file of files) await tool(['cp', '--', file, path('beside')], { deadlineMs: 300_000 })
+    const medium = ['-volid', label, '-r', '-J', '-quiet', '-o', path('beside.iso'), path('beside')]
+    await tool(['xorriso', '-as', 'mkisofs', ...medium], { deadlineMs: 300_000 })
     await tool(['qemu-img', 'create', '-q', '-f', 'qcow2', '-b', image.disk, '-F', 'qcow2', path('os.qcow2')])
     for (let i = 1; i <= disks; i++)
         await tool(['qemu-img', 'create', '-q', '-f', 'qcow2', path(`d${i}.qcow2`), diskSize])
@@ -110,7 +111,7 @@ export async function startNode(options: NodeVmOptions): Promise<NodeVm> {
             ...['-kernel', image.kernel, '-initrd', image.initrd],
             ...['-append', `root=/dev/vda rw console=ttyS0 quiet mitigations=off audit=0 ${kernelWords}`],
             ...disk('os', 'OS'),
-            ...drive(path('program.iso'), 'PROGRAM', ',format=raw,readonly=on'),
+            ...drive(path('beside.iso'), label, ',format=raw,readonly=on'),
             ...Array.from({ length: disks }, (_, i) => disk(`d${i + 1}`, `DATA${i + 1}`)).flat(),
             ...nics.flatMap((to, i) => [
                 ...['-netdev', to.replace(/^[^,]+/, kind => `${kind},id=n${i}`)],

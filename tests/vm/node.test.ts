@@ -1,5 +1,4 @@
-// A bare Debian 13 becomes a node with the profile zfs: read, applied, proved, broken, mended, cut from the power.
-// The program is bundled and mounted read-only; installing it as a package comes with the ISO.
+// A Debian 13 with the package becomes a node with the profile zfs: read, applied, proved, broken, mended, cut from the power.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type NodeVm, startNode } from './node-vm.ts'
 

@@ -1,12 +1,13 @@
 // A machine that boots what stands on its disks, by BIOS or by UEFI as a real one does; looked into by the guest agent.
 import { type ChildProcess, spawn } from 'node:child_process'
-import { copyFile, mkdtemp, readFile, rm } from 'node:fs/promises'
+import { copyFile, mkdir, mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
+import { root } from '../../scripts/stages.ts'
 import { tool } from '../real/world-cache.ts'
 import { ask, type Ran } from './node-vm.ts'
-import { monitorAt, pokeNowAndThen } from './poke.ts'
+import { monitorAt, picture, pokeNowAndThen } from './poke.ts'
 
 export interface OwnBoot {
     /** A line of the guest's shell, as root, that must end with 0; answers what it printed. */
@@ -14,6 +15,8 @@ export interface OwnBoot {
     sh(line: string, deadlineMs?: number): Promise<Ran>
     /** What was said on the serial port. */
     console(): Promise<string>
+    /** Keeps what is on its screen now in test-output, to be looked at. */
+    keep(name: string): Promise<void>
     /** By its own reboot, until all that the boot starts is started. */
     reboot(): Promise<void>
     /** At once. What it wrote is thrown away unless it was to be kept. */
@@ -70,6 +73,11 @@ export async function bootFromDisks(options: OwnBootOptions): Promise<OwnBoot> {
             const { code, out, err } = await sh(line, deadlineMs)
             if (code !== 0) throw new Error(`'${line}' ended with ${code}:\n${out}\n${err}`)
             return out
+        },
+        async keep(name) {
+            const to = join(root, 'test-output/screens')
+            await mkdir(to, { recursive: true })
+            await picture(poke, join(to, `${name}.png`))
         },
         async reboot() {
             const bootId = 'cat /proc/sys/kernel/random/boot_id'

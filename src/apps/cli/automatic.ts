@@ -47,6 +47,7 @@ export async function installAutomatically(io: Io): Promise<View> {
         )
         const seconds = Math.round((Date.now() - began) / 1000)
         const off = words.includes(AFTER)
+        for (const line of job.words.restart) say(`\n${line}\n`)
         say(`\nInstalled in ${seconds} s. The machine ${off ? 'turns itself off' : 'restarts'}.\n`)
         await system.run({ argv: ['systemctl', off ? 'poweroff' : 'reboot'], deadlineMs: 60_000 })
         return { kind: 'nothing' }

@@ -67,7 +67,7 @@ it('offers the choices of an option and of an argument', async () => {
     expect(await offered('vm', 'list', '--state', '')).toEqual(states)
     expect(await offered('vm', 'list', '--state', '=')).toEqual(states)
     expect(await offered('vm', 'list', '--state', '=', 'p')).toEqual(['paused'])
-    expect(await offered('grant', 'create', 'ann', '')).toEqual(['operator', 'viewer'])
+    expect(await offered('grant', 'create', 'ann', '')).toEqual(['operator', 'host-operator', 'viewer'])
 })
 
 it('asks the node for the names of an option, and for those that hang on the VM before', async () => {

@@ -7,7 +7,8 @@ import { createProvision, DOCUMENT } from '../../engine/provision.ts'
 import { type Resource, resource } from '../../engine/resource.ts'
 import { type NodeOptions, simulatedNode } from '../../engine/testing/node.ts'
 import { fakeClock, fakeSystem } from '../../ports/fake.ts'
-import { consolesOf, firstBoot, howToGoOn, PROFILE_FILE, UNIT } from './firstboot.ts'
+import { consolesOf, firstBoot, howToGoOn, UNIT } from './firstboot.ts'
+import { PROFILE_FILE } from './profile-file.ts'
 
 const schema = z.strictObject({
     profile: z.enum(['zfs', 'ceph']),
@@ -21,19 +22,16 @@ const web = resource<Doc, boolean, undefined>({
     want: doc => doc.web || undefined,
     basics: () => ({ packages: ['webd'], units: [{ unit: 'webd.service', enabled: true, active: true }] }),
 })
-const disk = resource<Doc, string, undefined>({
+const disk = resource<Doc, string, string | undefined>({
     name: 'disk',
     phases: ['boot'],
     want: doc => doc.disk,
-    plan: name => ({
-        steps: [
-            {
-                ...{ do: 'write', say: `Take ${name}`, path: '/etc/taken', content: name, mode: 0o644 },
-                destroys: [`disk:${name}`],
-            },
-        ],
-        fingerprints: { [`disk:${name}`]: 'ext4' },
-    }),
+    observe: ({ root }) => root.readText('/etc/taken'),
+    plan: (name, taken) => {
+        const take = { do: 'write', say: `Take ${name}`, path: '/etc/taken', content: name, mode: 0o644 } as const
+        if (taken === name) return { steps: [] }
+        return { steps: [{ ...take, destroys: [`disk:${name}`] }], fingerprints: { [`disk:${name}`]: 'ext4' } }
+    },
 })
 
 function world(options: NodeOptions = {}) {
@@ -53,7 +51,8 @@ function world(options: NodeOptions = {}) {
         firstBoot({
             ...{ provision: provision as never, system: node.system, dryRun, signal: new AbortController().signal },
             pause: async () => undefined,
-            draft: async profile => `profile: ${profile}\n`,
+            draft: async ({ profile, zfsDisks: [taken] = [] }) =>
+                `profile: ${profile}\n${taken ? `disk: ${taken}\n` : ''}`,
             say: text => {
                 told += text
             },
@@ -79,6 +78,25 @@ it('with a profile alone makes the document first, once', async () => {
     expect(await node.system.readText(DOCUMENT)).toBe('profile: zfs\n')
 })
 
+it('takes the disks that the file names, one that holds something by its consent, which is for once', async () => {
+    const named = 'PROFILE=zfs\nZFS_DISKS="/dev/disk/by-id/a"\n'
+    const refused = world({ files: { [PROFILE_FILE]: named } })
+    expect(await refused.boot()).toMatchObject({ fix: expect.stringContaining('--destroy disk:/dev/disk/by-id/a') })
+    const other = world({ files: { [PROFILE_FILE]: `${named}DESTROY=/dev/disk/by-id/b\n` } })
+    expect(await other.boot()).toMatchObject({ code: 'precondition' })
+    expect(other.node.system.files.has('/etc/taken')).toBe(false)
+    const agreed = world({ files: { [PROFILE_FILE]: `${named}DESTROY="/dev/disk/by-id/a"\n` } })
+    await agreed.boot()
+    expect(agreed.isEnabled()).toBe(false)
+    expect(await agreed.node.system.readText('/etc/taken')).toBe('/dev/disk/by-id/a')
+    expect(await agreed.node.system.readText(PROFILE_FILE)).toBe(named)
+})
+
+it('refuses disks that are no devices', async () => {
+    const { boot } = world({ files: { [PROFILE_FILE]: 'PROFILE=zfs\nZFS_DISKS="sda; rm"\n' } })
+    expect(await boot()).toMatchObject({ code: 'invalid', detail: expect.stringContaining('zfsDisks') })
+})
+
 it('shows the whole plan for a dry run and touches nothing', async () => {
     const { node, boot, isEnabled } = world({ files: { [PROFILE_FILE]: 'PROFILE=zfs\n' } })
     expect(await boot(true)).toMatchObject({ text: expect.stringContaining('webd'), pending: true })
@@ -87,7 +105,7 @@ it('shows the whole plan for a dry run and touches nothing', async () => {
     expect(isEnabled()).toBe(true)
 })
 
-it.each([[{}], [{ [PROFILE_FILE]: 'PROFILE=btrfs\n' }]])(
+it.each([[{}], [{ [PROFILE_FILE]: '# PROFILE=\n' }]])(
     'without a document or a profile says what to type',
     async files => {
         const { boot, isEnabled } = world({ files: files as Record<string, string> })
@@ -154,9 +172,18 @@ it('tells a document with mistakes with their lines', async () => {
 })
 
 it('tells the screen, and the consoles that the kernel uses besides', async () => {
-    const at = (active: string) => consolesOf(fakeSystem({ files: { '/sys/class/tty/console/active': active } }))
+    const argv = ['systemctl', 'is-active', '--quiet', '--', 'debvisor-console.service']
+    const at = (active?: string, exitCode = 3) =>
+        consolesOf(
+            fakeSystem({
+                tools: [{ argv, answer: { exitCode } }],
+                ...(active && { files: { '/sys/class/tty/console/active': active } }),
+            }),
+        )
     expect(await at('tty0 ttyS0\n')).toEqual(['/dev/tty1', '/dev/ttyS0'])
     expect(await at('tty0\n')).toEqual(['/dev/tty1'])
     expect(await at('hvc0 tty1\n')).toEqual(['/dev/tty1', '/dev/hvc0'])
-    expect(await consolesOf(fakeSystem())).toEqual(['/dev/tty1'])
+    expect(await at()).toEqual(['/dev/tty1'])
+    // What draws the screen shows it there.
+    expect(await at('tty0 ttyS0\n', 0)).toEqual(['/dev/ttyS0'])
 })

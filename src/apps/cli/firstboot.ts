@@ -3,24 +3,26 @@ import { closeSync, constants, openSync, writeSync } from 'node:fs'
 import { asFault, Fault } from '../../base/fault.ts'
 import { sample, titles } from '../../capabilities/table.provision.ts'
 import type { View } from '../../capabilities/verb.ts'
-import { isEmpty, withheldBy } from '../../engine/plan.ts'
+import { type Consent, consentsTo } from '../../engine/consent.ts'
+import { isEmpty, type Plan, withheldBy } from '../../engine/plan.ts'
 import { DOCUMENT, type Provision } from '../../engine/provision.ts'
 import { findingLines, renderPlan, summaryOf } from '../../engine/render.ts'
 import type { Probe, System } from '../../ports/ports.ts'
 import { realSystem } from '../../ports/real.ts'
 import { cancellable, provisionAt } from './applying.ts'
 import type { Io } from './io.ts'
+import { PROFILE_FILE, readWish, type Wish, withoutConsents } from './profile-file.ts'
 import { asJson, teller } from './provision-views.ts'
 
-export const PROFILE_FILE = '/etc/debvisor-profile'
 export const UNIT = 'debvisor-firstboot.service'
-const PROFILES = ['ceph', 'zfs', 'mixed']
+/** The screen at tty1. */
+const SCREEN = 'debvisor-console.service'
 const ACTIVE_CONSOLES = '/sys/class/tty/console/active'
 
 interface FirstBoot {
     provision: Provision<unknown>
     system: System
-    draft(profile: string): Promise<string>
+    draft(wish: Wish): Promise<string>
     /** For whoever looks at the machine now. */
     say(text: string): void
     signal: AbortSignal
@@ -36,7 +38,8 @@ const PAUSE_MS = 20_000
 /** @throws Fault with how to go on; the service then stays enabled, and the next boot tries again */
 export async function firstBoot(how: FirstBoot): Promise<View> {
     const { provision, system, say, dryRun } = how
-    const { text, isNew } = await documentOf(how)
+    const wish = await readWish(system)
+    const { text, isNew } = await documentOf(how, wish)
     if (isNew && !dryRun) {
         await system.makeDirectory('/etc/debvisor', 0o755)
         await system.writeFile(DOCUMENT, text, 0o644)
@@ -53,12 +56,16 @@ export async function firstBoot(how: FirstBoot): Promise<View> {
     say(`DebVisor makes this machine what ${DOCUMENT} says: ${summaryOf(plan)}\n`)
     for (const finding of plan.findings) say(`${findingLines(finding).join('\n')}\n`)
     // A change of the network that the power cut off is tried again: nobody else is there to ask for it.
-    const own = { by: 'first boot', leaveWithheld: true, retry: true }
-    const wish = { ...own, signal: how.signal, onEvent: teller(say) }
-    const { id, failed, left, steps } = await patiently(how, () => provision.apply(text, wish))
+    const own = { by: 'first boot', leaveWithheld: true, retry: true, consents: consentsOf(plan, wish) }
+    const options = { ...own, signal: how.signal, onEvent: teller(say) }
+    const { id, failed, left, steps } = await patiently(how, () => provision.apply(text, options))
     if (failed.length > 0 || !isEmpty(left)) throw unfinished(id, failed.length, withheldBy(left))
     const off = await system.run({ argv: ['systemctl', 'disable', '--', UNIT], deadlineMs: 30_000 })
     if (off.exitCode !== 0) say(`${UNIT} could not be disabled; it finds nothing to do at the next boot.\n`)
+    if (wish && wish.destroy.length > 0) {
+        const file = (await system.readText(PROFILE_FILE)) ?? ''
+        await system.writeFile(PROFILE_FILE, withoutConsents(file), 0o644)
+    }
     const words = `Done: ${steps} steps. This machine is what its document says.\n`
     say(words)
     return { kind: 'text', text: '', json: { steps } }
@@ -78,19 +85,27 @@ async function patiently<T>({ say, pause }: FirstBoot, work: () => Promise<T>): 
     }
 }
 
-async function documentOf({ provision, system, draft }: FirstBoot): Promise<{ text: string; isNew: boolean }> {
+/** To the loss of what is on those disks that the plan would take. */
+function consentsOf({ fingerprints }: Plan, wish: Wish | undefined): Consent[] {
+    const targets = (wish?.destroy ?? []).map(id => `disk:${id}`).filter(target => Object.hasOwn(fingerprints, target))
+    return consentsTo(targets, fingerprints)
+}
+
+async function documentOf(
+    { provision, system, draft }: FirstBoot,
+    wish: Wish | undefined,
+): Promise<{ text: string; isNew: boolean }> {
     const text = await system.readText(DOCUMENT)
     // Mistakes are told with their lines by whoever plans it.
     if (text !== undefined) return { text, isNew: false }
-    const profile = /^\s*PROFILE=["']?([a-z]+)["']?\s*$/m.exec((await system.readText(PROFILE_FILE)) ?? '')?.[1]
-    if (!profile || !PROFILES.includes(profile)) {
+    if (!wish) {
         throw new Fault('not-found', {
             summary: 'Nothing says what this machine should be',
             detail: `there is no ${DOCUMENT}, and no profile in ${PROFILE_FILE}`,
             fix: `Log in as root and write one: debvisor node init --profile zfs --write; then: systemctl start ${UNIT}`,
         })
     }
-    const made = await draft(profile)
+    const made = await draft(wish)
     const wrong = provision.read(made).findings.find(finding => finding.severity === 'error')
     if (!wrong) return { text: made, isNew: true }
     throw new Fault('invalid', {
@@ -134,7 +149,7 @@ export async function firstBootHere(dryRun: boolean, io: Io): Promise<View> {
         return await cancellable(signal =>
             firstBoot({
                 ...{ provision: provisionAt(undefined), system, say, signal, dryRun },
-                draft: profile => sample(system, profile),
+                draft: ({ profile, zfsDisks: zfs, cephDisks: ceph }) => sample(system, profile, { zfs, ceph }),
                 pause: () => new Promise(resolve => setTimeout(resolve, PAUSE_MS)),
             }),
         )
@@ -147,10 +162,17 @@ export async function firstBootHere(dryRun: boolean, io: Io): Promise<View> {
     }
 }
 
-/** The screen, and what the kernel was told to use as its console besides it, such as a serial port. */
+/**
+ * The screen, where nothing else draws it from the journal, and what the kernel was told to use as its console besides
+ * it, such as a serial port.
+ */
 export async function consolesOf(probe: Probe): Promise<string[]> {
     const active = ((await probe.readText(ACTIVE_CONSOLES)) ?? '').trim().split(/\s+/)
-    const names = ['tty1', ...active.filter(name => /^[a-zA-Z]+\d+$/.test(name) && !/^tty\d+$/.test(name))]
+    const drawn = await probe.query({ argv: ['systemctl', 'is-active', '--quiet', '--', SCREEN], deadlineMs: 30_000 })
+    const names = [
+        ...(drawn.exitCode === 0 ? [] : ['tty1']),
+        ...active.filter(name => /^[a-zA-Z]+\d+$/.test(name) && !/^tty\d+$/.test(name)),
+    ]
     return [...new Set(names)].map(name => `/dev/${name}`)
 }
 

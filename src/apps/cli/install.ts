@@ -101,7 +101,7 @@ async function install(context: VerbContext, io: Io): Promise<View> {
     const seconds = Math.round((Date.now() - began) / 1000)
     return {
         kind: 'text',
-        text: `Installed in ${seconds} s. Take the medium out and restart: systemctl reboot\n`,
+        text: `${job.words.restart.map(line => `${line}\n`).join('')}Installed in ${seconds} s. Take the medium out and restart: systemctl reboot\n`,
         json: { seconds },
     }
 }

@@ -1,13 +1,15 @@
 // The verbs of media: answers that are checked, the hashes that belong into them, and an ISO that has them on it.
 import { createHash } from 'node:crypto'
-import { existsSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, rmSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { Fault } from '../../base/fault.ts'
 import { panelHash } from '../../capabilities/identity/installed.ts'
 import { checkPassword } from '../../capabilities/identity/password.ts'
 import { passwordHashes } from '../../capabilities/install/hashes.ts'
+import { makeNetboot } from '../../capabilities/install/netboot.ts'
 import { addToIso, hasImage, readFromIso } from '../../capabilities/install/xorriso.ts'
 import type { Verb, VerbContext, View } from '../../capabilities/verb.ts'
+import type { System } from '../../ports/ports.ts'
 import { realSystem } from '../../ports/real.ts'
 import { checkedAnswers, findingWords, type NodeAnswers } from './answers.ts'
 import { asJson } from './provision-views.ts'
@@ -45,6 +47,31 @@ export const isoVerbs = (): Verb[] => [
         run: prepareIso,
     },
     {
+        words: ['iso', 'netboot'],
+        summary: 'take from an ISO what machines boot over the network, with a script for iPXE',
+        description:
+            'The folder is for a web server. The script names the file systems with their checksums, and nothing is used ' +
+            'that does not have its own. With answers there is an entry that installs without a question; whoever reaches ' +
+            'the folder can read the hashes in them.',
+        arguments: [{ name: 'iso', summary: 'the ISO of DebVisor', complete: 'file' }],
+        options: [
+            {
+                name: 'url',
+                value: 'URL',
+                summary: 'where machines will find the folder, such as http://10.0.0.2/debvisor',
+            },
+            { name: 'output', short: 'o', value: 'FOLDER', summary: 'the folder to make', complete: 'file' },
+            { name: 'answers', value: 'FILE', summary: 'a file of answers', complete: 'file' },
+        ],
+        examples: [
+            {
+                line: 'debvisor iso netboot debvisor.iso --url http://10.0.0.2/debvisor -o /srv/www/debvisor',
+                note: 'Then let DHCP name http://10.0.0.2/debvisor/boot.ipxe as the file to boot.',
+            },
+        ],
+        run: netbootOf,
+    },
+    {
         words: ['iso', 'password'],
         summary: 'ask for a password, and print its hashes as answers take them',
         arguments: [{ name: 'account', summary: 'root, or the name of an administrator' }],
@@ -65,10 +92,58 @@ function wordsOf({ document: { install, profile } }: NodeAnswers): string {
     return `These answers are whole: ${disks.length === 2 ? 'two mirrored disks' : 'one disk'}, profile ${profile}, for ${where}.`
 }
 
-function needed(context: VerbContext, option: string): string {
+function needed(context: VerbContext, option: string, what = 'FILE'): string {
     const value = context.options[option]
     if (value) return value
-    throw new Fault('invalid', { summary: 'An option is missing', fix: `Give --${option} FILE.`, at: `--${option}` })
+    throw new Fault('invalid', { summary: 'An option is missing', fix: `Give --${option} ${what}.`, at: `--${option}` })
+}
+
+async function netbootOf(context: VerbContext): Promise<View> {
+    const iso = resolve(context.args.iso!)
+    const folder = resolve(needed(context, 'output', 'FOLDER'))
+    const url = needed(context, 'url', 'URL').replace(/\/+$/, '')
+    if (!/^https?:\/\/[^\s@$?#]+$/.test(url)) {
+        throw new Fault('invalid', {
+            summary: 'That is no address of a folder',
+            detail: url,
+            fix: 'Write it like http://10.0.0.2/debvisor, without a name or a password.',
+            at: '--url',
+        })
+    }
+    const answers = context.options.answers ? await context.file(context.options.answers) : undefined
+    if (answers !== undefined) checkedAnswers(answers)
+    refuseExisting(folder, 'the files would be written')
+    const system = realSystem()
+    await refuseOther(system, iso)
+    mkdirSync(folder, { recursive: true })
+    try {
+        const files = await makeNetboot(system, { iso, folder, url, ...(answers === undefined ? {} : { answers }) })
+        const words = `${folder} has ${files.join(', ')}.\nLet machines boot ${url}/boot.ipxe.\n`
+        return { kind: 'text', text: words, json: { folder, files, boot: `${url}/boot.ipxe` } }
+    } catch (thrown) {
+        rmSync(folder, { recursive: true, force: true })
+        throw thrown
+    }
+}
+
+function refuseExisting(path: string, what: string): void {
+    if (!existsSync(path)) return
+    throw new Fault('exists', {
+        summary: `There is something already where ${what}`,
+        detail: path,
+        fix: 'Name another place, or remove it.',
+        at: '--output',
+    })
+}
+
+async function refuseOther(system: System, iso: string): Promise<void> {
+    if (await hasImage(system, iso)) return
+    throw new Fault('invalid', {
+        summary: 'That is no ISO of DebVisor',
+        detail: iso,
+        fix: 'Name the file debvisor-….hybrid.iso, as it was built or downloaded.',
+        at: 'iso',
+    })
 }
 
 async function prepareIso(context: VerbContext): Promise<View> {
@@ -76,23 +151,9 @@ async function prepareIso(context: VerbContext): Promise<View> {
     const output = resolve(needed(context, 'output'))
     const text = await context.file(needed(context, 'answers'))
     const answers = checkedAnswers(text)
-    if (existsSync(output)) {
-        throw new Fault('exists', {
-            summary: 'There is a file already where the ISO would be written',
-            detail: output,
-            fix: 'Name another one, or remove it.',
-            at: '--output',
-        })
-    }
+    refuseExisting(output, 'the ISO would be written')
     const system = realSystem()
-    if (!(await hasImage(system, iso))) {
-        throw new Fault('invalid', {
-            summary: 'That is no ISO of DebVisor',
-            detail: iso,
-            fix: 'Name the file debvisor-….hybrid.iso, as it was built or downloaded.',
-            at: 'iso',
-        })
-    }
+    await refuseOther(system, iso)
     try {
         await addToIso(system, { iso, output, text })
         if ((await readFromIso(system, output)) !== text)

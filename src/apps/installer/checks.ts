@@ -1,8 +1,10 @@
 // What is wrong with an answer, in a sentence; undefined where nothing is.
+
 import { asFault } from '../../base/fault.ts'
 import { checkPassword } from '../../capabilities/identity/password.ts'
 import { checkUserName } from '../../capabilities/identity/user-name.ts'
 import type { Choices, Password } from '../../capabilities/install/choices.ts'
+import { rootFileSystem } from '../../capabilities/install/spec-answers.ts'
 import { contains, parseAddress, parseCidr } from '../../capabilities/network/cidr.ts'
 import { nodeSpec } from '../../capabilities/node/spec.ts'
 import { checkUsers, usersSpec } from '../../capabilities/users/spec.ts'
@@ -56,13 +58,14 @@ export function wrongAddress({ address, gateway, dns }: Choices['network']): str
 }
 
 /** By the words of the document itself. */
-export function wrongSettings({ locale, keyboard, timezone, key }: Choices): string | undefined {
+export function wrongSettings({ locale, keyboard, timezone, rootFs, key }: Choices): string | undefined {
     const node = nodeSpec.safeParse({ locale, keyboard, timezone })
     if (!node.success) {
         const [issue] = node.error.issues
         const called = { locale: 'language', keyboard: 'keyboard', timezone: 'time zone' }[String(issue?.path[0])]
         return `The ${called} cannot be used. ${issue?.message}.`
     }
+    if (!rootFileSystem.safeParse(rootFs).success) return 'The file system of the system is ext4 or xfs.'
     if (!key.trim()) return undefined
     const users = usersSpec.safeParse({ administrators: [{ name: 'ann', keys: [key.trim()] }] })
     return users.success ? undefined : 'That is no public SSH key. Paste the line of a file such as id_ed25519.pub.'

@@ -43,8 +43,8 @@ export async function runInstaller<Job>(terminal: Terminal, machine: Machine<Job
         if (!choices) return 'left'
         const planned = await planPage(terminal, machine, choices, found)
         choices = planned.choices
-        if (planned.job === undefined) continue
-        const end = await installing(terminal, machine, planned.job)
+        if (!('job' in planned)) continue
+        const end = await installing(terminal, machine, planned)
         if (end === 'anew') continue
         return end
     }
@@ -63,7 +63,7 @@ async function planPage<Job>(terminal: Terminal, machine: Machine<Job>, before: 
         const planned = await waiting(terminal, 'Planning ...', () => machine.prepare(choices, found)).catch(asFault)
         const view = 'job' in planned ? wordsView(planned.words) : troubleView(planned)
         const pressed = await ask(terminal, () => view, { leave: 'The installer is left. Nothing has been written.' })
-        if (pressed === 'install' && 'job' in planned) return { choices, job: planned.job }
+        if (pressed === 'install' && 'job' in planned) return { choices, ...planned }
         if (pressed === 'advanced') choices = await askAdvanced(terminal, choices, found)
         else return { choices }
     }
@@ -111,10 +111,14 @@ const troubleView = (fault: Fault): View => ({
     ],
 })
 
-async function installing<Job>(terminal: Terminal, machine: Machine<Job>, job: Job): Promise<End | 'anew'> {
+async function installing<Job>(
+    terminal: Terminal,
+    machine: Machine<Job>,
+    { job, words }: { job: Job; words: Words },
+): Promise<End | 'anew'> {
     for (;;) {
         const { progress, fault } = await install(terminal, machine, job)
-        if (!fault) return done(terminal, machine, progress)
+        if (!fault) return done(terminal, machine, { progress, words })
         const next = await failed(terminal, machine, { fault, progress })
         if (next !== 'retry') return next
     }
@@ -152,7 +156,11 @@ const STOP =
     'The installation stops behind the step that runs now. What was on the disks of the system is lost already. ' +
     'It can be begun again.'
 
-async function done<Job>(terminal: Terminal, machine: Machine<Job>, progress: Progress): Promise<End> {
+async function done<Job>(
+    terminal: Terminal,
+    machine: Machine<Job>,
+    { progress, words }: { progress: Progress; words: Words },
+): Promise<End> {
     const minutes = Math.max(1, Math.round((machine.now() - progress.beganMs) / 60_000))
     const view: View = {
         ...{ title: 'Installed', place: '', keys: 'Enter: choose' },
@@ -163,6 +171,7 @@ async function done<Job>(terminal: Terminal, machine: Machine<Job>, progress: Pr
                 'Take the medium out, then restart. The first boot sets up storage, containers and VMs, and tells on ' +
                     'this screen how it goes.',
             ),
+            ...words.restart.flatMap(line => [text(''), text(line, 'strong')]),
         ],
         buttons: [
             { id: 'log', label: 'Log' },

@@ -5,6 +5,7 @@ import { readAnswers } from '../../capabilities/install/answers.ts'
 import { answersText, type Choices, type Found, type Hashes } from '../../capabilities/install/choices.ts'
 import { passwordHashes } from '../../capabilities/install/hashes.ts'
 import { carryOut } from '../../capabilities/install/install.ts'
+import { seeMachine } from '../../capabilities/install/observe.ts'
 import { type Job, prepare } from '../../capabilities/install/prepare.ts'
 import type { InstallDeps } from '../../capabilities/install/stages.ts'
 import { writeToStick } from '../../capabilities/install/stick.ts'
@@ -44,6 +45,7 @@ export async function foundOn(deps: InstallDeps<NodeDocument>): Promise<Found> {
         ...(network ? { network: withLease(network) } : {}),
         ...(card ? { card: card.name } : {}),
         ...(address ? { address } : {}),
+        ...{ secureBoot: (await seeMachine(deps.machine)).secureBoot },
     }
 }
 

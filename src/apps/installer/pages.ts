@@ -3,6 +3,7 @@ import {
     type Choices,
     extraOf,
     type Found,
+    needsKey,
     type Profile,
     targetsOf,
     withProfile,
@@ -82,7 +83,8 @@ const PROFILES: Record<Profile, string> = {
 
 const profile: Page = {
     ...{ id: 'profile', title: 'Storage of VMs and containers' },
-    items({ profile: chosen, target }, found) {
+    items(choices, found) {
+        const { profile: chosen, target } = choices
         const extra = extraOf(found, target)
         return [
             text(`There ${extraWords(extra)}`),
@@ -90,11 +92,21 @@ const profile: Page = {
             ...(Object.keys(PROFILES) as Profile[]).map(
                 (id): Item => ({ is: 'choice', mark: 'one', id, label: id, note: PROFILES[id], on: id === chosen }),
             ),
+            ...(needsKey(choices, found) ? [gap, keyItem(choices.enrol)] : []),
         ]
     },
-    change: (choices, event, found) =>
-        event.kind === 'toggle' ? withProfile(choices, found, event.id as Profile) : choices,
+    change(choices, event, found) {
+        if (event.kind !== 'toggle') return choices
+        if (event.id === 'enrol') return { ...choices, enrol: !choices.enrol }
+        return withProfile(choices, found, event.id as Profile)
+    },
 }
+
+const keyItem = (on: boolean): Item => ({
+    ...{ is: 'choice', mark: 'many', id: 'enrol', on },
+    label: 'Sign the module of ZFS, and enrol the key',
+    note: 'Secure Boot is on and would refuse it. At the restart the firmware asks for the password of root.',
+})
 
 export function extraWords(extra: readonly Disk[]): string {
     if (extra.length === 0) return 'is no extra disk. VMs are kept on the disk of the system, with every profile.'
@@ -207,6 +219,7 @@ export const advanced: Page = {
         field('locale', 'Language', choices.locale, { hint: 'Such as en_US.UTF-8.' }),
         field('keyboard', 'Keyboard', choices.keyboard, { hint: 'Layout of the console, such as us or de.' }),
         field('timezone', 'Time zone', choices.timezone, { hint: 'Such as Europe/Berlin.' }),
+        field('rootFs', 'File system', choices.rootFs, { hint: 'Of the system: ext4, or xfs.' }),
         field('key', 'SSH key', choices.key, { hint: 'A public key of the administrator, in one line; or none.' }),
         gap,
         text('The account node may plan and apply the document, monitor may look. Without a password they are locked.'),

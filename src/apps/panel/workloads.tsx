@@ -1,5 +1,5 @@
 // Workloads: containers, stacks and virtual machines in one list, live, with their kind, what they use, and the way to each.
-import { Button, FormSelect, FormSelectOption, Toolbar, ToolbarContent, ToolbarItem } from '@patternfly/react-core'
+import { Button } from '@patternfly/react-core'
 import LayersIcon from '@patternfly/react-icons/dist/esm/icons/layer-group-icon'
 import { Td, Th, Tr } from '@patternfly/react-table'
 import { Link } from '@tanstack/react-router'
@@ -11,20 +11,12 @@ import {
     Marked,
 } from '../../capabilities/container/store.panel.tsx'
 import { bytes, percent } from '../../capabilities/format.panel.tsx'
+import { ListFrame } from '../../capabilities/list-frame.panel.tsx'
 import { useLive } from '../../capabilities/live.panel.tsx'
 import { LongTable, Tags } from '../../capabilities/long-table.panel.tsx'
 import { useMay } from '../../capabilities/me.panel.tsx'
 import type { PanelEntry } from '../../capabilities/pages.panel.tsx'
-import {
-    Anchor,
-    Connecting,
-    EmptyHint,
-    Forbidden,
-    Freshness,
-    PageBody,
-    PageHead,
-} from '../../capabilities/parts.panel.tsx'
-import { SearchField } from '../../capabilities/search.panel.tsx'
+import { Anchor, Connecting, EmptyHint, Forbidden, Freshness } from '../../capabilities/parts.panel.tsx'
 import { Marked as StackMarked, StateLabel as StackState, stacks } from '../../capabilities/stack/store.panel.tsx'
 import { StateLabel as VmState, isOn as vmRuns, vms } from '../../capabilities/vm/store.panel.tsx'
 import { common, plural } from '../../capabilities/words.panel.tsx'
@@ -120,74 +112,43 @@ function Workloads() {
     const waiting = [ofContainers, ofStacks, ofVms].filter(one => one.state === 'connecting')
     if (rows.length === 0 && waiting.length > 0)
         return <Connecting of={waiting.find(one => one.trouble) ?? waiting[0]!} title={w.title} />
-    if (rows.length === 0)
-        return (
-            <>
-                <PageHead title={w.title} />
-                <PageBody>
-                    <EmptyHint title={w.empty} icon={LayersIcon} body={w.emptyHelp}>
-                        {may('container.create') && (
-                            <Button component={Anchor} href="/containers">
-                                {w.toContainers}
-                            </Button>
-                        )}
-                        {may('vm.create') && (
-                            <Button variant="link" component={Anchor} href="/create">
-                                {w.createVm}
-                            </Button>
-                        )}
-                    </EmptyHint>
-                </PageBody>
-            </>
-        )
-    return (
+    const below = (
         <>
-            <PageHead
-                title={w.title}
-                aside={
-                    <span className="dv-quiet" data-count={shown.length}>
-                        {plural(w.counted, shown.length)}
-                    </span>
-                }
-                below={
-                    <>
-                        {ofContainers.state !== 'denied' && <Freshness of={ofContainers} stale={w.staleContainers} />}
-                        {ofVms.state === 'stale' && <Freshness of={ofVms} />}
-                    </>
-                }
-            />
-            <PageBody fill>
-                <Toolbar inset={{ default: 'insetNone' }} className="dv-toolbar">
-                    <ToolbarContent>
-                        <SearchField hint={w.searchHint} value={search} change={setSearch} />
-                        <ToolbarItem>
-                            <FormSelect aria-label={w.kind} value={kind} onChange={(_e, value) => setKind(value)}>
-                                <FormSelectOption value="" label={w.allKinds} />
-                                <FormSelectOption value="container" label={w.kinds.container} />
-                                <FormSelectOption value="stack" label={w.kinds.stack} />
-                                <FormSelectOption value="vm" label={w.kinds.vm} />
-                            </FormSelect>
-                        </ToolbarItem>
-                        <ToolbarItem>
-                            <FormSelect
-                                aria-label={common.state}
-                                value={state}
-                                onChange={(_e, value) => setState(value)}
-                            >
-                                <FormSelectOption value="" label={w.allStates} />
-                                <FormSelectOption value="on" label={w.on} />
-                                <FormSelectOption value="off" label={w.off} />
-                            </FormSelect>
-                        </ToolbarItem>
-                    </ToolbarContent>
-                </Toolbar>
-                {shown.length === 0 ? (
-                    <EmptyHint title={common.nothingMatches} icon={LayersIcon} />
-                ) : (
-                    <Rows rows={shown} />
-                )}
-            </PageBody>
+            {ofContainers.state !== 'denied' && <Freshness of={ofContainers} stale={w.staleContainers} />}
+            {ofVms.state === 'stale' && <Freshness of={ofVms} />}
         </>
+    )
+    const empty = (
+        <EmptyHint title={w.empty} icon={LayersIcon} body={w.emptyHelp}>
+            {may('container.create') && (
+                <Button component={Anchor} href="/containers">
+                    {w.toContainers}
+                </Button>
+            )}
+            {may('vm.create') && (
+                <Button variant="link" component={Anchor} href="/create">
+                    {w.createVm}
+                </Button>
+            )}
+        </EmptyHint>
+    )
+    const kinds = (['container', 'stack', 'vm'] as const).map(value => ({ value, label: w.kinds[value] }))
+    const onOff = (['on', 'off'] as const).map(value => ({ value, label: w[value] }))
+    return (
+        <ListFrame
+            title={w.title}
+            below={below}
+            empty={rows.length === 0 && empty}
+            shown={shown.length}
+            counted={plural(w.counted, shown.length)}
+            search={{ hint: w.searchHint, value: search, change: setSearch }}
+            filters={[
+                { label: w.kind, any: w.allKinds, value: kind, change: setKind, of: kinds },
+                { label: common.state, any: w.allStates, value: state, change: setState, of: onOff },
+            ]}
+        >
+            <Rows rows={shown} />
+        </ListFrame>
     )
 }
 

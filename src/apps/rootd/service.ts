@@ -3,6 +3,7 @@ import { create } from '@bufbuild/protobuf'
 import { timestampFromMs } from '@bufbuild/protobuf/wkt'
 import type { ConnectRouter, Interceptor } from '@connectrpc/connect'
 import { asFault, Fault, problemOf } from '../../base/fault.ts'
+import type { ExposedPort } from '../../capabilities/firewall/exposed.ts'
 import { connectError } from '../../capabilities/problem.ts'
 import { consentsTo } from '../../engine/consent.ts'
 import { isEmpty, type Plan } from '../../engine/plan.ts'
@@ -21,6 +22,8 @@ export interface RootdDeps extends InspectDeps {
     provision: Provision<unknown>
     confirmations: Confirmations
     shells: Pick<Shells, 'issue' | 'resize'>
+    /** Has these ports of containers open, and no others. */
+    expose(ports: readonly ExposedPort[]): Promise<void>
     /** A document for this machine. */
     draft(profile: string): Promise<string>
     schema: object
@@ -136,6 +139,10 @@ export function createRootd(deps: RootdDeps): { routes(router: ConnectRouter): v
                 },
                 async resizeShell({ shell, columns, rows }) {
                     await shells.resize(shell, { columns, rows })
+                    return {}
+                },
+                async exposePorts({ ports }) {
+                    await look(() => deps.expose(ports))
                     return {}
                 },
                 async apply({ person, wish }) {

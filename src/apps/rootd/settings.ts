@@ -1,6 +1,7 @@
 // How rootd is told what it needs: options of its command line, each with the default of an installed node.
 import { parseArgs } from 'node:util'
 import { Fault } from '../../base/fault.ts'
+import { EXPOSED_FILE } from '../../capabilities/firewall/rules.ts'
 
 export interface Settings {
     /** Where it listens when systemd hands it no socket. */
@@ -8,6 +9,8 @@ export interface Settings {
     group: string
     /** State folder of rpcd: there is the copy of identity. */
     stateFolder: string
+    /** Ports of containers that are open; the rules of the firewall load it. */
+    exposedFile: string
     /** A system below a folder instead of the running one; empty for that. */
     root: string
     logLevel: string
@@ -17,6 +20,7 @@ const OPTIONS = {
     socket: { type: 'string', default: '/run/debvisor-rootd.sock' },
     group: { type: 'string', default: 'debvisor-rpc' },
     state: { type: 'string', default: '/var/lib/debvisor' },
+    exposed: { type: 'string', default: EXPOSED_FILE },
     root: { type: 'string', default: '' },
     'log-level': { type: 'string', default: 'info' },
 } as const
@@ -25,8 +29,15 @@ const OPTIONS = {
 export function settingsOf(argv: readonly string[]): Settings {
     try {
         const { values } = parseArgs({ args: [...argv], options: OPTIONS, strict: true })
-        const { socket, group, state, root } = values
-        return { socketPath: socket, group, stateFolder: state, root, logLevel: values['log-level'] }
+        const { socket, group, state, root, exposed } = values
+        return {
+            socketPath: socket,
+            group,
+            stateFolder: state,
+            exposedFile: exposed,
+            root,
+            logLevel: values['log-level'],
+        }
     } catch (cause) {
         throw new Fault('invalid', {
             summary: 'The command line of debvisor-rootd is wrong',

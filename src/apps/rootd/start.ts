@@ -1,4 +1,5 @@
 // Makes a rootd of its parts and listens; what a document may say is handed in.
+import { expose } from '../../capabilities/firewall/exposed.ts'
 import { createAttempts } from '../../capabilities/identity/attempts.ts'
 import { createPasswords } from '../../capabilities/identity/password.ts'
 import { COPY_FILE, personIn } from '../../capabilities/identity/person.ts'
@@ -27,7 +28,10 @@ export async function startRootd({ settings, system, ...deps }: Deps): Promise<{
         clock,
     })
     const shells = createShells({ system, clock, log: deps.log })
-    const rootd = createRootd({ ...deps, machine: system, confirmations, shells })
+    const rootd = createRootd({
+        ...{ ...deps, machine: system, confirmations, shells },
+        expose: ports => expose(system, ports, settings.exposedFile),
+    })
     const where = isHanded(process.env, process.pid)
         ? { handed: true as const }
         : { path: settings.socketPath, group: settings.group }

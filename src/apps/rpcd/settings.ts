@@ -1,6 +1,8 @@
 // How the daemon is told what it needs: options of its command line, each with the default of an installed node.
 import { parseArgs } from 'node:util'
 import { Fault } from '../../base/fault.ts'
+import { RULES_FILE } from '../../capabilities/firewall/plan.ts'
+import { EXPOSED_FILE } from '../../capabilities/firewall/rules.ts'
 
 export interface Settings {
     stateFolder: string
@@ -22,6 +24,9 @@ export interface Settings {
     challengePort: number
     /** Of debvisor-rootd; it may come later, or not at all. */
     rootSocket: string
+    /** Rules of the firewall, and the ports of containers that are open besides, as they lie on the disk. */
+    firewallFile: string
+    exposedFile: string
     etcd: { endpoints: string[]; ca?: string; cert?: string; key?: string }
     accelerator: 'kvm' | 'tcg'
     importFolders: string[]
@@ -46,6 +51,8 @@ const OPTIONS = {
     catalogue: { type: 'string', default: '/usr/share/debvisor/compose' },
     'challenge-port': { type: 'string', default: '80' },
     rootd: { type: 'string', default: '/run/debvisor-rootd.sock' },
+    firewall: { type: 'string', default: RULES_FILE },
+    exposed: { type: 'string', default: EXPOSED_FILE },
     etcd: { type: 'string', multiple: true, default: ['https://127.0.0.1:12379'] as string[] },
     'etcd-ca': { type: 'string' },
     'etcd-cert': { type: 'string' },
@@ -91,6 +98,8 @@ export function settingsOf(argv: readonly string[]): Settings {
         catalogueFolder: values.catalogue,
         challengePort,
         rootSocket: values.rootd,
+        firewallFile: values.firewall,
+        exposedFile: values.exposed,
         etcd: { endpoints: values.etcd, ca: values['etcd-ca'], cert: values['etcd-cert'], key: values['etcd-key'] },
         accelerator: values.accel,
         importFolders: values['import-folder'],

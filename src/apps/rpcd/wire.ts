@@ -11,8 +11,8 @@ import type { Certificates } from '../../capabilities/certificate/store.ts'
 import { createConsole } from '../../capabilities/console/console.ts'
 import { createContainer } from '../../capabilities/container/container.ts'
 import { marksOf } from '../../capabilities/container/marks.ts'
-import { RULES_FILE } from '../../capabilities/firewall/plan.ts'
-import { reachOf } from '../../capabilities/firewall/reach.ts'
+import type { ExposedPort } from '../../capabilities/firewall/exposed.ts'
+import { reachBy } from '../../capabilities/firewall/reach.ts'
 import { createIdentity } from '../../capabilities/identity/identity.ts'
 import { createImage } from '../../capabilities/image/image.ts'
 import { createNetwork } from '../../capabilities/network/network.ts'
@@ -144,12 +144,32 @@ export async function wire({ settings, certificates, system, clock, log }: Deps)
                 .catch(thrown => log.error('a console could not be recorded', { name, err: thrown }))
         },
     })
+    const way = { root: rootClient(settings.rootSocket), rootPath: settings.rootSocket }
+    const asked = <T>(call: Promise<T>): Promise<T> =>
+        call.catch(thrown => {
+            throw rootFault(thrown, way.rootPath)
+        })
+    const gate = {
+        present: async () => (await system.look(settings.firewallFile)) !== undefined,
+        async expose(ports: readonly ExposedPort[]) {
+            // Nothing was ever open: there is nothing to say, and no reason to wake anybody.
+            if (ports.length === 0 && !(await system.look(settings.exposedFile))) return
+            await asked(way.root.exposePorts({ ports: [...ports] }))
+        },
+        async reach() {
+            const [rules, exposed] = await Promise.all(
+                [settings.firewallFile, settings.exposedFile].map(path => system.readText(path)),
+            )
+            return reachBy({ rules, exposed })
+        },
+    }
     const container = createContainer({
         docker,
         tasks,
         system,
         clock,
         log: log.child({ part: 'container' }),
+        ...{ gate, isManaged: name => stack.isManaged(name), exposedFile: `${folders.containers}/exposed.json` },
         registriesFile: `${folders.containers}/registries.json`,
         secretsFolder: settings.secretsFolder,
         tagsWithGrants: () => identity.tagsWithGrants(),
@@ -170,7 +190,7 @@ export async function wire({ settings, certificates, system, clock, log }: Deps)
         socketPath: settings.dockerSocket,
         catalogueFolder: settings.catalogueFolder,
         readLogs: ({ id }, asked) => container.parts.readLogs(container.inventory.resolve(id), asked),
-        reachOf: async ({ host, ...port }) => reachOf(await system.readText(RULES_FILE), { ...port, port: host }),
+        reach: gate.reach,
         dockerFault: refusedInStream,
         tagsWithGrants: () => identity.tagsWithGrants(),
     })
@@ -218,11 +238,6 @@ export async function wire({ settings, certificates, system, clock, log }: Deps)
             },
         ],
     })
-    const way = { root: rootClient(settings.rootSocket), rootPath: settings.rootSocket }
-    const asked = <T>(call: Promise<T>): Promise<T> =>
-        call.catch(thrown => {
-            throw rootFault(thrown, way.rootPath)
-        })
     const inspect = createInspect(way)
     const configure = createConfigure({
         ...way,

@@ -37,7 +37,7 @@ export const makeVerbs: Verb[] = [
         words: ['container', 'create'],
         summary: 'make a container of an image, which is pulled where it is not there',
         description:
-            'Ports are reached from this node only, unless they begin with lan:. ' +
+            'Ports are reached from this node only, and stay so, unless they begin with lan:. ' +
             'What reaches past the container into the node (a path of the node, --privileged, --host-network, ' +
             '--capability) needs the permission container.host.',
         arguments: [
@@ -97,7 +97,7 @@ export const makeVerbs: Verb[] = [
         examples: [
             {
                 line: 'debvisor container create web nginx:1.27 --publish lan:8080:80 --mount site:/usr/share/nginx/html --start',
-                note: 'Reached from the network, where the firewall lets it.',
+                note: 'Open to other machines: those that firewall.stacks in node.yaml names.',
             },
         ],
         async run(context) {
@@ -150,6 +150,30 @@ export const makeVerbs: Verb[] = [
                         .rename({ container: context.args.container, name: context.args.name, dryRun }),
             }),
     },
+    ...(['expose', 'unexpose'] as const).map(
+        (word): Verb => ({
+            words: ['container', word],
+            summary:
+                word === 'expose'
+                    ? 'open the published ports of a container to other machines'
+                    : 'close the published ports of a container to other machines',
+            description:
+                'Who reaches them is said by firewall.stacks in node.yaml. It holds for this very container: one that ' +
+                'is made anew is closed. Ports that were published to this node only stay so.',
+            arguments: [CONTAINER],
+            changes: true,
+            examples: [
+                { line: `debvisor container ${word} web`, note: 'debvisor container show says who reaches what.' },
+            ],
+            run: context =>
+                carryOut(context, {
+                    call: dryRun =>
+                        context
+                            .client(ContainerService)
+                            .expose({ container: context.args.container, lan: word === 'expose', dryRun }),
+                }),
+        }),
+    ),
     {
         words: ['container', 'remove'],
         summary: 'remove a container with what it wrote outside its volumes',

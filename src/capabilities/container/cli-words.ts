@@ -29,6 +29,13 @@ export function portWord({ host, address, container, protocol }: Port): string {
     return `${where}:${host || '?'}→${container}${suffix}`
 }
 
+/** The ports of one in a line of a list: which are open to others is said. */
+export const portsWord = (ports: readonly Port[]): string =>
+    ports
+        .filter(({ address }) => address)
+        .map(port => `${portWord(port)}${port.open ? ' open' : ''}`)
+        .join(', ')
+
 export const timeWord = (at: Container['created']): string => (at ? timestampDate(at).toLocaleString() : '')
 
 /** `[HOST:]CONTAINER[/PROTOCOL]`, with `lan:` before it for one that other machines reach. @throws Fault `invalid` */

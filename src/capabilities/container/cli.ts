@@ -9,6 +9,7 @@ import {
     GetResponseSchema,
     ListProcessesResponseSchema,
     ListResponseSchema,
+    type Port,
     State,
     type WatchResponse,
     WatchResponseSchema,
@@ -19,7 +20,7 @@ import type { Option, Verb, VerbContext, View } from '../verb.ts'
 import { watchOne, watchRows } from '../watch.ts'
 import { makeVerbs } from './cli-make.ts'
 import { storeVerbs } from './cli-stores.ts'
-import { CONTAINER, portWord, STATES, stateWord, timeWord } from './cli-words.ts'
+import { CONTAINER, portsWord, portWord, STATES, stateWord, timeWord } from './cli-words.ts'
 
 const usage = (container: Container): string => {
     if (container.state !== State.RUNNING) return ''
@@ -47,10 +48,7 @@ const table = (context: VerbContext, containers: Container[], stale = false): Vi
         ...{ name: container.name, state: stateWord(container), image: container.image },
         cpu: container.state === State.RUNNING ? `${Math.round(container.cpu * 100)}%` : '',
         memory: usage(container),
-        ports: container.ports
-            .filter(port => port.address)
-            .map(portWord)
-            .join(', '),
+        ports: portsWord(container.ports),
         ...{ tags: container.tags.join(', '), marks: container.marks.join(', ') },
         ...{ id: container.id.slice(0, 12), networks: container.networks.join(', ') },
         ...{ created: timeWord(container.created), command: container.command },
@@ -60,6 +58,8 @@ const table = (context: VerbContext, containers: Container[], stale = false): Vi
         : 'There is no container yet. Make one with: debvisor container create NAME IMAGE --start',
     json: context.json(ListResponseSchema, create(ListResponseSchema, { containers, stale })),
 })
+
+const reachLine = (port: Port): string => (port.reach ? `${portWord(port)}  ${port.reach}` : portWord(port))
 
 function details(context: VerbContext, detail: Detail): View {
     const one = detail.container!
@@ -85,7 +85,7 @@ function details(context: VerbContext, detail: Detail): View {
             value: one.restarts > 0 ? `${one.restarts} (policy ${one.restart})` : `policy ${one.restart}`,
         },
         { label: 'Limits', value: limits.filter(Boolean).join(', ') || 'none' },
-        { label: 'Ports', value: one.ports.map(portWord).join('\n') },
+        { label: 'Ports', value: one.ports.map(reachLine).join('\n') },
         {
             label: 'Addresses',
             value: detail.addresses.map(a => `${a.network}  ${a.ipv4}  ${a.ipv6}`.trim()).join('\n'),

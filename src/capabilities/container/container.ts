@@ -15,6 +15,7 @@ import type { Caller } from '../caller.ts'
 import type { Capability } from '../capability.ts'
 import { needTags } from '../granting-tags.ts'
 import type { ContainerEntry } from './entry.ts'
+import { createExposures, type Gate } from './exposures.ts'
 import { createFigures } from './figures.ts'
 import { createFiles } from './files.ts'
 import { pull } from './images.ts'
@@ -44,6 +45,11 @@ export interface ContainerParts {
     log: Log
     /** File with the registries that want credentials; the folder that their passwords are read from. */
     registriesFile: string
+    /** File with the containers whose ports were opened. */
+    exposedFile: string
+    gate: Gate
+    /** A stack whose file is kept here has the say about its containers. */
+    isManaged(stack: string): boolean
     secretsFolder: string
     /** Tags on which grants rest: only an administrator may set them. */
     tagsWithGrants(): ReadonlySet<string>
@@ -75,6 +81,7 @@ export function createContainer(parts: ContainerParts): ContainerCapability {
     const deps = { ...parts, inventory, registries }
     const figures = createFigures(deps)
     registerMake(deps)
+    const exposures = createExposures({ ...parts, inventory, path: parts.exposedFile })
     const needExec = (caller: Caller, entry: ContainerEntry) => {
         caller.need('container.exec', guardedOf(entry))
         needHost(caller, entry)
@@ -85,10 +92,11 @@ export function createContainer(parts: ContainerParts): ContainerCapability {
 
     const findings = (): Finding[] => {
         const { why } = docker
-        if (!why) return []
+        if (!why) return exposures.findings()
         const { code, summary, detail, fix } = why
         const severity = code === 'unsupported' ? ('error' as const) : ('warning' as const)
-        return [{ severity, code: `docker-${code}`, at: 'docker', summary, detail, fix }]
+        const away = { severity, code: `docker-${code}`, at: 'docker', summary, detail, fix }
+        return [away, ...exposures.findings()]
     }
 
     const checkTags = (caller: Caller, tags: readonly string[]) => needTags(caller, tags, parts.tagsWithGrants())
@@ -110,7 +118,7 @@ export function createContainer(parts: ContainerParts): ContainerCapability {
         services(router) {
             router.service(
                 ContainerService,
-                containerMethods({ ...deps, figures, files, terminals, checkTags, findings }),
+                containerMethods({ ...deps, exposures, figures, files, terminals, checkTags, findings }),
             )
             router.service(ContainerImageService, imageMethods({ ...deps, imports }))
             router.service(ContainerVolumeService, volumeMethods(deps))
@@ -119,12 +127,14 @@ export function createContainer(parts: ContainerParts): ContainerCapability {
         },
         async start() {
             figures.start()
+            exposures.start()
             docker.onUp(
                 () => void figures.sample().catch(thrown => log.debug('no figures of containers', { err: thrown })),
             )
         },
         async close() {
             figures.close()
+            exposures.close()
             terminals.close()
             inventory.close()
         },

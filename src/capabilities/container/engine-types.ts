@@ -88,6 +88,7 @@ export interface EngineNetwork {
     Internal: boolean
     Created: string
     Labels: Record<string, string> | null
+    Options?: Record<string, string> | null
     IPAM?: { Config?: { Subnet?: string }[] | null }
 }
 

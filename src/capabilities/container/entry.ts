@@ -40,6 +40,9 @@ export interface ContainerEntry {
     running: boolean
     /** It has a terminal: its output is one stream. */
     terminal: boolean
+    /** Its IPv4 addresses, and the interfaces of its networks on the node. */
+    addresses: readonly string[]
+    bridges: readonly string[]
     /** Of one that belongs to a stack. */
     composed?: Composed
     /** As it is sent, without its load. */
@@ -62,9 +65,11 @@ export interface Beside {
     imageLabels: Record<string, string>
     /** Volumes that reach past Docker's own folders, by name. */
     hostVolumes: ReadonlySet<string>
+    /** Names of its networks' interfaces on the node. */
+    bridges: readonly string[]
 }
 
-export function entryOf(seen: EngineContainer, { imageLabels, hostVolumes }: Beside): ContainerEntry {
+export function entryOf(seen: EngineContainer, { imageLabels, hostVolumes, bridges }: Beside): ContainerEntry {
     const labels = seen.Config.Labels ?? {}
     const own = (key: string) => (imageLabels[key] === undefined ? (labels[key] ?? '') : '')
     const stack = own(LABEL_COMPOSED) ? (labels[LABEL_STACK] ?? '') : ''
@@ -80,6 +85,8 @@ export function entryOf(seen: EngineContainer, { imageLabels, hostVolumes }: Bes
     const host = seen.HostConfig
     return {
         ...{ id: seen.Id, name, tags, owner, marks, running, terminal: seen.Config.Tty },
+        addresses: Object.values(seen.NetworkSettings.Networks ?? {}).flatMap(({ IPAddress }) => IPAddress || []),
+        bridges,
         composed: stack ? composedOf(labels) : undefined,
         line: create(ContainerSchema, {
             ...{

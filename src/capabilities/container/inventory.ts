@@ -2,7 +2,7 @@
 import { asFault, Fault } from '../../base/fault.ts'
 import type { DockerLink, EngineEvent } from '../../drivers/docker/link.ts'
 import type { Clock, Log } from '../../ports/ports.ts'
-import type { EngineContainer, EngineVolume } from './engine-types.ts'
+import type { EngineContainer, EngineNetwork, EngineVolume } from './engine-types.ts'
 import { type ContainerEntry, entryOf, LABEL_OWNER, LABEL_STACK, LABEL_TAGS } from './entry.ts'
 import { reachesHost } from './marks.ts'
 
@@ -58,6 +58,8 @@ export function createInventory({ docker, clock, log }: { docker: DockerLink; cl
     const reading = new Map<string, { again: boolean; done: Promise<void> }>()
     const imageLabels = new Map<string, Record<string, string>>()
     const volumes = new Map<string, boolean>()
+    /** Interfaces on the node, by the id of the network, which never gets another one. */
+    const bridges = new Map<string, string>()
     let stale = true
     let closed = false
     let setReady = () => {}
@@ -125,7 +127,10 @@ export function createInventory({ docker, clock, log }: { docker: DockerLink; cl
             const named = seen.Mounts.flatMap(({ Type, Name }) => (Type === 'volume' && Name ? [Name] : []))
             const hostVolumes = new Set<string>()
             for (const name of named) if (await isHostVolume(name)) hostVolumes.add(name)
-            return entryOf(seen, { imageLabels: await labelsOf(seen), hostVolumes })
+            const networks = Object.values(seen.NetworkSettings.Networks ?? {}).flatMap(one => one.NetworkID || [])
+            const own: string[] = []
+            for (const network of networks) own.push(await bridgeOf(network))
+            return entryOf(seen, { imageLabels: await labelsOf(seen), hostVolumes, bridges: own })
         } catch (thrown) {
             if (asFault(thrown).code === 'not-found') return undefined
             throw thrown
@@ -166,8 +171,22 @@ export function createInventory({ docker, clock, log }: { docker: DockerLink; cl
         return volumes.get(name)!
     }
 
+    async function bridgeOf(network: string): Promise<string> {
+        const known = bridges.get(network)
+        if (known !== undefined) return known
+        const path = `/networks/${encodeURIComponent(network)}`
+        const { Options } = await docker.json<EngineNetwork>({ path }).catch(thrown => {
+            // Of a container that stands still while its network is gone.
+            if (asFault(thrown).code === 'not-found') return { Options: null }
+            throw thrown
+        })
+        bridges.set(network, Options?.['com.docker.network.bridge.name'] ?? '')
+        return bridges.get(network)!
+    }
+
     async function readAll(): Promise<void> {
         volumes.clear()
+        bridges.clear()
         const listed = await docker.json<{ Id: string }[]>({ path: '/containers/json', query: { all: true } })
         const ids = new Set(listed.map(({ Id }) => Id))
         for (const id of entries.keys()) if (!ids.has(id)) drop(id)

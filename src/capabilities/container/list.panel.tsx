@@ -1,5 +1,5 @@
 // The list of containers: live, searched and filtered.
-import { Button, FormSelect, FormSelectOption, Toolbar, ToolbarContent, ToolbarItem } from '@patternfly/react-core'
+import { Button } from '@patternfly/react-core'
 import CubeIcon from '@patternfly/react-icons/dist/esm/icons/cube-icon'
 import PlusIcon from '@patternfly/react-icons/dist/esm/icons/plus-circle-icon'
 import { Td, Th, Tr } from '@patternfly/react-table'
@@ -10,28 +10,19 @@ import { type Container, ContainerService, State } from '../../gen/proto/capabil
 import { openDialog } from '../act.panel.tsx'
 import { clientOf } from '../client.panel.tsx'
 import { bytes, percent, since } from '../format.panel.tsx'
+import { type ListFilter, ListFrame } from '../list-frame.panel.tsx'
 import { useLive } from '../live.panel.tsx'
 import { LongTable, Tags } from '../long-table.panel.tsx'
 import { useMay } from '../me.panel.tsx'
-import {
-    ActionMenu,
-    actionsOf,
-    Connecting,
-    EmptyHint,
-    Forbidden,
-    Freshness,
-    PageBody,
-    PageHead,
-    TroubleNote,
-} from '../parts.panel.tsx'
-import { SearchField } from '../search.panel.tsx'
+import { ActionMenu, actionsOf, Connecting, EmptyHint, Forbidden, Freshness, TroubleNote } from '../parts.panel.tsx'
 import { common, fill, plural } from '../words.panel.tsx'
 import { type Actions, fits, power, useActions } from './actions.panel.tsx'
 import { CreateDialog } from './create.panel.tsx'
-import { containers, covered, Marked, portsShort, StateLabel } from './store.panel.tsx'
+import { containers, covered, Marked, Ports, StateLabel } from './store.panel.tsx'
 import { stateName, words } from './words.panel.tsx'
 
 const NO_STACK = '-'
+const LISTED = [State.RUNNING, State.EXITED, State.PAUSED, State.RESTARTING, State.CREATED]
 const collator = new Intl.Collator(undefined, { numeric: true })
 
 export default function ContainerList() {
@@ -58,11 +49,6 @@ export default function ContainerList() {
             .sort((a, b) => collator.compare(a.name, b.name))
     }, [snapshot, wanted, state, stack])
     const filtered = search !== '' || state !== '' || stack !== ''
-    const clear = (): void => {
-        setSearch('')
-        setState('')
-        setStack('')
-    }
     const create = may('container.create') && (
         <Button
             variant="primary"
@@ -75,75 +61,39 @@ export default function ContainerList() {
     )
     if (snapshot.state === 'denied') return <Forbidden />
     if (snapshot.state === 'connecting') return <Connecting of={snapshot} title={words.containers} />
-    if (snapshot.list.length === 0)
-        return (
-            <>
-                <PageHead title={words.containers} below={<Freshness of={snapshot} stale={words.stale} />} />
-                <PageBody>
-                    {snapshot.state === 'stale' ? (
-                        <EngineTrouble />
-                    ) : (
-                        <EmptyHint title={words.emptyTitle} icon={CubeIcon} body={create ? words.emptyHelp : undefined}>
-                            {create}
-                        </EmptyHint>
-                    )}
-                </PageBody>
-            </>
-        )
     const all = plural(words.counted, snapshot.list.length)
-    return (
-        <>
-            <PageHead
-                title={words.containers}
-                aside={
-                    <span className="dv-quiet" data-count={shown.length}>
-                        {filtered ? fill(words.countedOf, { shown: shown.length, all }) : all}
-                    </span>
-                }
-                below={<Freshness of={snapshot} stale={words.stale} />}
-            >
+    const empty =
+        snapshot.state === 'stale' ? (
+            <EngineTrouble />
+        ) : (
+            <EmptyHint title={words.emptyTitle} icon={CubeIcon} body={create ? words.emptyHelp : undefined}>
                 {create}
-            </PageHead>
-            <PageBody fill>
-                <Toolbar inset={{ default: 'insetNone' }} className="dv-toolbar">
-                    <ToolbarContent>
-                        <SearchField hint={words.searchHint} value={search} change={setSearch} />
-                        <ToolbarItem>
-                            <FormSelect aria-label={words.filterState} value={state} onChange={(_e, v) => setState(v)}>
-                                <FormSelectOption value="" label={words.allStates} />
-                                {[State.RUNNING, State.EXITED, State.PAUSED, State.RESTARTING, State.CREATED].map(s => (
-                                    <FormSelectOption key={s} value={String(s)} label={stateName(s)} />
-                                ))}
-                            </FormSelect>
-                        </ToolbarItem>
-                        {stacks.length > 0 && (
-                            <ToolbarItem>
-                                <FormSelect
-                                    aria-label={words.filterStack}
-                                    value={stack}
-                                    onChange={(_e, v) => setStack(v)}
-                                >
-                                    <FormSelectOption value="" label={words.allStacks} />
-                                    <FormSelectOption value={NO_STACK} label={words.noStack} />
-                                    {stacks.map(name => (
-                                        <FormSelectOption key={name} value={name} label={name} />
-                                    ))}
-                                </FormSelect>
-                            </ToolbarItem>
-                        )}
-                    </ToolbarContent>
-                </Toolbar>
-                {shown.length === 0 ? (
-                    <EmptyHint title={common.nothingMatches}>
-                        <Button variant="link" onClick={clear}>
-                            {common.clearFilters}
-                        </Button>
-                    </EmptyHint>
-                ) : (
-                    <Rows rows={shown} />
-                )}
-            </PageBody>
-        </>
+            </EmptyHint>
+        )
+    const filters: ListFilter[] = [
+        {
+            ...{ label: words.filterState, any: words.allStates, value: state, change: setState },
+            of: LISTED.map(one => ({ value: String(one), label: stateName(one) })),
+        },
+    ]
+    if (stacks.length > 0)
+        filters.push({
+            ...{ label: words.filterStack, any: words.allStacks, value: stack, change: setStack },
+            of: [{ value: NO_STACK, label: words.noStack }, ...stacks.map(name => ({ value: name, label: name }))],
+        })
+    return (
+        <ListFrame
+            title={words.containers}
+            below={<Freshness of={snapshot} stale={words.stale} />}
+            create={create}
+            empty={snapshot.list.length === 0 && empty}
+            shown={shown.length}
+            counted={filtered ? fill(words.countedOf, { shown: shown.length, all }) : all}
+            search={{ hint: words.searchHint, value: search, change: setSearch }}
+            filters={filters}
+        >
+            <Rows rows={shown} />
+        </ListFrame>
     )
 }
 
@@ -185,7 +135,7 @@ function Rows({ rows }: { rows: readonly Container[] }) {
                     <Th className="dv-col-memory" modifier="nowrap">
                         {words.memory}
                     </Th>
-                    <Th className="dv-col-networks" modifier="nowrap">
+                    <Th className="dv-col-ports" modifier="nowrap">
                         {words.ports}
                     </Th>
                     <Th className="dv-col-tags" modifier="nowrap">
@@ -229,7 +179,9 @@ const Row = memo(function Row(props: {
             <Td className="dv-col-image">{one.image}</Td>
             <Td className="dv-col-cpu">{running ? percent(one.cpu) : ''}</Td>
             <Td className="dv-col-memory">{running ? bytes(one.memoryBytes) : ''}</Td>
-            <Td className="dv-col-networks">{portsShort(one.ports)}</Td>
+            <Td className="dv-col-ports">
+                <Ports of={one.ports} />
+            </Td>
             <Td className="dv-col-tags">
                 <Tags of={one.tags.slice(0, 3)} />
             </Td>

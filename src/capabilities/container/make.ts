@@ -5,6 +5,7 @@ import type { CreateRequest, Mount, Publish } from '../../gen/proto/capabilities
 import type { Change } from './begin.ts'
 import type { EngineHostConfig, EngineVolume } from './engine-types.ts'
 import { LABEL_OWNER, LABEL_TAGS, LABEL_TASK, wordsOf } from './entry.ts'
+import type { Exposures } from './exposures.ts'
 import { hasImage, type ImageDeps, pull } from './images.ts'
 import { marksOf, reachesHost } from './marks.ts'
 import { referenceOf } from './reference.ts'
@@ -157,7 +158,7 @@ const portFindings = (ports: Publish[]): Finding[] =>
                       .filter(({ lan }) => lan)
                       .map(({ host, container }) => `${host || 'a free port'} for ${container}`)
                       .join(', '),
-                  fix: "Open them in the node's firewall too, where it is on.",
+                  fix: 'Who reaches them is said by firewall.stacks in node.yaml.',
               },
           ]
         : []
@@ -182,7 +183,11 @@ export async function volumeMarks({ docker }: Pick<ImageDeps, 'docker'>, names: 
 }
 
 /** @throws Fault `invalid`, `exists`, `not-found` */
-export async function planCreate(deps: ImageDeps, request: CreateRequest, made: Made): Promise<Change> {
+export async function planCreate(
+    deps: ImageDeps & { exposures: Exposures },
+    request: CreateRequest,
+    made: Made,
+): Promise<Change> {
     const { docker, inventory } = deps
     const { name } = request
     const image = referenceOf(request.image).text
@@ -202,6 +207,8 @@ export async function planCreate(deps: ImageDeps, request: CreateRequest, made: 
     for (const mark of made.marks) plan.push({ sentence: `Let it reach past itself into the node: ${mark}` })
     for (const network of request.networks.slice(1)) plan.push({ sentence: `Put it on the network ${network} too` })
     if (request.start) plan.push({ sentence: `Start ${name}` })
+    const lan = request.ports.some(port => port.lan)
+    if (lan) plan.push({ sentence: `Open its published ports to other machines` })
     return {
         kind: 'container.create',
         title: `Create container ${name}`,
@@ -229,6 +236,8 @@ export async function planCreate(deps: ImageDeps, request: CreateRequest, made: 
                 await docker.json({ method: 'POST', path: `/containers/${Id}/start`, deadlineMs: 60_000, own: true })
             await task.keep()
             await inventory.refresh(Id)
+            // It stays, closed, where the firewall cannot be reached.
+            if (lan) await deps.exposures.set({ id: Id, name }, true)
         },
     }
 }

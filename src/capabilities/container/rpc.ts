@@ -6,6 +6,7 @@ import {
     type Container,
     ContainerSchema,
     type ContainerService,
+    PortSchema,
 } from '../../gen/proto/capabilities/container/container_pb.js'
 import type { Begun } from '../../gen/proto/capabilities/debvisor_pb.js'
 import { type Caller, callerOf, type Guarded } from '../caller.ts'
@@ -13,6 +14,7 @@ import { begin, type Change, pathOf } from './begin.ts'
 import { detailOf } from './detail.ts'
 import type { EngineContainer } from './engine-types.ts'
 import type { ContainerEntry } from './entry.ts'
+import { type Exposures, type Gate, planExpose, type ReachOf } from './exposures.ts'
 import type { FigureStore } from './figures.ts'
 import type { Files } from './files.ts'
 import type { ImageDeps } from './images.ts'
@@ -26,6 +28,10 @@ import type { Terminals } from './terminal.ts'
 type Impl = ServiceImpl<typeof ContainerService>
 
 export interface RpcDeps extends ImageDeps {
+    exposures: Exposures
+    gate: Gate
+    /** A stack whose file is kept here has the say about its containers. */
+    isManaged(stack: string): boolean
     figures: FigureStore
     files: Files
     terminals: Terminals
@@ -45,17 +51,24 @@ const viewOf = (caller: Caller): ((entry: ContainerEntry) => boolean) =>
     caller.may('container.view') ? () => true : entry => caller.may('container.view', guardedOf(entry))
 
 export function containerMethods(deps: RpcDeps): Impl {
-    const { docker, inventory, figures, tasks } = deps
+    const { docker, inventory, figures, tasks, exposures, gate } = deps
 
-    const lineOf = (entry: ContainerEntry): Container => {
-        const load = figures.load(entry.id)
-        if (!load) return entry.line
-        return create(ContainerSchema, {
-            ...entry.line,
-            cpu: load.cpu,
-            memoryBytes: BigInt(Math.round(load.memoryBytes)),
-        })
-    }
+    /** As they are sent: with their load, and who reaches their ports now. */
+    const lineBy =
+        (reachOf: ReachOf) =>
+        (entry: ContainerEntry): Container => {
+            const { addresses, bridges, line } = entry
+            const load = figures.load(entry.id)
+            const ports = line.ports.map(port => {
+                if (!port.address) return port
+                const { words, open } = reachOf({ ...port, addresses, bridges })
+                return create(PortSchema, { ...port, reach: words, open })
+            })
+            return create(ContainerSchema, {
+                ...{ ...line, ports, exposed: exposures.has(entry.id) },
+                ...(load ? { cpu: load.cpu, memoryBytes: BigInt(Math.round(load.memoryBytes)) } : {}),
+            })
+        }
     /** A method that plans a change of a container and begins it. */
     const method =
         <R extends { container: string; dryRun: boolean }>(
@@ -88,7 +101,7 @@ export function containerMethods(deps: RpcDeps): Impl {
                         (text === '' || `${line.name}\n${line.image}\n${line.stack}`.toLowerCase().includes(text)),
                 )
                 .filter(mayView)
-            return { containers: found.map(lineOf), stale: inventory.stale }
+            return { containers: found.map(lineBy(await gate.reach())), stale: inventory.stale }
         },
         async *watch(_request, context) {
             await inventory.ready()
@@ -102,14 +115,15 @@ export function containerMethods(deps: RpcDeps): Impl {
                 const removed = [...change.removed, ...hidden].filter(id => shown.delete(id))
                 for (const { id } of visible) shown.add(id)
                 const { synced, stale, touched } = change
-                yield { containers: visible.map(lineOf), removed, synced, stale, touched }
+                const containers = visible.map(lineBy(await gate.reach()))
+                yield { containers, removed, synced, stale, touched }
             }
         },
         async get({ container }, context) {
             const entry = inventory.resolve(container)
             const seen = await docker.json<EngineContainer>({ path: pathOf(entry, 'json') })
             const may = callerOf(context).may('container.exec', guardedOf(entry))
-            return { detail: detailOf(lineOf(entry), seen, may) }
+            return { detail: detailOf(lineBy(await gate.reach())(entry), seen, may) }
         },
         async listProcesses({ container }) {
             const entry = inventory.resolve(container)
@@ -134,6 +148,7 @@ export function containerMethods(deps: RpcDeps): Impl {
             const made = bodyOf(request, caller.user)
             made.marks.push(...(await volumeMarks(deps, volumesIn(request.mounts))))
             if (made.marks.length > 0) caller.need('container.host')
+            if (request.ports.some(({ lan }) => lan)) caller.need('container.expose')
             deps.checkTags(caller, request.tags)
             const change = await planCreate(deps, request, made)
             return begin(change, { tasks, owner: caller.user, dryRun: request.dryRun })
@@ -146,6 +161,7 @@ export function containerMethods(deps: RpcDeps): Impl {
         unpause: method(entry => planUnpause(deps, entry)),
         rename: method((entry, { name }) => planRename(deps, entry, name)),
         update: method((entry, request) => planUpdate(deps, entry, request)),
+        expose: method((entry, { lan }) => planExpose(deps, entry, lan)),
         remove: method((entry, { force, volumes }) => planRemove(deps, entry, { force, volumes })),
         async prune(request, context) {
             const change = await planPrune(deps, request)

@@ -74,16 +74,31 @@ export function Marked({ of }: { of: Container }) {
 
 const isLocal = (address: string): boolean => address === '::1' || address.startsWith('127.')
 
-/** Short, for a list: what other machines may reach stands first. */
-export const portsShort = (ports: readonly Port[]): string =>
-    [...new Map(ports.filter(p => p.address).map(p => [`${p.host}${isLocal(p.address)}`, p])).values()]
-        .map(p => (isLocal(p.address) ? `127.0.0.1:${p.host}` : String(p.host)))
-        .join(', ')
+/** The node listens for others: the same that the service asks for when ports are to be opened. */
+export const isOutward = ({ address, protocol }: Port): boolean =>
+    address !== '' && !isLocal(address) && !address.includes(':') && protocol !== 'sctp'
 
-/** In words: which port is open to whom. */
-export function portLine(port: Port): string {
-    const container = `${port.container}/${port.protocol}`
-    if (port.address === '') return fill(words.port.lineClosed, { container, whom: words.port.closed })
-    const whom = isLocal(port.address) ? words.port.node : words.port.lan
-    return fill(words.port.line, { host: port.host, container, whom })
+/** Short, for a list: each port of the node once; those that are open to others stand out. */
+export function Ports({ of }: { of: readonly Port[] }) {
+    const byHost = new Map<number, Port>()
+    for (const port of of) if (port.address && !byHost.get(port.host)?.open) byHost.set(port.host, port)
+    return [...byHost.values()].map(port => (
+        <SmallLabel
+            key={port.host}
+            color={port.open ? 'blue' : 'grey'}
+            className="dv-tag"
+            title={port.reach}
+            data-open={port.open}
+        >
+            {port.open ? fill(words.port.open, { host: port.host }) : port.host || '?'}
+        </SmallLabel>
+    ))
+}
+
+/** A port, and where the node listens for it where that is not everywhere. */
+export function portLine({ host, address, container, protocol }: Port): string {
+    const inside = `${container}/${protocol}`
+    if (address === '') return inside
+    const where = address === '0.0.0.0' ? '' : address.includes(':') ? `[${address}]:` : `${address}:`
+    return fill(words.port.line, { host: `${where}${host || '?'}`, container: inside })
 }

@@ -18,7 +18,8 @@ import { useMay } from '../me.panel.tsx'
 import { Quiet, Section } from '../parts.panel.tsx'
 import { fill } from '../words.panel.tsx'
 import type { TabProps } from './detail.panel.tsx'
-import { covered, isOn, portLine } from './store.panel.tsx'
+import { PortList } from './ports.panel.tsx'
+import { covered, isOn } from './store.panel.tsx'
 import { healthWord, words } from './words.panel.tsx'
 
 const f = words.facts
@@ -83,14 +84,7 @@ export default function Summary({ container: one, detail }: TabProps) {
                     <Fact label={f.limits}>{limits.filter(Boolean).join(', ') || f.noLimit}</Fact>
                     {one.ports.length > 0 && (
                         <Fact label={words.ports}>
-                            {one.ports.map(port => (
-                                <div
-                                    key={`${port.address}${port.host}${port.container}${port.protocol}`}
-                                    data-port={port.host}
-                                >
-                                    {portLine(port)}
-                                </div>
-                            ))}
+                            <PortList of={one} />
                         </Fact>
                     )}
                     <Fact label={f.networks}>

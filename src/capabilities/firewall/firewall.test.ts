@@ -9,9 +9,12 @@ import { kitOf } from '../../engine/kit.ts'
 import type { Resource } from '../../engine/resource.ts'
 import { type SimulatedNode, simulatedNode } from '../../engine/testing/node.ts'
 import { type FakeTool, fakeClock } from '../../ports/fake.ts'
+import { exposedIn, exposedKey, exposedText } from './exposed.ts'
 import { firewallGuard } from './guard.ts'
 import { BEFORE_FILE, type FirewallWant, planFirewall, RESTORE_UNIT, RULES_FILE } from './plan.ts'
+import { reachBy } from './reach.ts'
 import { firewallResources, firewallTools } from './resources.ts'
+import { type Open, rulesText } from './rules.ts'
 import { checkFirewall, firewallSpec } from './spec.ts'
 
 const schema = z.strictObject({ firewall: firewallSpec.prefault({}) })
@@ -190,5 +193,54 @@ describe('a change of the firewall', () => {
         await node.system.writeFile(RULES_FILE, 'bad')
         await firewallGuard.open(node.system, 60_000)
         expect(await node.system.readText(BEFORE_FILE)).toBe('good')
+    })
+})
+
+describe('ports of single containers', () => {
+    const web = { protocol: 'tcp', port: 8080, address: '172.17.0.2' }
+    const dns = { protocol: 'udp', port: 53, address: '172.17.0.3' }
+
+    it('are written whole each time, and read back as they were', () => {
+        expect(exposedText([])).not.toContain('add element')
+        expect(exposedIn(exposedText([web, dns, web]))).toEqual(new Set([web, dns].map(exposedKey)))
+        expect(exposedIn(undefined).size).toBe(0)
+    })
+
+    it('are numbers and addresses, and nothing that nft would obey', () => {
+        const wrong = [
+            ...[{ protocol: 'sctp' }, { port: 0 }, { port: 65536 }, { port: 80.5 }, { address: '' }],
+            ...[{ address: '1.2.3.256' }, { address: 'fd00::1' }, { address: '1.2.3.4 }; flush ruleset; {' }],
+        ]
+        for (const change of wrong) expect(() => exposedText([{ ...web, ...change }])).toThrow(/cannot be opened/)
+    })
+
+    it('are told with whom they are open to, and by what', () => {
+        const rules = (stacks: Open['from']) =>
+            rulesText(
+                {
+                    cluster: [],
+                    open: [{ port: 8080, protocol: 'tcp', from: ['fd00::/8', '10.2.0.0/16'], why: 'x' }],
+                    stacks,
+                    bridges: [],
+                },
+                'm',
+            )
+        const about = (on: { stacks?: Open['from']; exposed?: string }, change: object = {}) =>
+            reachBy({ rules: rules(on.stacks ?? ['10.1.0.0/16']), exposed: on.exposed })({
+                ...{ host: 8081, protocol: 'tcp', address: '0.0.0.0', addresses: ['172.17.0.2'], bridges: [''] },
+                ...change,
+            })
+        const exposed = exposedText([{ ...web, port: 8081 }])
+        expect(about({}, { address: '127.0.0.1' })).toEqual({ words: 'this node only', open: false })
+        expect(about({})).toEqual({ words: 'nobody outside: closed by the firewall', open: false })
+        expect(about({ exposed }).words).toBe('10.1.0.0/16: exposed, as firewall.stacks says')
+        expect(about({ exposed }, { addresses: ['172.17.0.9'] }).open).toBe(false)
+        expect(about({ exposed }, { address: '::' }).open).toBe(false)
+        expect(about({ exposed, stacks: [] }).words).toBe('nobody outside: firewall.stacks names nobody')
+        expect(about({ stacks: 'any' }, { bridges: ['br-dv0123456789'] }).words).toMatch(/^everybody: exposed/)
+        expect(about({}, { host: 8080 }).words).toBe('10.2.0.0/16, fd00::/8: the document opens it')
+        const bare = reachBy({ rules: undefined, exposed: undefined })
+        const port = { host: 1, protocol: 'tcp', address: '0.0.0.0', addresses: [], bridges: [] }
+        expect(bare(port).words).toMatch(/^everybody: this node has no firewall/)
     })
 })

@@ -11,7 +11,7 @@ export interface Open {
 export interface Rules {
     cluster: readonly string[]
     open: readonly Open[]
-    /** Who reaches what stacks publish for others; they have bridges of their own. */
+    /** Who reaches what stacks and containers publish for others; stacks have bridges of their own. */
     stacks: Open['from']
     /** Bridges of the host, on which VMs are neighbours of the network outside. */
     bridges: readonly string[]
@@ -19,7 +19,14 @@ export interface Rules {
 
 export const TABLE = 'debvisor'
 /** Of Docker's networks that stacks have made; what they publish for this machine alone is on its loopback. */
-const STACKS = 'br-dv*'
+export const STACK_BRIDGES = 'br-dv'
+const STACKS = `${STACK_BRIDGES}*`
+
+/** Ports of single containers that somebody opened, filled by a file of their own (exposed.ts). */
+export const EXPOSED_FILE = '/run/debvisor-exposed.nft'
+export const EXPOSED_SETS = { tcp: 'exposed_tcp', udp: 'exposed_udp' } as const
+/** By a pattern: one that matches nothing is no error. */
+const EXPOSED_PATTERN = EXPOSED_FILE.replace(/t$/, '[t]')
 
 /**
  * Interfaces behind which this machine's own containers, pods and VMs of NAT networks are. Docker names a bridge br- and
@@ -46,6 +53,7 @@ export function rulesText({ cluster, open, stacks, bridges }: Rules, mark: strin
             cluster.filter(one => !isSix(one)),
         ),
         ...setOf('cluster6', 'ipv6_addr', cluster.filter(isSix)),
+        ...Object.values(EXPOSED_SETS).map(name => `    set ${name} { type inet_service . ipv4_addr; }`),
         '    chain needed {',
         '        icmp type { echo-request, destination-unreachable, time-exceeded, parameter-problem } accept',
         '        icmpv6 type { echo-request, destination-unreachable, packet-too-big, time-exceeded } accept',
@@ -60,7 +68,7 @@ export function rulesText({ cluster, open, stacks, bridges }: Rules, mark: strin
         '    chain opened {',
         ...linesOf(open).map(line => `        ${line}`),
         '    }',
-        '    # What stacks publish for other machines.',
+        '    # What stacks and containers publish for other machines.',
         '    chain stacks {',
         ...sourcesOf(stacks).map(source => `        ${source}accept comment "stacks"`),
         '    }',
@@ -84,9 +92,15 @@ export function rulesText({ cluster, open, stacks, bridges }: Rules, mark: strin
         '        oifname "cali*" ip6 saddr @cluster6 accept',
         '        ct status dnat jump opened',
         `        oifname "${STACKS}" ct status dnat jump stacks`,
+        // With the container's address: what comes to the port after it is another one.
+        ...Object.entries(EXPOSED_SETS).map(
+            ([protocol, set]) =>
+                `        ct status dnat meta l4proto ${protocol} ct original proto-dst . ip daddr @${set} jump stacks`,
+        ),
         '        counter',
         '    }',
         '}',
+        `include "${EXPOSED_PATTERN}"`,
         '',
     ].join('\n')}`
 }

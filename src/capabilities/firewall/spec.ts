@@ -18,7 +18,9 @@ export const firewallSpec = z
             .describe('Who may reach the panel and the API: any, cluster, or a list of networks.'),
         stacks: openTo
             .default('any')
-            .describe('Who reaches the ports of stacks that say expose: lan: any, cluster, or a list of networks.'),
+            .describe(
+                'Who reaches the ports of stacks and containers that were exposed: any, cluster, or a list of networks.',
+            ),
         open: z
             .array(
                 z.strictObject({

@@ -584,7 +584,13 @@ test('who may call what: nobody nothing, viewers nothing of users, auditors look
     expect((await auditor.listUsers({})).users.map(u => u.name)).toEqual(['admin', 'aud', 'vic'])
     expect((await auditor.listSessions({ user: 'vic' })).sessions).toHaveLength(1)
     expect(await faultOf(auditor.createUser({ name: 'x', password: PASSWORD }))).toBe('denied')
-    expect((await viewer.listRoles({})).roles.map(r => r.name)).toEqual(['admin', 'operator', 'viewer', 'auditor'])
+    expect((await viewer.listRoles({})).roles.map(r => r.name)).toEqual([
+        'admin',
+        'operator',
+        'host-operator',
+        'viewer',
+        'auditor',
+    ])
     expect(node.identity.root().may('anything.at-all')).toBe(true)
 })
 

@@ -76,6 +76,11 @@ describe('roles', () => {
             true,
         ],
         ['operator', 'vm.raw vm.host image.pools network.manage identity.view audit.view node.manage', false],
+        ['operator', 'container.create container.expose stack.update', true],
+        ['operator', 'container.host container.registries', false],
+        ['host-operator', 'container.host container.create stack.update vm.create task.cancel', true],
+        ['host-operator', 'container.registries vm.raw vm.host image.pools identity.view node.manage', false],
+        ['viewer', 'container.host container.expose stack.expose', false],
         ['viewer', 'vm.view image.view task.view node.view network.view', true],
         ['viewer', 'vm.power console.open audit.view identity.view task.cancel image.download network.bridge', false],
         ['auditor', 'audit.view audit.verify identity.view task.view vm.view node.view', true],
@@ -85,6 +90,10 @@ describe('roles', () => {
     })
 
     test('what reaches beyond one VM cannot be given on one', () => {
-        expect(ROLES.filter(role => role.grantable).map(role => role.name)).toEqual(['operator', 'viewer'])
+        expect(ROLES.filter(role => role.grantable).map(role => role.name)).toEqual([
+            'operator',
+            'host-operator',
+            'viewer',
+        ])
     })
 })

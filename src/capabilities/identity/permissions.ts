@@ -10,18 +10,26 @@ export interface Role {
     grantable: boolean
 }
 
+const OPERATOR = [
+    ...['vm.*', '!vm.raw', '!vm.host', 'console.*', 'image.*', '!image.pools'],
+    ...['container.*', '!container.registries', 'stack.*'],
+    ...['network.view', 'network.bridge', 'node.view', 'certificate.view', 'task.*'],
+]
+
 export const ROLES: readonly Role[] = [
     { name: 'admin', summary: 'May do everything', permissions: ['*'], grantable: false },
     {
         name: 'operator',
         summary:
             'Makes, runs and deletes VMs, containers and images; changes neither pools, networks, the node nor users',
-        // What reaches past a VM or container into the host (raw XML, devices, paths) is an administrator's.
-        permissions: [
-            ...['vm.*', '!vm.raw', '!vm.host', 'console.*', 'image.*', '!image.pools'],
-            ...['container.*', '!container.host', '!container.registries', 'stack.*'],
-            ...['network.view', 'network.bridge', 'node.view', 'certificate.view', 'task.*'],
-        ],
+        // What reaches past a VM or container into the host (raw XML, devices, paths) is an administrator's to do, or to give.
+        permissions: [...OPERATOR, '!container.host'],
+        grantable: true,
+    },
+    {
+        name: 'host-operator',
+        summary: 'An operator who also makes, enters and changes containers and stacks that reach into the node',
+        permissions: OPERATOR,
         grantable: true,
     },
     {

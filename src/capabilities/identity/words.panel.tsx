@@ -23,6 +23,7 @@ export const words = catalogue('identity', {
     roles: {
         admin: 'Administrator',
         operator: 'Operator',
+        'host-operator': 'Operator with node access',
         viewer: 'Viewer',
         auditor: 'Auditor',
         '': 'Only what is granted',
@@ -123,7 +124,7 @@ export const words = catalogue('identity', {
 
 export const roleWord = (role: string): string => (words.roles as Record<string, string>)[role] ?? role
 
-export const roleChoices = ['admin', 'operator', 'viewer', 'auditor', ''].map(role => ({
+export const roleChoices = ['admin', 'operator', 'host-operator', 'viewer', 'auditor', ''].map(role => ({
     value: role,
     label: roleWord(role),
 }))

@@ -14,12 +14,18 @@ export interface Found {
     card?: string
     /** What the live system was given. */
     address?: string
+    /** The firmware lets only signed programs boot, and the kernel only signed modules. */
+    secureBoot?: boolean
 }
 
 export interface Choices {
     /** Ids of one disk or two. */
     target: string[]
     profile: Profile
+    /** Sign ZFS's module and enrol the key, where Secure Boot is on. */
+    enrol: boolean
+    /** ext4 or xfs; as it is typed. */
+    rootFs: string
     /** What an extra disk is for; one that is not in it is left alone. */
     extra: Record<string, 'zfs' | 'ceph'>
     network: { fixed: boolean; address: string; gateway: string; dns: string }
@@ -60,7 +66,7 @@ export function defaultChoices(found: Found): Choices {
     const target = smallest ? [smallest.id] : []
     return withProfile(
         {
-            ...{ target, profile: 'ceph', extra: {} },
+            ...{ target, profile: 'ceph', enrol: true, rootFs: 'ext4', extra: {} },
             network: { fixed: false, address: found.address ?? '', gateway: '', dns: '' },
             ...{ root: noPassword(), node: noPassword(), monitor: noPassword() },
             administrator: { name: 'operator', ...noPassword() },
@@ -118,12 +124,18 @@ export function answersText(choices: Choices, found: Found, hashes: Hashes, sche
     const install = {
         machine: 'any',
         disks: choices.target.map(id => ({ id })),
+        ...(choices.rootFs === 'ext4' ? {} : { rootFs: choices.rootFs }),
+        ...(needsKey(choices, found) && choices.enrol ? { enrolKey: true } : {}),
         consent: ['target', ...holding],
         passwords: hashes.system,
         panel: { [administrator.name]: hashes.panel },
     }
     return `${document}\n${stringify({ install }, { lineWidth: 0 })}`
 }
+
+/** Secure Boot would refuse what ZFS needs. */
+export const needsKey = ({ profile }: Choices, { secureBoot }: Found): boolean =>
+    secureBoot === true && profile !== 'ceph'
 
 function networkOf({ network }: Choices, { network: found }: Found): Record<string, unknown> | undefined {
     if (!found || !network.fixed) return found

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
 import { expectGolden } from '../../../tests/golden.ts'
 import { textOf } from '../../engine/testing/text.ts'
-import { namesOf, noteFile, partition, planTarget, type TargetWant } from './plan.ts'
+import { type Image, namesOf, noteFile, partition, planTarget, type TargetWant } from './plan.ts'
 import { type Disk, selectDisks, targetSpec } from './spec.ts'
 
 const folder = join(import.meta.dirname, 'testdata')
@@ -16,6 +16,9 @@ interface Seen {
     disks: Record<string, [number, string, string]>
     agreed?: Record<string, string | null>
     note?: string
+    /** Where the system comes from, when not from the medium. */
+    image?: Image
+    rootFs?: TargetWant['rootFs']
 }
 
 function diskOf([id, [gib, model, said]]: [string, [number, string, string]]): Disk {
@@ -33,8 +36,9 @@ function diskOf([id, [gib, model, said]]: [string, [number, string, string]]): D
 }
 
 const ids = { root: '11111111-1111-4111-8111-111111111111', boot: '22222222-2222-4222-8222-222222222222' }
-const wantOf = (disks: readonly Disk[]): TargetWant => ({
-    ...{ disks, image: '/run/live/medium/node/node.squashfs', mountAt: '/target' },
+const MEDIUM = '/run/live/medium/node/node.squashfs'
+const wantOf = (disks: readonly Disk[], { image = MEDIUM, rootFs = 'ext4' }: Partial<Seen> = {}): TargetWant => ({
+    ...{ disks, image, mountAt: '/target', rootFs },
     ids: { ...ids, esp: ['AAAA-0001', 'AAAA-0002'] },
     names: namesOf(),
     before: { holders: [], parts: {} },
@@ -53,7 +57,7 @@ describe.each(readdirSync(folder))('a target: %s', name => {
         const agreed = new Map(
             Object.entries(seen.agreed ?? {}).map(([id, print]) => [`disk:/dev/disk/by-id/${id}`, print ?? undefined]),
         )
-        const plan = planTarget(wantOf(chosen), seen, agreed)
+        const plan = planTarget(wantOf(chosen, seen), seen, agreed)
         expectGolden(at('plan.txt'), textOf('install.target', plan, agreed))
     })
 })

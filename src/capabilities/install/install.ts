@@ -121,7 +121,7 @@ async function keepSecrets(machine: System, { passwords, panel }: InstallSpec): 
 
 const systemWant = <T extends { profile: string }>(job: Job<T>, target: TargetWant, secrets: Secrets): SystemWant => ({
     ...{ disks: target.disks, profile: job.answers.document.profile, machineId: job.machineId },
-    ...{ rootId: target.ids.root, serial: job.machine.serialPort, efi: job.machine.efi },
+    ...{ rootId: target.ids.root, serial: job.machine.serialPort, efi: job.machine.efi, enrols: job.enrols },
     ...secrets,
 })
 

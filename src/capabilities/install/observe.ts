@@ -2,7 +2,7 @@
 import { Fault } from '../../base/fault.ts'
 import { LOOK_MS } from '../../base/look.ts'
 import type { Probe } from '../../ports/ports.ts'
-import { type Before, type Names, namesOf, type ReleaseSeen, type TargetSeen } from './plan.ts'
+import { type Before, type Image, type Names, namesOf, type ReleaseSeen, type TargetSeen } from './plan.ts'
 import type { SystemSeen } from './plan-system.ts'
 import { NOTE } from './plan-system.ts'
 import type { InstallSpec } from './spec-answers.ts'
@@ -62,8 +62,22 @@ export function checkMachine(meant: InstallSpec['machine'], seen: MachineSeen): 
 /** Where the medium has the image of a node, in order. */
 export const IMAGES = ['/run/live/medium/node/node.squashfs', '/usr/lib/debvisor/node.squashfs']
 
-/** @throws Fault `not-found` */
-export async function findImage(machine: Probe, named?: string): Promise<string> {
+/**
+ * `words` are those of the kernel's command line: a machine that was booted over the network has no medium.
+ * @throws Fault `not-found`; `invalid` for an address without a checksum
+ */
+export async function findImage(machine: Probe, words: readonly string[], named?: string): Promise<Image> {
+    const word = (key: string) => words.findLast(one => one.startsWith(`${key}=`))?.slice(key.length + 1)
+    const url = word('debvisor.image')
+    if (url && !named) {
+        const sha256 = word('debvisor.image.sha256')?.toLowerCase() ?? ''
+        if (/^https?:\/\/[^\s@]+$/.test(url) && /^[0-9a-f]{64}$/.test(sha256)) return { url, sha256 }
+        throw new Fault('invalid', {
+            summary: 'The address of the image cannot be used',
+            detail: `debvisor.image=${url}${sha256 ? '' : ', without debvisor.image.sha256='}`,
+            fix: 'It begins with http:// or https:// and has its SHA-256 beside it, as debvisor iso netboot writes them.',
+        })
+    }
     for (const path of named ? [named] : IMAGES) if ((await machine.look(path))?.kind === 'file') return path
     throw new Fault('not-found', {
         summary: 'The image of a node is not on this medium',

@@ -19,6 +19,8 @@ export interface SystemWant {
     serial: 'none' | 'beside' | 'first'
     /** The machine was booted by UEFI, and its firmware can be told. */
     efi: boolean
+    /** Secure Boot would refuse the modules that were built for it: it is to trust a key of this machine. */
+    enrols: boolean
 }
 
 export interface SystemSeen {
@@ -47,6 +49,7 @@ export function planSystem(want: SystemWant, seen: SystemSeen): OwnPlan {
             ...mirrorSteps(want),
             ...initrdSteps(want, seen),
             ...loaderSteps(want, seen),
+            ...(want.enrols ? keySteps() : []),
             write('Say which profile the node has', '/etc/debvisor-profile', `PROFILE=${want.profile}\n`),
             { do: 'unit', say: 'Let the first boot carry out the document', unit: FIRSTBOOT, action: 'enable' },
             write('Note that the system is whole', NOTE, note),
@@ -87,6 +90,14 @@ function passwordSteps({ passwords, panel }: SystemWant, { has }: SystemSeen): S
         },
     ]
 }
+
+/** Of the password of root: the firmware asks for it, and knows it by its hash (mokutil(1)). */
+const keySteps = (): Step[] => [
+    run("Sign ZFS's module with a key of this machine", 'sign-modules', []),
+    run('Let the firmware ask whether to trust the key', 'mokutil', [
+        ...['--import', '/var/lib/dkms/mok.pub', '--root-pw'],
+    ]),
+]
 
 const parentOf = (path: string) => path.slice(0, path.lastIndexOf('/'))
 

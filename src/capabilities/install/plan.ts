@@ -5,13 +5,17 @@ import type { OwnPlan } from '../../engine/resource.ts'
 import type { Step } from '../../engine/step.ts'
 import type { Disk } from './spec.ts'
 
+/** A file of the live system, or one that is fetched onto the target and has to have this checksum (hexadecimal). */
+export type Image = string | { url: string; sha256: string }
+
 export interface TargetWant {
     /** One, or two that have the same on them. */
     disks: readonly Disk[]
     /** The file system of a node. */
-    image: string
+    image: Image
     /** Where it is put together. */
     mountAt: string
+    rootFs: 'ext4' | 'xfs'
     /** Chosen before anything is made, so that the plan says all. */
     ids: { root: string; boot: string; esp: readonly string[] }
     names: Names
@@ -180,7 +184,11 @@ function fileSystemSteps(want: TargetWant): Step[] {
         run('Make the root volume, and leave room for checkpoints of upgrades', 'lvcreate', [
             ...['--yes', '--wipesignatures', 'y', '--name', 'root', '--extents', ROOT_SHARE, names.group],
         ]),
-        ext4('Make the root file system', 'root', ids.root, rootOf(want)),
+        want.rootFs === 'ext4'
+            ? ext4('Make the root file system', 'root', ids.root, rootOf(want))
+            : run('Make the root file system', 'mkfs.xfs', [
+                  ...['-q', '-f', '-L', 'root', '-m', `uuid=${ids.root}`, rootOf(want)],
+              ]),
     ]
 }
 
@@ -193,7 +201,7 @@ function fillSteps(want: TargetWant): Step[] {
     ]
     const lines = [
         '# Written by the installer. The EFI file system of a mirror may be away with its disk.',
-        `UUID=${ids.root} / ext4 errors=remount-ro 0 1`,
+        `UUID=${ids.root} / ${want.rootFs === 'ext4' ? 'ext4 errors=remount-ro 0 1' : 'xfs defaults 0 0'}`,
         `UUID=${ids.boot} /boot ext4 defaults 0 2`,
         `UUID=${ids.esp[0]} /boot/efi vfat umask=0077${disks.length > 1 ? ',nofail' : ''} 0 1`,
         ...(disks.length > 1 ? [`UUID=${ids.esp[1]} /boot/efi2 vfat umask=0077,nofail 0 1`] : []),
@@ -201,12 +209,30 @@ function fillSteps(want: TargetWant): Step[] {
     return [
         ...mount(rootOf(want), mountAt),
         ...mount(boot, `${mountAt}/boot`),
-        run('Unpack the system', 'unsquashfs', ['-force', '-quiet', '-no-progress', '-dest', mountAt, image], {
-            deadlineMs: COPY_MS,
-        }),
+        ...unpackSteps(image, mountAt),
         // After it: a FAT file system takes no owners.
         ...disks.flatMap((disk, i) => mount(partition(disk, 2), `${mountAt}${espPath(i)}`)),
         write('Write /etc/fstab', `${mountAt}/etc/fstab`, `${lines.join('\n')}\n`),
+    ]
+}
+
+function unpackSteps(image: Image, mountAt: string): Step[] {
+    const unpack = (file: string) =>
+        run('Unpack the system', 'unsquashfs', ['-force', '-quiet', '-no-progress', '-dest', mountAt, file], {
+            deadlineMs: COPY_MS,
+        })
+    if (typeof image === 'string') return [unpack(image)]
+    const { url, sha256 } = image
+    // On the disk: a machine may have less memory than it is large.
+    const file = `${mountAt}/.node.squashfs`
+    const fetch = ['--fail', '--silent', '--show-error', '--location', '--retry', '5', '--connect-timeout', '20']
+    return [
+        run(`Fetch the system from ${url}`, 'curl', [...fetch, '--output', file, '--', url], { deadlineMs: COPY_MS }),
+        run('Compare it with its checksum', 'sha256sum', ['--check', '--strict', '--status', '-'], {
+            ...{ stdin: `${sha256}  ${file}\n`, deadlineMs: COPY_MS },
+        }),
+        unpack(file),
+        { do: 'remove', say: 'Remove what was fetched', path: file },
     ]
 }
 

@@ -10,7 +10,7 @@ import type { TargetWant } from './plan.ts'
 import { type Disk, selectDisks } from './spec.ts'
 import type { InstallSpec } from './spec-answers.ts'
 import { freshIds, type InstallDeps, MOUNT_AT, provisionOf, targetConsents, targetResource } from './stages.ts'
-import { type Words, wordsOf } from './words.ts'
+import { usesZfs, type Words, wordsOf } from './words.ts'
 
 export interface Job<T> {
     answers: Answers<T>
@@ -21,6 +21,8 @@ export interface Job<T> {
     plan: Plan
     /** To the end of what is on them, and on those that the first boot takes. */
     consents: { target: Consent[]; firstBoot: Consent[] }
+    /** Secure Boot is on, and is to trust a key of this machine from the restart on. */
+    enrols: boolean
     /** Something was written already: what is on the disks is not what was agreed to, but our own. */
     begun: boolean
     /** For whoever has to agree. */
@@ -40,7 +42,7 @@ export async function prepare<T extends { profile: string }>(
     const { install } = answers.document
     const seen = await seeMachine(machine)
     checkMachine(install.machine, seen)
-    const image = await findImage(machine, options.image)
+    const image = await findImage(machine, seen.arguments, options.image)
     const disks = await deps.disks(machine)
     const { chosen, findings } = selectDisks(install, disks)
     refuse('The disk of the system is not clear', findings.map(located))
@@ -55,17 +57,19 @@ export async function prepare<T extends { profile: string }>(
     const names = await freeNames(machine, `-${randomBytes(2).toString('hex')}`)
     const before = await seeBefore(machine, chosen)
     const ids = freshIds(chosen.length)
-    const target: TargetWant = { disks: chosen, image, mountAt: MOUNT_AT, ids, names, before }
+    const { rootFs } = install
+    const target: TargetWant = { disks: chosen, image, mountAt: MOUNT_AT, rootFs, ids, names, before }
     const plan = await provisionOf(deps, {}).planOne(targetResource(target), '', targetConsents(target))
     const firstBoot = storage.destroys.flatMap(name => {
         const fingerprint = agreed.get(name)
         return fingerprint === undefined ? [] : [{ target: name, fingerprint }]
     })
+    const enrols = install.enrolKey && seen.secureBoot && usesZfs(answers.document)
     return {
         ...{ answers, machine: seen, target, plan, machineId: randomBytes(16).toString('hex') },
         consents: { target: targetConsents(target), firstBoot },
-        begun: false,
-        words: wordsOf({ storage, plan, document: answers.document, machine: seen, all: disks }),
+        ...{ begun: false, enrols },
+        words: wordsOf({ storage, plan, document: answers.document, machine: seen, all: disks, enrols }),
     }
 }
 

@@ -24,10 +24,20 @@ const machine = z.union(
     { error: 'say serial: or mac: of the machine that is meant, or any' },
 )
 
+export const rootFileSystem = z.enum(['ext4', 'xfs'])
+
 export const installSpec = z
     .strictObject({
         machine: machine.describe('Which machine these answers are for: serial or mac, or any, said on purpose.'),
         disks: targetDisks,
+        rootFs: rootFileSystem.default('ext4').describe('The file system of the system.'),
+        enrolKey: z
+            .boolean()
+            .default(false)
+            .describe(
+                "With Secure Boot: sign ZFS's module with a key of this machine, and let the firmware ask at the restart " +
+                    'whether to trust it (Enroll MOK, with the password of root).',
+            ),
         consent: z
             .array(z.string().min(1))
             .default([])

@@ -9,7 +9,7 @@ import { NOTE, planSystem, type SystemSeen, type SystemWant } from './plan-syste
 const golden = (name: string) => join(import.meta.dirname, 'testdata-system', `${name}.txt`)
 const want: SystemWant = {
     ...{ disks: [{ id: '/dev/disk/by-id/virtio-A' }], profile: 'zfs', machineId: '0123456789abcdef0123456789abcdef' },
-    ...{ rootId: '11111111-1111-4111-8111-111111111111', serial: 'beside', efi: false },
+    ...{ rootId: '11111111-1111-4111-8111-111111111111', serial: 'beside', efi: false, enrols: false },
     passwords: [
         { name: 'root', hash: { file: '/run/debvisor-install/password-root' } },
         { name: 'ann', hash: { file: '/run/debvisor-install/password-ann' } },
@@ -27,6 +27,7 @@ const mirrored = {
 it.each([
     ['one-disk', want, seen],
     ['mirrored-from-uefi', mirrored, seen],
+    ['secure-boot', { ...want, efi: true, enrols: true }, seen],
     [
         'bios-alone',
         { ...want, serial: 'none' as const },

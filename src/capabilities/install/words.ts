@@ -14,6 +14,8 @@ export interface Words {
     firstBoot: string[]
     /** What somebody should know before. */
     warnings: string[]
+    /** What somebody has to do at the restart. */
+    restart: string[]
 }
 
 interface About {
@@ -23,9 +25,11 @@ interface About {
     machine: MachineSeen
     /** All disks that could be taken, for their words. */
     all: readonly Disk[]
+    /** The key of the machine is enrolled. */
+    enrols: boolean
 }
 
-export function wordsOf({ storage, plan, document, machine, all }: About): Words {
+export function wordsOf({ storage, plan, document, machine, all, enrols }: About): Words {
     const steps = plan.groups.flatMap(group => group.steps)
     const wordsFor = (target: string) => all.find(disk => `disk:${disk.id}` === target)
     const named = (targets: readonly string[], when: Words['destroys'][number]['when']) =>
@@ -45,16 +49,21 @@ export function wordsOf({ storage, plan, document, machine, all }: About): Words
             ...storage.findings
                 .filter(({ severity }) => severity !== 'error')
                 .map(({ summary, detail }) => `${summary}${detail ? `: ${detail}` : ''}`),
-            ...(machine.secureBoot && usesZfs(document) ? [SECURE_BOOT] : []),
+            ...(machine.secureBoot && usesZfs(document) ? [enrols ? ENROL : SECURE_BOOT] : []),
         ],
+        restart: enrols ? [ENROL] : [],
     }
 }
 
 const SECURE_BOOT =
     'Secure Boot is on, and the module of ZFS is not signed: the kernel will not load it. ' +
-    'Turn Secure Boot off, or use the profile ceph'
+    'Enrol a key (install.enrolKey), turn Secure Boot off, or use the profile ceph'
 
-const usesZfs = (document: object) => (document as { profile?: string }).profile !== 'ceph'
+const ENROL =
+    'Secure Boot is on. At the restart the firmware shows "Perform MOK management": choose Enroll MOK, Continue, Yes, ' +
+    'type the password of root, and Reboot. Without that the kernel will not load the module of ZFS.'
+
+export const usesZfs = (document: object) => (document as { profile?: string }).profile !== 'ceph'
 
 type Part = { enabled?: boolean } | undefined
 

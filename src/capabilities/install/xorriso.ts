@@ -25,6 +25,33 @@ export async function hasImage(system: System, iso: string): Promise<boolean> {
     return exitCode === 0 && stdout.includes('/node/node.squashfs')
 }
 
+/** Below /live, with its kernel and initial file system under the names that they have there. @throws Fault `invalid` */
+export async function liveFiles(system: System, iso: string): Promise<{ kernel: string; initrd: string }> {
+    const { stdout } = await xorriso(system, ['-indev', iso, '-find', '/live', '-type', 'f', '-exec', 'echo'], LOOK_MS)
+    const paths = [...stdout.matchAll(/^'(\/live\/[^']+)'$/gm)].map(([, path]) => path!)
+    const kernel = paths.find(path => path.startsWith('/live/vmlinuz'))
+    const initrd = paths.find(path => path.startsWith('/live/initrd'))
+    if (kernel && initrd) return { kernel, initrd }
+    throw new Fault('invalid', {
+        summary: 'That ISO has no live system that boots',
+        detail: `${iso}: ${paths.join(', ') || 'nothing in /live'}`,
+        fix: 'Name the file debvisor-….hybrid.iso, as it was built or downloaded.',
+        at: 'iso',
+    })
+}
+
+/** `files`: path on the ISO → file. @throws Fault `precondition` when xorriso could not */
+export async function extractFromIso(system: System, iso: string, files: Readonly<Record<string, string>>) {
+    const extract = Object.entries(files).flatMap(([from, to]) => ['-extract', from, to])
+    const { exitCode, stderr } = await xorriso(system, ['-osirrox', 'on', '-indev', iso, ...extract], COPY_MS)
+    if (exitCode === 0) return
+    throw new Fault('precondition', {
+        summary: 'The files could not be taken from the ISO',
+        detail: `xorriso ended with ${exitCode}: ${lastWords(stderr)}`,
+        fix: 'See whether there is room for them, and whether the ISO is whole (its .sha256).',
+    })
+}
+
 /** Writes the copy. @throws Fault `precondition` when xorriso could not */
 export async function addToIso(system: System, how: { iso: string; output: string; text: string }): Promise<void> {
     const folder = `/tmp/debvisor-iso-${process.pid}`

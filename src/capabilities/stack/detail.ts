@@ -3,9 +3,8 @@ import { timestampFromMs } from '@bufbuild/protobuf/wkt'
 import { asFault } from '../../base/fault.ts'
 import type { Finding } from '../../base/finding.ts'
 import type { Stack } from '../../gen/proto/capabilities/stack/stack_pb.js'
-import { isLoopback, wantedOf } from './model.ts'
-import type { OpsDeps } from './ops.ts'
-import { prepareNewest } from './ops.ts'
+import { type OpsDeps, prepareNewest } from './bring-up.ts'
+import { wantedOf } from './model.ts'
 import type { KnownContainer } from './seen.ts'
 import type { StackDoc } from './store.ts'
 
@@ -15,16 +14,16 @@ export interface Reach {
     open: boolean
 }
 
-/** Who reaches a port that is published on all addresses; `stack`: the file of a stack opens it. */
-export type ReachOf = (port: { host: number; protocol: string; stack: boolean }) => Promise<Reach>
-
-const THIS_NODE: Reach = { words: 'this node only', open: false }
+/** Who reaches a port that a container publishes. */
+export type ReachOf = (
+    port: { host: number; protocol: string; address: string } & Pick<KnownContainer, 'addresses' | 'bridges'>,
+) => Reach
 
 interface About {
     line: Stack
     doc: StackDoc | undefined
     containers: readonly KnownContainer[]
-    deps: OpsDeps & { reachOf: ReachOf }
+    deps: OpsDeps & { reach(): Promise<ReachOf> }
 }
 
 export async function detailOf({ line, doc, containers, deps }: About) {
@@ -52,15 +51,12 @@ export async function detailOf({ line, doc, containers, deps }: About) {
     const published = containers.flatMap(one =>
         one.line.ports.filter(({ host, address }) => host > 0 && address).map(port => ({ ...port, of: one })),
     )
-    const ports = await Promise.all(
-        published.map(async ({ host, container, protocol, address, of }) => {
-            const reach = isLoopback(address)
-                ? THIS_NODE
-                : await deps.reachOf({ host, protocol, stack: doc !== undefined })
-            const { words, open } = reach
-            return { service: of.line.service, host, container, protocol, address, reach: words, open }
-        }),
-    )
+    const reachOf = await deps.reach()
+    const ports = published.map(({ host, container, protocol, address, of }) => {
+        const { addresses, bridges, line: its } = of
+        const { words, open } = reachOf({ host, protocol, address, addresses, bridges })
+        return { service: its.service, host, container, protocol, address, reach: words, open }
+    })
     ports.sort((a, b) => a.host - b.host || (a.service < b.service ? -1 : 1))
     const versions = (doc?.versions ?? []).map(({ number, atMs, by, note }) => ({
         ...{ number, at: timestampFromMs(atMs), by, note },

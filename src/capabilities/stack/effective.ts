@@ -7,7 +7,8 @@ import type { Value } from './values.ts'
 export const BRIDGE_PREFIX = 'br-dv'
 const BRIDGE = 'com.docker.network.bridge.name'
 const LABEL_TAGS = 'debvisor.tags'
-const LABEL_FILES = 'debvisor.files'
+/** Of a container: a word for what its configs and secrets hold. */
+export const LABEL_FILES = 'debvisor.files'
 
 /** What is put into the files of containers. */
 export interface Contents {
@@ -16,18 +17,20 @@ export interface Contents {
     key: string
 }
 
+/** What a config or secret of that name holds. */
+export function contentIn(all: Record<string, ModelContent> = {}, source: string, values: readonly Value[]): string {
+    const { content, environment } = all[source] ?? {}
+    return content ?? values.find(({ name }) => name === environment)?.value ?? ''
+}
+
 /**
  * A word that is another one when a config or a secret of the service is: Compose itself makes no container anew for
  * that. Empty for a service without any.
  */
 function filesWord(model: Model, { configs = [], secrets = [] }: ModelService, { values, key }: Contents): string {
-    const of = (all: Record<string, ModelContent> = {}, source: string) => {
-        const { content, environment } = all[source] ?? {}
-        return content ?? values.find(({ name }) => name === environment)?.value ?? ''
-    }
     const all = [
-        ...configs.map(({ source }) => ['config', source, of(model.configs, source)]),
-        ...secrets.map(({ source }) => ['secret', source, of(model.secrets, source)]),
+        ...configs.map(({ source }) => ['config', source, contentIn(model.configs, source, values)]),
+        ...secrets.map(({ source }) => ['secret', source, contentIn(model.secrets, source, values)]),
     ]
     return all.length === 0 ? '' : createHmac('sha256', key).update(JSON.stringify(all)).digest('hex').slice(0, 16)
 }

@@ -1,5 +1,5 @@
 // The list of stacks: live and searched, with those that only Compose knows of.
-import { Button, Toolbar, ToolbarContent } from '@patternfly/react-core'
+import { Button } from '@patternfly/react-core'
 import PlusIcon from '@patternfly/react-icons/dist/esm/icons/plus-circle-icon'
 import StackIcon from '@patternfly/react-icons/dist/esm/icons/process-automation-icon'
 import { Td, Th, Tr } from '@patternfly/react-table'
@@ -7,21 +7,11 @@ import { Link, useNavigate } from '@tanstack/react-router'
 import { useDeferredValue, useMemo, useState } from 'react'
 import type { Stack } from '../../gen/proto/capabilities/stack/stack_pb.js'
 import { moment } from '../format.panel.tsx'
+import { ListFrame } from '../list-frame.panel.tsx'
 import { useLive } from '../live.panel.tsx'
 import { LongTable, Tags } from '../long-table.panel.tsx'
 import { useMay } from '../me.panel.tsx'
-import {
-    ActionMenu,
-    actionsOf,
-    Connecting,
-    EmptyHint,
-    Forbidden,
-    Freshness,
-    PageBody,
-    PageHead,
-    Quiet,
-} from '../parts.panel.tsx'
-import { SearchField } from '../search.panel.tsx'
+import { ActionMenu, actionsOf, Connecting, EmptyHint, Forbidden, Freshness, Quiet } from '../parts.panel.tsx'
 import { common, fill, plural } from '../words.panel.tsx'
 import { type Actions, useActions } from './actions.panel.tsx'
 import { Marked, StateLabel, stacks } from './store.panel.tsx'
@@ -56,69 +46,49 @@ export default function StackList() {
     )
     if (snapshot.state === 'denied') return <Forbidden />
     if (snapshot.state === 'connecting') return <Connecting of={snapshot} title={words.stacks} />
-    if (snapshot.list.length === 0)
-        return (
-            <>
-                <PageHead title={words.stacks} below={<Freshness of={snapshot} stale={words.stale} />} />
-                <PageBody>
-                    <EmptyHint title={words.emptyTitle} icon={StackIcon} body={words.emptyHelp}>
-                        {create}
-                    </EmptyHint>
-                </PageBody>
-            </>
-        )
     const all = plural(words.counted, snapshot.list.length)
+    const empty = (
+        <EmptyHint title={words.emptyTitle} icon={StackIcon} body={words.emptyHelp}>
+            {create}
+        </EmptyHint>
+    )
     return (
-        <>
-            <PageHead
-                title={words.stacks}
-                aside={
-                    <span className="dv-quiet" data-count={shown.length}>
-                        {search === '' ? all : fill(words.countedOf, { shown: shown.length, all })}
-                    </span>
+        <ListFrame
+            title={words.stacks}
+            below={<Freshness of={snapshot} stale={words.stale} />}
+            create={create}
+            empty={snapshot.list.length === 0 && empty}
+            shown={shown.length}
+            counted={search === '' ? all : fill(words.countedOf, { shown: shown.length, all })}
+            search={{ hint: words.searchHint, value: search, change: setSearch }}
+        >
+            <LongTable
+                label={words.stacks}
+                className="dv-containers"
+                rows={shown}
+                keyOf={one => one.name}
+                head={
+                    <>
+                        <Th className="dv-col-name" modifier="nowrap">
+                            {common.name}
+                        </Th>
+                        <Th className="dv-col-state" modifier="nowrap">
+                            {common.state}
+                        </Th>
+                        <Th modifier="nowrap">{words.version}</Th>
+                        <Th modifier="nowrap">{words.services}</Th>
+                        <Th className="dv-col-tags" modifier="nowrap">
+                            {words.tags}
+                        </Th>
+                        <Th className="dv-col-uptime" modifier="nowrap">
+                            {words.changed}
+                        </Th>
+                        <Th screenReaderText={common.actions} className="dv-col-actions" />
+                    </>
                 }
-                below={<Freshness of={snapshot} stale={words.stale} />}
-            >
-                {create}
-            </PageHead>
-            <PageBody fill>
-                <Toolbar inset={{ default: 'insetNone' }} className="dv-toolbar">
-                    <ToolbarContent>
-                        <SearchField hint={words.searchHint} value={search} change={setSearch} />
-                    </ToolbarContent>
-                </Toolbar>
-                {shown.length === 0 ? (
-                    <EmptyHint title={common.nothingMatches} />
-                ) : (
-                    <LongTable
-                        label={words.stacks}
-                        className="dv-containers"
-                        rows={shown}
-                        keyOf={one => one.name}
-                        head={
-                            <>
-                                <Th className="dv-col-name" modifier="nowrap">
-                                    {common.name}
-                                </Th>
-                                <Th className="dv-col-state" modifier="nowrap">
-                                    {common.state}
-                                </Th>
-                                <Th modifier="nowrap">{words.version}</Th>
-                                <Th modifier="nowrap">{words.services}</Th>
-                                <Th className="dv-col-tags" modifier="nowrap">
-                                    {words.tags}
-                                </Th>
-                                <Th className="dv-col-uptime" modifier="nowrap">
-                                    {words.changed}
-                                </Th>
-                                <Th screenReaderText={common.actions} className="dv-col-actions" />
-                            </>
-                        }
-                        row={(one, place) => <Row key={one.name} one={one} index={place} actions={actions} />}
-                    />
-                )}
-            </PageBody>
-        </>
+                row={(one, place) => <Row key={one.name} one={one} index={place} actions={actions} />}
+            />
+        </ListFrame>
     )
 }
 

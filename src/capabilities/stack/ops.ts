@@ -1,23 +1,13 @@
 // Changes of stacks: each is checked and planned as a whole first, and carried out as a task.
 import { Fault } from '../../base/fault.ts'
-import { type Finding, hasErrors } from '../../base/finding.ts'
-import type { DockerLink } from '../../drivers/docker/link.ts'
+import type { Finding } from '../../base/finding.ts'
 import type { RunningTask } from '../../engine/task.ts'
-import type { Clock } from '../../ports/ports.ts'
 import type { Change, PlanStep } from '../begin.ts'
-import { serviceOf, wantedOf } from './model.ts'
-import { type AppliedServices, othersSentences, planUp } from './plan.ts'
-import { type PrepareDeps, type Prepared, prepare, type Source } from './prepare.ts'
-import { type Containers, containersOf, seeStack, thingsOf } from './seen.ts'
-import type { StackDoc, Store, StoredVersion } from './store.ts'
-
-export interface OpsDeps extends PrepareDeps {
-    store: Store
-    docker: DockerLink
-    containers: Containers
-    clock: Clock
-    pull(reference: string, task: RunningTask): Promise<void>
-}
+import { appliedOf, bringUp, type OpsDeps, prepareNewest, settle, upSteps } from './bring-up.ts'
+import { serviceOf } from './model.ts'
+import type { Prepared } from './prepare.ts'
+import { containersOf, thingsOf } from './seen.ts'
+import type { StackDoc, StoredVersion } from './store.ts'
 
 const MOST_CONTAINERS = 100
 const NAME = /^[a-z0-9][a-z0-9_-]{0,62}$/
@@ -35,111 +25,6 @@ export function checkName(name: string): void {
     })
 }
 
-/** One change of a stack at a time: another one would be about containers that are being made. */
-export function createTurns() {
-    const busy = new Map<string, string>()
-    return {
-        /** @throws Fault `conflict` */
-        need(name: string): void {
-            const title = busy.get(name)
-            if (title === undefined) return
-            throw new Fault('conflict', {
-                summary: 'The stack is being changed',
-                detail: title,
-                at: 'stack',
-                fix: 'Wait until that task has ended, or cancel it.',
-            })
-        },
-        /** The same change, which holds the stack while it works. */
-        held(name: string, change: Change): Change {
-            return {
-                ...change,
-                work: async task => {
-                    this.need(name)
-                    busy.set(name, change.title)
-                    try {
-                        await change.work(task)
-                    } finally {
-                        busy.delete(name)
-                    }
-                },
-            }
-        },
-    }
-}
-
-export const sourceOf = (
-    doc: Pick<StackDoc, 'name' | 'folder' | 'key'>,
-    { file, values, scale }: Pick<StoredVersion, 'file' | 'values' | 'scale'>,
-): Source => ({ name: doc.name, folder: doc.folder, key: doc.key, file, values, scale })
-
-/** The newest version, ready to be brought up. */
-export async function prepareNewest(deps: OpsDeps, doc: StackDoc) {
-    const stored = await deps.store.version(doc.name, doc.versions[0]!.number)
-    return { stored, prepared: await prepare(deps, sourceOf(doc, stored)) }
-}
-
-const appliedOf = ({ model, hashes }: Prepared): AppliedServices =>
-    Object.fromEntries(
-        Object.entries(model.services).map(([name, service]) => [
-            name,
-            { hash: hashes[name] ?? '', wanted: wantedOf(service) },
-        ]),
-    )
-
-/** The sentences of bringing it up; refused where Docker would refuse. @throws Fault `precondition` */
-export async function upSteps(deps: OpsDeps, prepared: Prepared, { pull = false } = {}) {
-    const { model, hashes, allMarks } = prepared
-    const plan = planUp({ model, hashes, pull }, await seeStack(deps, model))
-    const wrong = plan.findings.filter(({ severity }) => severity === 'error')
-    if (hasErrors(wrong))
-        throw new Fault('precondition', {
-            summary: 'The stack cannot be brought up like this',
-            detail: wrong.map(({ summary, detail }) => `${summary}: ${detail}`).join('; '),
-            fix: wrong[0]!.fix,
-            at: wrong[0]!.at,
-            findings: wrong,
-        })
-    const steps: PlanStep[] = [...plan.steps]
-    if (plan.changes) {
-        for (const sentence of othersSentences(model)) steps.push({ sentence })
-        for (const mark of allMarks) steps.push({ sentence: `Let it reach past itself into the node: ${mark}` })
-    }
-    return { ...plan, steps, findings: [...prepared.findings, ...plan.findings] }
-}
-
-interface Up {
-    name: string
-    version: number
-    prepared: Prepared
-    pulls: readonly string[]
-}
-
-/** Brings a version up; what was begun and did not end is on the disk meanwhile. */
-export async function bringUp(deps: OpsDeps, { name, version, prepared, pulls }: Up, task: RunningTask): Promise<void> {
-    const { store, clock, compose } = deps
-    for (const image of pulls) {
-        task.say(`Pull ${image}`)
-        await deps.pull(image, task)
-    }
-    await store.change(name, { unfinished: { version, atMs: clock.now() } })
-    task.progress(-1, 'bringing up')
-    try {
-        await compose.up(prepared.project, { signal: task.signal, say: line => task.say(line) })
-    } finally {
-        await settle(deps, name)
-    }
-    const applied = { version, atMs: clock.now(), services: appliedOf(prepared) }
-    await store.change(name, { applied, unfinished: undefined })
-}
-
-/** The list of containers knows what Docker knows: whoever looks after the task has ended sees it. */
-async function settle({ docker, containers }: OpsDeps, name: string): Promise<void> {
-    const now = await thingsOf(docker, name).catch(() => undefined)
-    const ids = new Set([...(now?.containers ?? []), ...containersOf(containers, name).map(({ id }) => id)])
-    await Promise.all([...ids].map(id => containers.refresh(id).catch(() => undefined)))
-}
-
 const onStack = (verb: string, name: string) => ({ kind: `stack.${verb}`, title: `${TITLES[verb]} ${name}` })
 const TITLES: Record<string, string> = {
     up: 'Bring up stack',
@@ -150,7 +35,7 @@ const TITLES: Record<string, string> = {
 
 export async function planUpNewest(deps: OpsDeps, doc: StackDoc, { pull = false } = {}): Promise<Change> {
     const { stored, prepared } = await prepareNewest(deps, doc)
-    const { steps, findings, pulls, changes } = await upSteps(deps, prepared, { pull })
+    const { steps, findings, pulls, changes } = await upSteps(deps, prepared, { pull, doc })
     // What runs already is only noted as brought up.
     const plan = changes || doc.applied?.version !== stored.number || doc.unfinished ? steps : []
     return {
@@ -305,7 +190,7 @@ export async function planVersion(
     doc: StackDoc,
     { base, made, prepared, title }: { base: number; made: NewFile; prepared: Prepared; title: string },
 ): Promise<Change> {
-    const up = made.up ? await upSteps(deps, prepared) : { ...NOTHING, findings: prepared.findings }
+    const up = made.up ? await upSteps(deps, prepared, { doc }) : { ...NOTHING, findings: prepared.findings }
     const { name } = doc
     return {
         ...{ kind: 'stack.update', title, findings: up.findings, cancellable: true },

@@ -31,6 +31,8 @@ export interface Seen {
 export interface Want {
     model: Model
     hashes: Readonly<Record<string, string>>
+    /** By service: what of it is another one than it was brought up with, where that is known. */
+    changes?: ReadonlyMap<string, string>
     /** Every image is pulled, also those that are here. */
     pull?: boolean
 }
@@ -46,7 +48,7 @@ export interface UpPlan {
 
 const list = (names: readonly string[]) => [...names].sort().join(', ')
 
-export function planUp({ model, hashes, pull = false }: Want, seen: Seen): UpPlan {
+export function planUp({ model, hashes, changes: known, pull = false }: Want, seen: Seen): UpPlan {
     const steps: PlanStep[] = []
     const findings: Finding[] = [...missingOthers(model, seen), ...takenPorts(model, seen)]
     const services = Object.entries(model.services)
@@ -73,7 +75,7 @@ export function planUp({ model, hashes, pull = false }: Want, seen: Seen): UpPla
             const now = seen.images.get(image)
             const why =
                 one.hash !== hashes[name]
-                    ? 'what the file says of it has changed'
+                    ? known?.get(name) || 'what the file says of it has changed'
                     : now !== undefined && one.imageId !== now
                       ? `another ${image} is here than it was made of`
                       : undefined

@@ -1,29 +1,19 @@
 // StackService over the parts that do the work: who may, requests to plans, what is kept to messages.
 import { randomBytes } from 'node:crypto'
-import { create } from '@bufbuild/protobuf'
-import { timestampFromMs } from '@bufbuild/protobuf/wkt'
 import type { HandlerContext, ServiceImpl } from '@connectrpc/connect'
 import { Fault } from '../../base/fault.ts'
 import type { Tasks } from '../../engine/task.ts'
 import type { Begun } from '../../gen/proto/capabilities/debvisor_pb.js'
-import {
-    DetailSchema,
-    type Stack,
-    type StackService,
-    type Variable,
-} from '../../gen/proto/capabilities/stack/stack_pb.js'
+import type { StackService, Variable } from '../../gen/proto/capabilities/stack/stack_pb.js'
 import { beginChange, type Change } from '../begin.ts'
 import { type Caller, callerOf, type Guarded } from '../caller.ts'
-import { type Catalogue, filledIn } from './catalogue.ts'
-import { detailOf, type ReachOf } from './detail.ts'
+import { prepareNewest, sourceOf } from './bring-up.ts'
+import { filledIn } from './catalogue.ts'
 import { exposedFile } from './expose.ts'
-import { readStackLogs } from './logs.ts'
 import { serviceOf } from './model.ts'
 import {
     checkName,
-    type createTurns,
     type NewFile,
-    type OpsDeps,
     planCreate,
     planDown,
     planImport,
@@ -31,56 +21,29 @@ import {
     planRemove,
     planUpNewest,
     planVersion,
-    prepareNewest,
     scaled,
-    sourceOf,
 } from './ops.ts'
-import { findingsOf, type Prepared, prepare } from './prepare.ts'
-import { readFile } from './read.ts'
-import { containersOf, type KnownContainer, thingsOf } from './seen.ts'
-import { composeSchema } from './spec.ts'
+import { type Prepared, prepare } from './prepare.ts'
+import { type LookDeps, lookMethods, needed } from './rpc-look.ts'
+import { containersOf } from './seen.ts'
 import { guardedOf } from './state.ts'
 import { nameTaken, type StackDoc } from './store.ts'
+import type { createTurns } from './turns.ts'
 import type { Value } from './values.ts'
 
 type Impl = ServiceImpl<typeof StackService>
 
-export interface StackRpcDeps extends OpsDeps {
+export interface StackRpcDeps extends LookDeps {
     tasks: Tasks
-    catalogue: Catalogue
     turns: ReturnType<typeof createTurns>
-    /** The line of a stack; undefined where neither we nor Compose know one. */
-    lineNamed(name: string): Stack | undefined
-    lines(): Stack[]
-    watch(signal: AbortSignal): AsyncGenerator<{ names: string[] | undefined; stale: boolean }>
-    reachOf: ReachOf
-    readLogs(
-        container: KnownContainer,
-        asked: { follow: boolean; tail: number; sinceMs?: number; search: string; signal: AbortSignal },
-    ): AsyncIterable<{ at?: { seconds: bigint; nanos: number }; error: boolean; text: string }[]>
     /** Refuses tags on which grants rest. @throws Fault `denied` */
     checkTags(caller: Caller, tags: readonly string[]): void
 }
 
-const TAIL_MOST = 5_000
-
 export function stackMethods(deps: StackRpcDeps): Impl {
     const { store, tasks, turns, containers } = deps
 
-    const lineNeeded = (name: string): Stack => deps.lineNamed(name) ?? notHere(name)
-    const docNeeded = (name: string): StackDoc => {
-        const doc = store.get(name)
-        if (doc) return doc
-        lineNeeded(name)
-        throw new Fault('precondition', {
-            summary: 'Only Compose knows of this stack',
-            detail: name,
-            at: 'stack',
-            fix: `Take it in first: debvisor stack import ${name} FILE`,
-        })
-    }
-    const viewOf = (caller: Caller) =>
-        caller.may('stack.view') ? () => true : (one: Stack) => caller.may('stack.view', guardedOf(one))
+    const { lineNeeded, docNeeded } = needed(deps)
 
     function begin(name: string, change: Change, { caller, dryRun }: { caller: Caller; dryRun: boolean }) {
         if (!dryRun) turns.need(name)
@@ -138,101 +101,7 @@ export function stackMethods(deps: StackRpcDeps): Impl {
         }
 
     return {
-        async list({ search, tag }, context) {
-            await containers.ready()
-            const mayView = viewOf(callerOf(context))
-            const text = search.toLowerCase()
-            const stacks = deps
-                .lines()
-                .filter(
-                    one =>
-                        (tag === '' || one.tags.includes(tag)) &&
-                        (text === '' || `${one.name}\n${one.services.join('\n')}`.toLowerCase().includes(text)),
-                )
-                .filter(mayView)
-            return { stacks, stale: containers.stale }
-        },
-        async *watch(_request, context) {
-            await containers.ready()
-            const caller = callerOf(context)
-            // A stack that the caller may no longer see is gone for that caller.
-            const shown = new Set<string>()
-            for await (const { names, stale } of deps.watch(context.signal)) {
-                const mayView = viewOf(caller)
-                const lines = names ? names.flatMap(name => deps.lineNamed(name) ?? []) : deps.lines()
-                const stacks = lines.filter(mayView)
-                const visible = new Set(stacks.map(({ name }) => name))
-                const removed = (names ?? []).filter(name => !visible.has(name) && shown.delete(name))
-                for (const name of visible) shown.add(name)
-                yield { stacks, removed, synced: names === undefined, stale }
-            }
-        },
-        async get({ stack }, context) {
-            const line = lineNeeded(stack)
-            const doc = store.get(stack)
-            const mayChange = callerOf(context).may('stack.update', guardedOf(line))
-            const own = containersOf(containers, stack)
-            const volumes = await thingsOf(deps.docker, stack).then(
-                ({ volumes: all }) => all,
-                () => [],
-            )
-            const detail = await detailOf({ line, doc, containers: own, deps })
-            const stored = doc && mayChange ? await store.version(stack, doc.versions[0]!.number) : undefined
-            return {
-                detail: create(DetailSchema, {
-                    ...{ ...detail, volumes, composeFile: stored?.file ?? '' },
-                    environment: (stored?.values ?? []).map(shownValue),
-                }),
-            }
-        },
-        async getVersion({ stack, version }) {
-            const doc = docNeeded(stack)
-            const { file, values, number, atMs, by, note } = await store.version(
-                stack,
-                version || doc.versions[0]!.number,
-            )
-            return {
-                version: { number, at: timestampFromMs(atMs), by, note },
-                ...{ composeFile: file, environment: values.map(shownValue) },
-            }
-        },
-        async check({ stack, composeFile }, context) {
-            const caller = callerOf(context)
-            const line = stack ? deps.lineNamed(stack) : undefined
-            if (!caller.may('stack.create')) caller.need('stack.update', line && guardedOf(line))
-            const doc = line && store.get(stack)
-            const stored = doc && (await store.version(stack, doc.versions[0]!.number))
-            const { variables } = readFile(composeFile)
-            const source = { name: stack || 'new', file: composeFile, folder: doc?.folder ?? '', key: '', scale: {} }
-            // A variable that is not there yet is asked for beside the file.
-            const known = new Map((stored?.values ?? []).map(one => [one.name, one]))
-            const values = [...new Set([...known.keys(), ...variables])].map(
-                name => known.get(name) ?? { name, value: '1', secret: false },
-            )
-            const findings = await findingsOf(deps, { ...source, values })
-            return { findings: findings.map(({ line: at, ...finding }) => ({ line: at, finding })), variables }
-        },
-        getSchema: () => ({ json: JSON.stringify(composeSchema()) }),
-        async listCatalogue() {
-            const entries = await deps.catalogue.list()
-            return {
-                entries: entries.map(({ name, title, summary, tested, file, variables }) => ({
-                    ...{ name, title, summary, tested, composeFile: file },
-                    variables: variables.map(({ default: defaultValue, ...one }) => ({ ...one, defaultValue })),
-                })),
-            }
-        },
-        async *watchLogs({ stack, services, follow, tail, search, since }, context) {
-            const { signal } = context
-            const asked = { stack, services, follow, signal }
-            const read = (one: KnownContainer, how: { signal: AbortSignal; sinceMs?: number }) =>
-                deps.readLogs(one, {
-                    ...{ follow, search, tail: how.sinceMs ? 0 : tail || TAIL_MOST, signal: how.signal },
-                    sinceMs: how.sinceMs ?? (since ? Number(since.seconds) * 1000 : undefined),
-                })
-            for await (const lines of readStackLogs({ containers, read }, asked))
-                yield { lines: lines.map(({ at, ...line }) => ({ ...line, at: at as never })) }
-        },
+        ...lookMethods(deps),
 
         async create({ name, composeFile, environment, catalogue, up, dryRun }, context) {
             const caller = callerOf(context)
@@ -326,8 +195,6 @@ export function stackMethods(deps: StackRpcDeps): Impl {
 
 const newKey = (): string => randomBytes(16).toString('hex')
 
-const shownValue = ({ name, value, secret }: Value) => ({ name, value: secret ? '' : value, secret })
-
 /** A secret that is kept has its value from before. */
 function keptValue({ name, value, secret, kept }: Variable, before: readonly Value[]): Value {
     if (!kept) return { name, value, secret }
@@ -338,14 +205,5 @@ function keptValue({ name, value, secret, kept }: Variable, before: readonly Val
         detail: name.slice(0, 80),
         at: 'environment',
         fix: 'Give it a value.',
-    })
-}
-
-function notHere(name: string): never {
-    throw new Fault('not-found', {
-        summary: 'There is no such stack',
-        detail: JSON.stringify(name.slice(0, 80)),
-        at: 'stack',
-        fix: 'List them with: debvisor stack list',
     })
 }

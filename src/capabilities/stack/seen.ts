@@ -12,6 +12,9 @@ export interface KnownContainer {
     tags: readonly string[]
     marks: readonly string[]
     running: boolean
+    /** Its IPv4 addresses, and the interfaces of its networks on the node. */
+    addresses: readonly string[]
+    bridges: readonly string[]
     composed?: { hash: string; number: number; single: boolean; files: string[]; folder: string }
     line: Container
 }

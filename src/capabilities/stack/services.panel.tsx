@@ -97,6 +97,7 @@ export default function Services({ stack, detail }: TabProps) {
                             {detail.ports.map(one => (
                                 <Tr key={`${one.host}${one.protocol}${one.address}`} data-port={one.host}>
                                     <Td>
+                                        {one.address === '0.0.0.0' ? '' : `${one.address}:`}
                                         {one.host} → {one.container}/{one.protocol}
                                     </Td>
                                     <Td>{one.service}</Td>

@@ -3,15 +3,19 @@ import { mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { fakeClock } from '../../ports/fake.ts'
 import { realSystem } from '../../ports/real.ts'
 import { createCatalogue, filledIn } from './catalogue.ts'
+import { changesOf } from './changes.ts'
 import { bridgeOf, effectiveModel } from './effective.ts'
 import { exposedFile } from './expose.ts'
+import { untilHealthy } from './health.ts'
 import { refusedIn, serviceMarks, thingMarks } from './marks.ts'
 import { type Model, othersOf, toldBy } from './model.ts'
 import { checkName } from './ops.ts'
 import { driftOf, planUp, type Seen, type SeenContainer } from './plan.ts'
 import { FILE_MAX_BYTES, readFile } from './read.ts'
+import type { Containers, KnownContainer } from './seen.ts'
 import { type NewVersion, openStore } from './store.ts'
 import { checkValues, valuesText, withoutSecrets } from './values.ts'
 
@@ -152,6 +156,44 @@ describe('a plan', () => {
         })
     })
 
+    it('says what of a service is another one, and no value that may be a secret', () => {
+        const secret = { name: 'PW', value: 'hush hush', secret: true }
+        const web = { image: 'x:1', ports: [{ target: 80, published: '80', host_ip: '127.0.0.1' }], restart: 'always' }
+        const before = {
+            model: model({
+                web: { ...web, scale: 1, environment: { PORT: '1', SAME: 's', OLD: '' }, user: 'hush hush' },
+                same: { image: 'y', command: ['a'] },
+            } as never),
+            values: [secret],
+        }
+        const now = {
+            model: model({
+                web: {
+                    ...{ ...web, image: 'x:2', scale: 3, environment: { PORT: '2', SAME: 's', TOKEN: 'new secret' } },
+                    ...{ ports: [{ ...web.ports[0]!, host_ip: '0.0.0.0' }], user: 'root', command: ['b', 'secret'] },
+                },
+                same: { image: 'y', command: ['a'] },
+            } as never),
+            values: [secret],
+        }
+        expect(changesOf('web', before, now)).toEqual([
+            'image: x:1 → x:2',
+            'command',
+            'environment: OLD, PORT, TOKEN',
+            'ports: 127.0.0.1:80:80 → 0.0.0.0:80:80',
+            'user: [hidden] → root',
+        ])
+        expect(changesOf('same', before, now)).toEqual([])
+        const using = (content: string) => ({
+            model: {
+                ...model({ web: { image: 'x', configs: [{ source: 'page' }], secrets: [{ source: 'pw' }] } }),
+                ...{ configs: { page: { content } }, secrets: { pw: { environment: 'PW' } } },
+            },
+            values: [{ ...secret, value: `${content} secret` }],
+        })
+        expect(changesOf('web', using('a'), using('b'))).toEqual(['content of configs: page', 'content of secrets: pw'])
+    })
+
     it('finds what Docker would refuse', () => {
         const want = {
             model: model(
@@ -176,6 +218,49 @@ describe('a plan', () => {
             'shop-x-1 belongs to no service of the stack',
             'web has 1 instead of 2',
         ])
+    })
+})
+
+describe('a health check', () => {
+    const known = (name: string, health: string, running = true) =>
+        ({ name, running, composed: { single: false }, line: { stack: 'shop', health } }) as KnownContainer
+    /** Each list is what there is after a change. */
+    async function wait(...lists: KnownContainer[][]) {
+        const clock = fakeClock()
+        let now = lists[0]!
+        const said: string[] = []
+        const containers = {
+            list: () => now,
+            async *watch(signal: AbortSignal) {
+                for (const list of lists) {
+                    now = list
+                    yield {}
+                }
+                const ended = new Promise(resolve => signal.addEventListener('abort', resolve))
+                await clock.advance(5 * 60_000)
+                await ended
+            },
+        } as unknown as Containers
+        const stop = new AbortController()
+        const result = await untilHealthy({ containers, clock }, 'shop', {
+            ...{ signal: stop.signal, say: (names: string) => said.push(names) },
+        }).catch(thrown => thrown)
+        return { said, detail: result?.detail }
+    }
+
+    it('is waited for while it begins, told of where it fails, and not for ever', async () => {
+        expect(await wait([known('web', ''), known('db', 'healthy')])).toEqual({ said: [], detail: undefined })
+        expect(
+            await wait(
+                [known('db', 'starting'), known('b', 'starting')],
+                [known('b', 'starting')],
+                [known('b', 'healthy')],
+            ),
+        ).toEqual({ said: ['b, db', 'b'], detail: undefined })
+        expect((await wait([known('db', 'starting')], [known('db', 'unhealthy')])).detail).toBe('db is unhealthy')
+        expect((await wait([known('db', 'starting')])).detail).toBe('db is not healthy after 5 minutes')
+        // One that has ended is told of elsewhere.
+        expect((await wait([known('db', 'starting')], [known('db', 'starting', false)])).detail).toBeUndefined()
     })
 })
 

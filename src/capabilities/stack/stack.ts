@@ -11,11 +11,11 @@ import { createCatalogue } from './catalogue.ts'
 import { createCompose } from './compose.ts'
 import type { ReachOf } from './detail.ts'
 import type { HostReach } from './marks.ts'
-import { createTurns } from './ops.ts'
 import { type StackRpcDeps, stackMethods } from './rpc.ts'
 import { type Containers, containersOf } from './seen.ts'
 import { guardedOf, lineOf } from './state.ts'
 import { openStore } from './store.ts'
+import { createTurns } from './turns.ts'
 
 export interface StackParts {
     docker: DockerLink
@@ -34,7 +34,8 @@ export interface StackParts {
     readLogs: StackRpcDeps['readLogs']
     marksOf(host: HostReach): string[]
     volumeMarks(names: string[]): Promise<string[]>
-    reachOf: ReachOf
+    /** Who reaches published ports, as the firewall is now. */
+    reach(): Promise<ReachOf>
     dockerFault(message: string): Fault
     /** Tags on which grants rest: only an administrator may set them. */
     tagsWithGrants(): ReadonlySet<string>
@@ -43,6 +44,8 @@ export interface StackParts {
 export interface StackCapability extends Capability {
     /** What grants on it rest on; undefined where there is no such stack. */
     guarded(name: string): (Guarded & { name: string }) | undefined
+    /** Its file is kept here. */
+    isManaged(name: string): boolean
 }
 
 export async function createStack(parts: StackParts): Promise<StackCapability> {
@@ -137,6 +140,7 @@ export async function createStack(parts: StackParts): Promise<StackCapability> {
 
     return {
         name: 'stack',
+        isManaged: name => store.get(name) !== undefined,
         guarded(name) {
             const line = lineNamed(name)
             return line && { ...guardedOf(line), name }

@@ -20,6 +20,7 @@ export const permissions: Record<string, string[]> = {
             'update',
             'delete',
             'exec',
+            'expose',
             'images',
             'volumes',
             'networks',

@@ -17,6 +17,7 @@ import {
 } from '../../../gen/proto/capabilities/container/stores_pb.js'
 import { BegunSchema } from '../../../gen/proto/capabilities/debvisor_pb.js'
 import { allows, changes, notFound, refuse, userOf } from './access.ts'
+import { portOf, reachOf } from './ports.ts'
 import type { World } from './world.ts'
 
 interface Doing {
@@ -127,7 +128,8 @@ export function containerService(world: World, router: ConnectRouter, tickets: M
                 ...{ id: world.uuid().replaceAll('-', '').padEnd(64, '0'), name: request.name, image: request.image },
                 state: request.start ? State.RUNNING : State.CREATED,
                 ...{ command: request.command.join(' ') || 'nginx', networks: ['bridge'], tags: request.tags },
-                ports: request.ports.map(p => ({ ...p, address: p.lan ? '0.0.0.0' : '127.0.0.1' }) as never),
+                ports: request.ports.map(p => portOf({ ...p, address: p.lan ? '0.0.0.0' : '127.0.0.1' }, p.lan)),
+                exposed: request.ports.some(({ lan }) => lan),
                 ...{ restart: request.restart, owner: userOf(context), memoryLimitBytes: request.memoryLimitBytes },
                 started: timestampFromMs(Date.now()),
             })
@@ -156,6 +158,15 @@ export function containerService(world: World, router: ConnectRouter, tickets: M
                 one.restart = request.restart ?? one.restart
             }
             return doing(context, request.dryRun, { verb: 'update', title: `Change ${one.name}`, one, effect })
+        },
+        expose: ({ container, lan, dryRun }, context) => {
+            const one = find(container)
+            const effect = () => {
+                one.exposed = lan
+                for (const port of one.ports) Object.assign(port, reachOf(port.address, lan))
+            }
+            const title = `${lan ? 'Open' : 'Close'} the ports of ${one.name} to other machines`
+            return doing(context, dryRun, { verb: 'expose', title, one, effect })
         },
         remove: ({ container, force, dryRun }, context) => {
             const one = find(container)
@@ -288,14 +299,7 @@ export function furnishContainers(world: World, count: number): void {
                 health: base === 'wiki' ? 'unhealthy' : '',
                 ports:
                     i % 3 === 0
-                        ? [
-                              {
-                                  host: 8080 + i,
-                                  address: i % 2 ? '127.0.0.1' : '0.0.0.0',
-                                  container: 80,
-                                  protocol: 'tcp',
-                              } as never,
-                          ]
+                        ? [portOf({ host: 8080 + i, address: i % 9 ? '127.0.0.1' : '0.0.0.0' }, stack !== '')]
                         : [],
                 tags: stack ? ['prod', `stack:${stack}`] : [],
                 marks: base === 'runner' ? ['host-path:/var/run/docker.sock', 'privileged'] : [],

@@ -117,11 +117,9 @@ export function stackService(world: World, router: ConnectRouter): void {
                     ports: own(stack).flatMap(one =>
                         one.ports
                             .filter(({ address }) => address)
-                            .map(({ host, container, protocol, address }) => {
-                                const open = address === '0.0.0.0'
-                                const reach = open ? 'everybody' : 'this node only'
-                                return { service: one.service, host, container, protocol, address, open, reach }
-                            }),
+                            .map(({ host, container, protocol, address, open, reach }) => ({
+                                ...{ service: one.service, host, container, protocol, address, open, reach },
+                            })),
                     ),
                     versions: (doc?.versions ?? []).map(({ number, atMs, by, note }) => ({
                         ...{ number, at: timestampFromMs(atMs), by, note },

@@ -17,6 +17,7 @@ import {
     type Variable,
 } from '../../../gen/proto/capabilities/stack/stack_pb.js'
 import { refuse } from './access.ts'
+import { portOf } from './ports.ts'
 import type { World } from './world.ts'
 
 export interface Version {
@@ -118,16 +119,9 @@ export function createStacks(world: World) {
                     const [host, container] = put(
                         String(typeof port === 'object' ? `${port.published}:${port.target}` : port),
                     ).split(':')
-                    return container
-                        ? [
-                              {
-                                  host: Number(host),
-                                  container: Number(container),
-                                  protocol: 'tcp',
-                                  address: exposed.has(service) ? '0.0.0.0' : '127.0.0.1',
-                              } as never,
-                          ]
-                        : []
+                    const lan = exposed.has(service)
+                    const address = lan ? '0.0.0.0' : '127.0.0.1'
+                    return container ? [portOf({ host: Number(host), container: Number(container), address }, lan)] : []
                 })
                 containers.set(
                     id,

@@ -250,6 +250,66 @@ export declare type ResizeShellResponse = Message<"debvisor.rootd.v1.ResizeShell
 export declare const ResizeShellResponseSchema: GenMessage<ResizeShellResponse>;
 
 /**
+ * @generated from message debvisor.rootd.v1.ExposedPort
+ */
+export declare type ExposedPort = Message<"debvisor.rootd.v1.ExposedPort"> & {
+  /**
+   * tcp or udp
+   *
+   * @generated from field: string protocol = 1;
+   */
+  protocol: string;
+
+  /**
+   * On the node.
+   *
+   * @generated from field: uint32 port = 2;
+   */
+  port: number;
+
+  /**
+   * IPv4, of the container behind it.
+   *
+   * @generated from field: string address = 3;
+   */
+  address: string;
+};
+
+/**
+ * Describes the message debvisor.rootd.v1.ExposedPort.
+ * Use `create(ExposedPortSchema)` to create a new message.
+ */
+export declare const ExposedPortSchema: GenMessage<ExposedPort>;
+
+/**
+ * @generated from message debvisor.rootd.v1.ExposePortsRequest
+ */
+export declare type ExposePortsRequest = Message<"debvisor.rootd.v1.ExposePortsRequest"> & {
+  /**
+   * @generated from field: repeated debvisor.rootd.v1.ExposedPort ports = 1;
+   */
+  ports: ExposedPort[];
+};
+
+/**
+ * Describes the message debvisor.rootd.v1.ExposePortsRequest.
+ * Use `create(ExposePortsRequestSchema)` to create a new message.
+ */
+export declare const ExposePortsRequestSchema: GenMessage<ExposePortsRequest>;
+
+/**
+ * @generated from message debvisor.rootd.v1.ExposePortsResponse
+ */
+export declare type ExposePortsResponse = Message<"debvisor.rootd.v1.ExposePortsResponse"> & {
+};
+
+/**
+ * Describes the message debvisor.rootd.v1.ExposePortsResponse.
+ * Use `create(ExposePortsResponseSchema)` to create a new message.
+ */
+export declare const ExposePortsResponseSchema: GenMessage<ExposePortsResponse>;
+
+/**
  * @generated from message debvisor.rootd.v1.CancelApplyRequest
  */
 export declare type CancelApplyRequest = Message<"debvisor.rootd.v1.CancelApplyRequest"> & {
@@ -428,6 +488,17 @@ export declare const RootdService: GenService<{
     methodKind: "unary";
     input: typeof ResizeShellRequestSchema;
     output: typeof ResizeShellResponseSchema;
+  },
+  /**
+   * These published ports of containers are open from now on to whom `firewall.stacks` of the document names, and no others.
+   * Without a confirmation: the document has said who may reach such ports, and nothing else can be opened by it.
+   *
+   * @generated from rpc debvisor.rootd.v1.RootdService.ExposePorts
+   */
+  exposePorts: {
+    methodKind: "unary";
+    input: typeof ExposePortsRequestSchema;
+    output: typeof ExposePortsResponseSchema;
   },
   /**
    * @generated from rpc debvisor.rootd.v1.RootdService.ListDisks

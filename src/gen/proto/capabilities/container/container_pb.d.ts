@@ -175,6 +175,13 @@ export declare type Container = Message<"debvisor.container.v1.Container"> & {
    * @generated from field: uint64 memory_bytes = 27;
    */
   memoryBytes: bigint;
+
+  /**
+   * Somebody opened its ports to other machines (Expose).
+   *
+   * @generated from field: bool exposed = 28;
+   */
+  exposed: boolean;
 };
 
 /**
@@ -195,7 +202,7 @@ export declare type Port = Message<"debvisor.container.v1.Port"> & {
   host: number;
 
   /**
-   * 127.0.0.1: reached from this node only; 0.0.0.0 and :: from the network too, where the firewall lets it.
+   * Where the node listens: 127.0.0.1, 0.0.0.0, …
    *
    * @generated from field: string address = 2;
    */
@@ -212,6 +219,20 @@ export declare type Port = Message<"debvisor.container.v1.Port"> & {
    * @generated from field: string protocol = 4;
    */
   protocol: string;
+
+  /**
+   * In words: who reaches it, by the firewall of the node. Empty for one that nobody published.
+   *
+   * @generated from field: string reach = 5;
+   */
+  reach: string;
+
+  /**
+   * Other machines reach it.
+   *
+   * @generated from field: bool open = 6;
+   */
+  open: boolean;
 };
 
 /**
@@ -875,7 +896,7 @@ export declare type Publish = Message<"debvisor.container.v1.Publish"> & {
   protocol: string;
 
   /**
-   * From other machines too, where the firewall lets it; otherwise from this node only.
+   * For other machines too, which needs `container.expose`; otherwise from this node only, for good.
    *
    * @generated from field: bool lan = 4;
    */
@@ -1174,6 +1195,34 @@ export declare type UpdateRequest = Message<"debvisor.container.v1.UpdateRequest
  * Use `create(UpdateRequestSchema)` to create a new message.
  */
 export declare const UpdateRequestSchema: GenMessage<UpdateRequest>;
+
+/**
+ * @generated from message debvisor.container.v1.ExposeRequest
+ */
+export declare type ExposeRequest = Message<"debvisor.container.v1.ExposeRequest"> & {
+  /**
+   * @generated from field: string container = 1;
+   */
+  container: string;
+
+  /**
+   * Otherwise they are closed.
+   *
+   * @generated from field: bool lan = 2;
+   */
+  lan: boolean;
+
+  /**
+   * @generated from field: bool dry_run = 15;
+   */
+  dryRun: boolean;
+};
+
+/**
+ * Describes the message debvisor.container.v1.ExposeRequest.
+ * Use `create(ExposeRequestSchema)` to create a new message.
+ */
+export declare const ExposeRequestSchema: GenMessage<ExposeRequest>;
 
 /**
  * @generated from message debvisor.container.v1.RemoveRequest
@@ -1634,6 +1683,17 @@ export declare const ContainerService: GenService<{
   update: {
     methodKind: "unary";
     input: typeof UpdateRequestSchema;
+    output: typeof BegunSchema;
+  },
+  /**
+   * Opens its published ports to other machines, to those that `firewall.stacks` of the node's document names, or closes
+   * them; for this very container: one that is made anew is closed. Those of a stack are opened by the stack.
+   *
+   * @generated from rpc debvisor.container.v1.ContainerService.Expose
+   */
+  expose: {
+    methodKind: "unary";
+    input: typeof ExposeRequestSchema;
     output: typeof BegunSchema;
   },
   /**

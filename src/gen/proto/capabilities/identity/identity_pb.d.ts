@@ -23,7 +23,7 @@ export declare type User = Message<"debvisor.identity.v1.User"> & {
   name: string;
 
   /**
-   * admin, operator, viewer, auditor, or empty for a user who has grants only.
+   * admin, operator, host-operator, viewer, auditor, or empty for a user who has grants only.
    *
    * @generated from field: string role = 2;
    */
