@@ -1,7 +1,7 @@
 // Workloads: containers, stacks and virtual machines in one list, live, with their kind, what they use, and the way to each.
 import { Button } from '@patternfly/react-core'
 import LayersIcon from '@patternfly/react-icons/dist/esm/icons/layer-group-icon'
-import { Td, Th, Tr } from '@patternfly/react-table'
+import { Th, Tr } from '@patternfly/react-table'
 import { Link } from '@tanstack/react-router'
 import { type ReactNode, useDeferredValue, useMemo, useState } from 'react'
 import {
@@ -13,7 +13,7 @@ import {
 import { bytes, percent } from '../../capabilities/format.panel.tsx'
 import { ListFrame } from '../../capabilities/list-frame.panel.tsx'
 import { useLive } from '../../capabilities/live.panel.tsx'
-import { LongTable, Tags } from '../../capabilities/long-table.panel.tsx'
+import { Cell, LongTable, Tags } from '../../capabilities/long-table.panel.tsx'
 import { useMay } from '../../capabilities/me.panel.tsx'
 import type { PanelEntry } from '../../capabilities/pages.panel.tsx'
 import { Anchor, Connecting, EmptyHint, Forbidden, Freshness } from '../../capabilities/parts.panel.tsx'
@@ -184,19 +184,19 @@ const Rows = ({ rows }: { rows: readonly Workload[] }) => (
 
 const Row = ({ one, index }: { one: Workload; index: number }) => (
     <Tr data-workload={one.name} data-kind={one.kind} aria-rowindex={index + 2}>
-        <Td className="dv-col-name">
+        <Cell className="dv-col-name">
             <Link to={one.to as string} className="dv-link">
                 {one.name}
             </Link>{' '}
             {one.mark}
-        </Td>
-        <Td>{w.kinds[one.kind]}</Td>
-        <Td className="dv-col-state">{one.state}</Td>
-        <Td className="dv-col-cpu">{one.running ? percent(one.cpu) : ''}</Td>
-        <Td className="dv-col-memory">{one.running ? bytes(one.memoryBytes) : ''}</Td>
-        <Td className="dv-col-tags">
+        </Cell>
+        <Cell>{w.kinds[one.kind]}</Cell>
+        <Cell className="dv-col-state">{one.state}</Cell>
+        <Cell className="dv-col-cpu">{one.running ? percent(one.cpu) : ''}</Cell>
+        <Cell className="dv-col-memory">{one.running ? bytes(one.memoryBytes) : ''}</Cell>
+        <Cell className="dv-col-tags">
             <Tags of={one.tags.slice(0, 3)} />
-        </Td>
+        </Cell>
     </Tr>
 )
 
