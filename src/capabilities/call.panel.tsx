@@ -1,5 +1,12 @@
 // A call that a form makes, as a value: what is sent is what can be copied as a command and as an API call.
-import { create, type DescMessage, type DescMethodUnary, type MessageInitShape, toJson } from '@bufbuild/protobuf'
+import {
+    create,
+    type DescMessage,
+    type DescMethodUnary,
+    type JsonValue,
+    type MessageInitShape,
+    toJson,
+} from '@bufbuild/protobuf'
 import { redact } from '../base/redact.ts'
 import { clientOf } from './client.panel.tsx'
 import { isDangerous } from './dangerous.ts'
@@ -34,11 +41,17 @@ export function callOf<I extends DescMessage, O extends DescMessage>(
         curl: origin =>
             [
                 `curl --cacert panel.crt -H @auth -H 'Content-Type: application/json'`,
-                `-d ${quoted(JSON.stringify(redact(toJson(method.input, message))))}`,
+                `-d ${quoted(JSON.stringify(shown(toJson(method.input, message))))}`,
                 `${origin}/${method.parent.typeName}/${method.name}`,
             ].join(' \\\n  '),
         dangerous: isDangerous(method, message as never),
     }
+}
+
+/** Without secrets. What is to be run is in the command line as well: logs leave it out, whoever typed it may copy it. */
+function shown(json: JsonValue): unknown {
+    const { command, ...rest } = json as { command?: JsonValue }
+    return { ...(redact(rest) as object), ...(command === undefined ? {} : { command }) }
 }
 
 /** A word as a shell takes it. */
