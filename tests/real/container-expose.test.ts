@@ -174,6 +174,9 @@ it('what the document opens is open to everybody, whatever is said here', async 
     await byHand('listed', 8090)
     await opens(stranger, 8090)
     expect(await portOf('listed', 8090)).toMatchObject({ open: true, reach: 'everybody: the document opens it' })
+    const { plan, findings } = await containers().expose({ container: 'listed', lan: false, dryRun: true })
+    expect(plan).toEqual([])
+    expect(findings).toMatchObject([{ code: 'open-still', detail: '8090/tcp: everybody: the document opens it' }])
 })
 
 it('a stack is reached behind its own bridge as its file says, and its containers are not opened one by one', async () => {
@@ -193,6 +196,12 @@ it('a stack is reached behind its own bridge as its file says, and its container
     expect(await portOf('shop-web-1', 8083)).toMatchObject({ open: true })
     await world.daemon.done(await stacks.expose({ stack: 'shop', service: 'web', lan: false }))
     expect(await reach(friend, NODE, 8083)).not.toBe('open')
+    // Whoever puts a container of their own behind that bridge has opened it, and is told so.
+    const guest = ['run', '-d', '--name', 'guest', '--network', 'shop_default', '-p', '8084:80', 'site']
+    await world.docker.docker([...guest, 'httpd', '-f', '-p', '80'])
+    await opens(friend, 8084)
+    const { findings } = await containers().expose({ container: 'guest', lan: false, dryRun: true })
+    expect(findings).toMatchObject([{ code: 'open-still', detail: expect.stringContaining('8084/tcp') }])
 })
 
 it('who may only look opens nothing; an operator does; without the root service it is told and nothing is remembered', async () => {

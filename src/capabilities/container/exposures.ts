@@ -188,9 +188,25 @@ export async function planExpose(
     return {
         ...{ kind: 'container.expose', title, on: onContainer(entry) },
         plan: exposures.has(entry.id) === lan ? [] : [{ sentence }],
-        findings: (await gate.present()) ? [] : [noFirewall],
+        findings: (await gate.present()) ? (lan ? [] : openStill(entry, await gate.reach())) : [noFirewall],
         work: () => exposures.set(entry, lan),
     }
+}
+
+/** What stays open when the container itself is closed: by the document, or by a network of a stack that it is on. */
+function openStill(entry: ContainerEntry, reachOf: ReachOf): Finding[] {
+    const open = outwardPorts(entry).flatMap(({ host, protocol, address }) => {
+        const reach = reachOf({ host, protocol, address, addresses: [], bridges: entry.bridges })
+        return reach.open ? [`${host}/${protocol}: ${reach.words}`] : []
+    })
+    if (open.length === 0) return []
+    return [
+        {
+            ...{ severity: 'warning', code: 'open-still', at: 'firewall', detail: open.join('; ') },
+            summary: 'These ports stay open for another reason',
+            fix: "Take the port out of firewall.open in node.yaml, or the container off the stack's network.",
+        },
+    ]
 }
 
 const noFirewall: Finding = {

@@ -115,7 +115,7 @@ function Rows({ rows }: { rows: readonly Container[] }) {
     return (
         <LongTable
             label={words.containers}
-            className="dv-containers"
+            className="dv-containers dv-published"
             rows={rows}
             keyOf={one => one.id}
             head={

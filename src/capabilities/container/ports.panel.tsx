@@ -20,8 +20,9 @@ export function PortList({ of: one }: { of: Container }) {
                 <div key={`${port.address}${port.host}${port.container}${port.protocol}`} data-port={port.host}>
                     {portLine(port)}{' '}
                     <Label isCompact color={port.open ? 'blue' : 'grey'} data-open={port.open}>
-                        {port.reach || w.closed}
+                        {port.open ? w.isOpen : w.isClosed}
                     </Label>
+                    <Quiet>{port.reach || w.closed}</Quiet>
                 </div>
             ))}
             {published && one.stack === '' && <Switch of={one} />}

@@ -68,6 +68,8 @@ export const words = catalogue('container', {
         closed: 'nobody: not published',
         line: '{host} → {container}',
         open: '{host} open',
+        isOpen: 'open',
+        isClosed: 'closed',
         expose: 'Open to other machines',
         unexpose: 'Close to other machines',
         exposeTitle: 'Open the ports of {name}?',

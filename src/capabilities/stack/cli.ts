@@ -58,8 +58,8 @@ function details(context: VerbContext, detail: Detail): View {
             label: 'Ports',
             value: detail.ports
                 .map(
-                    ({ service, host, container, protocol, reach }) =>
-                        `${host} → ${service} ${container}/${protocol}: ${reach}`,
+                    ({ service, host, container, protocol, address, reach }) =>
+                        `${address}:${host} → ${service} ${container}/${protocol}: ${reach}`,
                 )
                 .join('\n'),
         },

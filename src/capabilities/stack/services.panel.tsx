@@ -97,8 +97,10 @@ export default function Services({ stack, detail }: TabProps) {
                             {detail.ports.map(one => (
                                 <Tr key={`${one.host}${one.protocol}${one.address}`} data-port={one.host}>
                                     <Td>
-                                        {one.address === '0.0.0.0' ? '' : `${one.address}:`}
-                                        {one.host} → {one.container}/{one.protocol}
+                                        <span className="dv-port">
+                                            {one.address === '0.0.0.0' ? '' : `${one.address}:`}
+                                            {one.host} → {one.container}/{one.protocol}
+                                        </span>
                                     </Td>
                                     <Td>{one.service}</Td>
                                     <Td>
