@@ -127,7 +127,7 @@ it(
         const see = (what: RegExp, deadlineMs?: number) => seen(run, what, deadlineMs)
         const keep = async (name: string) => {
             await mkdir(join(root, 'test-output/screens'), { recursive: true })
-            machine.monitor(`screendump -f png ${join(root, `test-output/screens/${name}.png`)}`)
+            machine.monitor(`screendump ${join(root, `test-output/screens/${name}.png`)} -f png`)
         }
         try {
             await machine.hear('Automatic install', 5 * MINUTE_MS)

@@ -42,7 +42,7 @@ export function pokeNowAndThen(path: string): Poke {
 
 /** What is on the screen, as a PNG. */
 export async function picture(poke: Poke, path: string): Promise<void> {
-    poke.say(`screendump -f png ${path}`)
+    poke.say(`screendump ${path} -f png`)
     const end = Date.now() + 30_000
     for (let bytes = -1; ; ) {
         await pause(500)
