@@ -35,6 +35,8 @@ mount_builder() {
     mountpoint -q "$builder/proc" || mount -t proc proc "$builder/proc"
     mountpoint -q "$builder/sys" || mount -t sysfs -o ro sysfs "$builder/sys"
     mountpoint -q "$builder/dev" || { mount --rbind /dev "$builder/dev" && mount --make-rslave "$builder/dev"; }
-    mountpoint -q "$builder/build" || mount --bind "$1" "$builder/build"
+    # Another folder than the last time, maybe.
+    ! mountpoint -q "$builder/build" || umount "$builder/build"
+    mount --bind "$1" "$builder/build"
     cp /etc/resolv.conf "$builder/etc/resolv.conf" 2>/dev/null || :
 }

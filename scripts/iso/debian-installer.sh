@@ -23,7 +23,8 @@ fetch_installer() {
     local package=debian-installer-13-netboot-$arch images=./usr/lib/debian-installer/images/13/$arch/text/debian-installer/$arch
     rm -f "$1"/*.deb
     in_builder "$1" sh -c "apt-get update -qq && apt-get download -qq $package"
-    dpkg-deb --fsys-tarfile "$1/$package"_*.deb | tar -x -C "$1/d-i" --strip-components=9 "$images/linux" "$images/initrd.gz"
+    dpkg-deb --fsys-tarfile "$1/$package"_*.deb | tar -x -C "$1/d-i" --transform='s,.*/,,' "$images/linux" "$images/initrd.gz"
+    rm -f "$1/$package"_*.deb
     [ -s "$1/d-i/linux" ] && [ -s "$1/d-i/initrd.gz" ]
 }
 

@@ -4,6 +4,15 @@ import { type Client, Code, ConnectError, createClient, type Interceptor } from 
 import { createConnectTransport } from '@connectrpc/connect-web'
 import { useSyncExternalStore } from 'react'
 import { type Problem, ProblemSchema } from '../gen/proto/capabilities/debvisor_pb.js'
+import { confirming } from './dangerous.ts'
+import { fetchAlive } from './pulse.panel.tsx'
+import { catalogue } from './words.panel.tsx'
+
+const words = catalogue('client', {
+    away: 'The server did not answer',
+    awayFix: 'Check the connection, and whether it happened; then try again.',
+    refused: 'The server refused this',
+})
 
 /** What every page shows when something went wrong: the server's own words. */
 export interface Trouble {
@@ -23,13 +32,16 @@ export function troubleOf(thrown: unknown): Trouble {
     const away = error.code === Code.Unavailable || error.code === Code.Unknown || thrown instanceof TypeError
     return {
         code: Code[error.code] ?? 'unknown',
-        summary: away ? 'The server did not answer' : error.rawMessage || 'The server refused this',
+        summary: away ? words.away : error.rawMessage || words.refused,
         detail: away ? error.rawMessage : '',
-        fix: away ? 'Check the connection, then try again.' : '',
+        fix: away ? words.awayFix : '',
         at: '',
         findings: [],
     }
 }
+
+/** Whether it is of a server that said nothing at all. */
+export const isAway = (trouble: Trouble | undefined): boolean => !trouble || trouble.summary === words.away
 
 /** A trouble of the browser's own making, such as a field that cannot be read. */
 export const trouble = (summary: string, detail = '', fix = ''): Trouble => ({
@@ -98,11 +110,15 @@ const gate: Interceptor = next => async request => {
     }
 }
 
+/** Asks who is there to show once more who they are; resolves with what proves it. Set by who can ask. */
+let ask: (refused: boolean) => Promise<string> = () => Promise.resolve('')
+export const onDangerous = (asked: typeof ask): void => void (ask = asked)
+
 const transport = createConnectTransport({
     baseUrl: window.location.origin,
     useBinaryFormat: true,
-    interceptors: [gate],
-    fetch: (input, init) => fetch(input, { ...init, credentials: 'same-origin' }),
+    interceptors: [confirming(refused => ask(refused)), gate],
+    fetch: (input, init) => fetchAlive(input, { ...init, credentials: 'same-origin' }),
 })
 
 const clients = new Map<string, unknown>()

@@ -6,27 +6,41 @@ import { locale } from './words.panel.tsx'
 
 export const bytes = (size: bigint | number): string => formatBytes(Number(size))
 export const rate = (size: bigint | number): string => `${formatBytes(Number(size))}/s`
-export const percent = (share: number): string =>
-    new Intl.NumberFormat(locale(), { style: 'percent', maximumFractionDigits: 0 }).format(share)
-export const count = (value: number | bigint): string => new Intl.NumberFormat(locale()).format(value)
+export const percent = (share: number): string => percents().format(share)
+export const count = (value: number | bigint): string => counts().format(value)
+
+/** Formats take longer to make than to use, and a list of thousands uses them for each row. */
+function kept<T>(make: (tag: string) => T): () => T {
+    let made: { tag: string; format: T } | undefined
+    return () => {
+        const tag = locale()
+        if (made?.tag !== tag) made = { tag, format: make(tag) }
+        return made.format
+    }
+}
+const percents = kept(tag => new Intl.NumberFormat(tag, { style: 'percent', maximumFractionDigits: 0 }))
+const counts = kept(tag => new Intl.NumberFormat(tag))
+const moments = kept(tag => new Intl.DateTimeFormat(tag, { dateStyle: 'medium', timeStyle: 'short' }))
+const exactMoments = kept(tag => new Intl.DateTimeFormat(tag, { dateStyle: 'short', timeStyle: 'medium' }))
+const agos = kept(tag => new Intl.RelativeTimeFormat(tag, { numeric: 'auto' }))
 
 /** Date and time, short; empty for no time. */
 export function moment(at: Timestamp | undefined): string {
     if (!at) return ''
-    return new Intl.DateTimeFormat(locale(), { dateStyle: 'medium', timeStyle: 'short' }).format(timestampDate(at))
+    return moments().format(timestampDate(at))
 }
 
 /** With seconds, for logs. */
 export function exactMoment(at: Timestamp | undefined): string {
     if (!at) return ''
-    return new Intl.DateTimeFormat(locale(), { dateStyle: 'short', timeStyle: 'medium' }).format(timestampDate(at))
+    return exactMoments().format(timestampDate(at))
 }
 
 /** 'two minutes ago' in the reader's language. */
 export function ago(at: Timestamp | undefined, nowMs = Date.now()): string {
     if (!at) return ''
     const seconds = Math.round((timestampDate(at).getTime() - nowMs) / 1000)
-    const format = new Intl.RelativeTimeFormat(locale(), { numeric: 'auto' })
+    const format = agos()
     const size = Math.abs(seconds)
     if (size < 60) return format.format(seconds, 'second')
     if (size < 3600) return format.format(Math.round(seconds / 60), 'minute')

@@ -1,19 +1,26 @@
 // A form in a dialog, which stays open with the server's words when that refuses.
 import { Button, Form, Modal, ModalBody, ModalFooter, ModalHeader } from '@patternfly/react-core'
-import { type ReactNode, useId, useState } from 'react'
+import { lazy, type ReactNode, Suspense, useId, useState } from 'react'
 import type { Begun } from '../gen/proto/capabilities/debvisor_pb.js'
 import { begun } from './act.panel.tsx'
+import type { Call } from './call.panel.tsx'
 import type { Trouble } from './client.panel.tsx'
 import { troubleIn } from './fields.panel.tsx'
 import { TroubleNote } from './parts.panel.tsx'
 import { common } from './words.panel.tsx'
+
+const Same = lazy(() => import('./same.panel.tsx'))
 
 /** A form in a dialog. It stays open with the server's words when that refuses. */
 export function FormDialog(props: {
     title: string
     submit: string
     close: () => void
-    run: () => Promise<unknown>
+    /** What it does: work of its own, or one call, which is then shown to be copied, too. */
+    run?: () => Promise<unknown>
+    call?: () => Call
+    /** Told when the call went well, with its answer. */
+    done?: (answer: unknown) => void
     children: ReactNode
     description?: ReactNode
     danger?: boolean
@@ -29,7 +36,8 @@ export function FormDialog(props: {
         setBusy(true)
         setFailure(undefined)
         try {
-            const answer = await props.run()
+            const answer = await (props.call ? props.call().send() : props.run?.())
+            props.done?.(answer)
             if (answer && typeof answer === 'object' && 'task' in answer) begun(answer as Begun)
             if (props.stays) setBusy(false)
             else props.close()
@@ -56,6 +64,11 @@ export function FormDialog(props: {
                 >
                     {failure && <TroubleNote trouble={failure} />}
                     {props.children}
+                    {props.call && (
+                        <Suspense>
+                            <Same call={props.call} />
+                        </Suspense>
+                    )}
                 </Form>
             </ModalBody>
             <ModalFooter>

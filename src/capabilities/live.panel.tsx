@@ -6,7 +6,7 @@ import { session, type Trouble, troubleOf } from './client.panel.tsx'
 export interface Snapshot<T> {
     items: ReadonlyMap<string, T>
     list: readonly T[]
-    /** connecting: nothing came yet. lost: the server is away. stale: the server says that this may be old. */
+    /** connecting: it is not known yet what there is; `trouble` says why it goes on trying. lost: the server is away. stale: the server says that this may be old. */
     state: 'connecting' | 'live' | 'stale' | 'lost' | 'denied'
     trouble?: Trouble
 }
@@ -45,6 +45,8 @@ export function live<M, T>(source: LiveSource<M, T>): Live<T> {
     let fresh: Map<string, T> | undefined
     let state: Snapshot<T>['state'] = 'connecting'
     let trouble: Trouble | undefined
+    /** What there is has been said once. */
+    let known = false
     let timer: ReturnType<typeof setTimeout> | undefined
     let linger: ReturnType<typeof setTimeout> | undefined
     let running: AbortController | undefined
@@ -72,11 +74,12 @@ export function live<M, T>(source: LiveSource<M, T>): Live<T> {
         synced() {
             if (fresh) items = fresh
             fresh = undefined
+            known = true
             state = 'live'
             changed()
         },
         stale(yes) {
-            if (state !== 'stale' && !yes) return
+            if (!known || (state !== 'stale' && !yes)) return
             state = yes ? 'stale' : 'live'
             changed()
         },
@@ -89,13 +92,18 @@ export function live<M, T>(source: LiveSource<M, T>): Live<T> {
                 for await (const message of source.open(signal)) {
                     alive()
                     trouble = undefined
-                    if (source.keeps && state !== 'live') state = 'live'
+                    if (source.keeps && state !== 'live') {
+                        known = true
+                        state = 'live'
+                        changed()
+                    }
                     source.apply(draft, message)
                 }
             },
             broken(why, denied) {
                 if (why) trouble = why
-                state = denied ? 'denied' : 'lost'
+                // A list that never came is not an empty one.
+                state = denied ? 'denied' : known ? 'lost' : 'connecting'
                 if (denied) flush()
                 else changed()
             },

@@ -20,7 +20,7 @@ import AngleIcon from '@patternfly/react-icons/dist/esm/icons/angle-right-icon'
 import { Link } from '@tanstack/react-router'
 import { type AnchorHTMLAttributes, type ComponentType, type ReactNode, useState } from 'react'
 import type { Finding } from '../gen/proto/capabilities/debvisor_pb.js'
-import type { Trouble } from './client.panel.tsx'
+import { isAway, type Trouble } from './client.panel.tsx'
 import type { Snapshot } from './live.panel.tsx'
 import { common, fill } from './words.panel.tsx'
 
@@ -123,12 +123,37 @@ export const FindingNote = ({ finding }: { finding: Finding }) => (
 
 /** Says that a live list may be old. */
 export function Freshness(props: { of: Snapshot<unknown>; stale?: string }) {
-    if (props.of.state === 'lost')
-        return <Alert variant="warning" isInline isPlain title={common.lostServer} data-freshness="lost" />
-    if (props.of.state === 'stale')
+    const { state, trouble } = props.of
+    if (state === 'lost')
+        return (
+            <Alert
+                variant="warning"
+                isInline
+                isPlain
+                title={isAway(trouble) ? common.lostServer : fill(common.refusedMeanwhile, { why: trouble!.summary })}
+                data-freshness="lost"
+            >
+                {!isAway(trouble) && <p>{trouble?.fix}</p>}
+            </Alert>
+        )
+    if (state === 'stale')
         return <Alert variant="warning" isInline isPlain title={props.stale ?? common.stale} data-freshness="stale" />
     return null
 }
+
+/** Until a live list has come for the first time: that it loads, or why it does not. */
+export const Connecting = ({ of, title }: { of: Snapshot<unknown>; title?: string }) =>
+    of.trouble ? (
+        <>
+            {title && <PageHead title={title} />}
+            <PageBody>
+                <TroubleNote trouble={of.trouble} />
+                <Quiet>{common.tryingAgain}</Quiet>
+            </PageBody>
+        </>
+    ) : (
+        <Loading />
+    )
 
 export function Loading() {
     return (

@@ -3,7 +3,11 @@ import { FitAddon } from '@xterm/addon-fit'
 import { Terminal as Xterm } from '@xterm/xterm'
 import '@xterm/xterm/css/xterm.css'
 import { useEffect, useRef } from 'react'
+import { untilSilence } from './pulse.panel.tsx'
 import { withStrictStyles } from './strict.panel.tsx'
+
+/** As browsers have it where nobody closed the connection in due form. */
+const SILENT = 1006
 
 export interface TerminalHandle {
     paste(text: string): void
@@ -66,13 +70,21 @@ export function Terminal(props: TerminalProps) {
         socket.onmessage = event => {
             if (event.data instanceof ArrayBuffer) terminal.write(new Uint8Array(event.data))
         }
-        socket.onclose = event => {
+        const closed = (code: number, reason: string): void => {
+            // A socket over a dead network would wait a while before it says so itself.
+            socket.onclose = null
+            socket.onmessage = null
+            stopListening()
+            socket.close()
             onHandle(undefined)
-            onClose(event.code, event.reason)
+            onClose(code, reason)
         }
+        socket.onclose = event => closed(event.code, event.reason)
+        const stopListening = untilSilence(() => closed(SILENT, ''))
         const typed = terminal.onData(send)
         return () => {
             onHandle(undefined)
+            stopListening()
             typed.dispose()
             socket.onclose = null
             socket.onopen = null

@@ -99,6 +99,8 @@ export const common = catalogue('common', {
     forbiddenFix: 'Ask an administrator for the rights.',
     code: 'Code',
     running: 'running',
+    tryingAgain: 'Trying again …',
+    refusedMeanwhile: '{why}. What you see may be old; trying again …',
     lostServer: 'Lost the connection to the server. What you see may be old; trying again …',
     lostFigures: 'The figures have stopped coming. The charts may be old; trying again …',
     stale: 'The server cannot reach its virtual machines right now. What you see may be old.',

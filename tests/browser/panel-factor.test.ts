@@ -6,7 +6,7 @@ import { FACTOR_CODE, FACTOR_SECRET } from '../../src/apps/panel/sim/factor-serv
 import { type SimServer, startSim } from '../../src/apps/panel/sim/server.ts'
 import { launch, PASSWORD, visit } from './browser.ts'
 import { buildPanel } from './build.ts'
-import { insideOf, menu } from './sim-page.ts'
+import { confirmIt, insideOf, menu } from './sim-page.ts'
 
 let panel: Awaited<ReturnType<typeof buildPanel>>
 let browser: Browser
@@ -104,6 +104,7 @@ test('needed by a role: first the second factor, then everything; an administrat
         await page.locator('[data-action=factor-policy]').click()
         await page.locator('[data-field=role-operator]').check()
         await page.locator('[data-action=submit]').click()
+        await confirmIt(page)
         await page.locator('[data-factor-policy=operator]').waitFor()
     })
     const { page, context, complaints } = await visit(browser, `${sim.url}/vms`)
@@ -122,6 +123,7 @@ test('needed by a role: first the second factor, then everything; an administrat
         await admin.locator('[data-user=olga]').getByText('Set up').waitFor()
         await menu(admin, 'Actions for olga', 'reset-factor')
         await admin.locator('[data-action=submit]').click()
+        await confirmIt(admin)
         await admin.locator('[data-user=olga]').getByText('Set up').waitFor({ state: 'detached' })
         expect(sim.world.factors.has('olga')).toBe(false)
     })

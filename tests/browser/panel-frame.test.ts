@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type SimServer, startSim } from '../../src/apps/panel/sim/server.ts'
 import { launch, type VisitOptions } from './browser.ts'
 import { buildPanel } from './build.ts'
-import { eventually, insideOf, menu } from './sim-page.ts'
+import { confirmIt, eventually, insideOf, menu } from './sim-page.ts'
 
 let panel: Awaited<ReturnType<typeof buildPanel>>
 let browser: Browser
@@ -213,8 +213,10 @@ describe('one machine', () => {
             await page.locator('[data-action=add-grant]').click()
             await page.locator('[data-field=user]').selectOption('grit')
             await page.locator('[data-action=submit]').click()
+            await confirmIt(page)
             await page.locator('[data-right=grit]').getByText('A right on this machine').waitFor()
             expect(sim.world.grants).toMatchObject([{ user: 'grit', vm: uuidOf('db1'), role: 'operator' }])
+            // Once in five minutes is enough.
             await page.getByRole('button', { name: 'Take away: grit' }).click()
             await page.locator('[data-right=grit]').waitFor({ state: 'detached' })
             expect(sim.world.grants).toEqual([])

@@ -9,7 +9,7 @@ import { FIRST_SECRET } from '../../src/apps/panel/sim/identity-service.ts'
 import { type SimServer, startSim } from '../../src/apps/panel/sim/server.ts'
 import { go, launch, login, type Visit, type VisitOptions, visit } from './browser.ts'
 import { buildPanel } from './build.ts'
-import { eventually, insideOf, menu, settled } from './sim-page.ts'
+import { confirmIt, eventually, insideOf, menu, settled } from './sim-page.ts'
 
 let panel: Awaited<ReturnType<typeof buildPanel>>
 let browser: Browser
@@ -253,6 +253,16 @@ describe('machines', () => {
             expect(await page.locator('[data-action=submit]').isDisabled()).toBe(true)
             await page.locator('[data-field=confirm]').fill('doomed')
             await page.locator('[data-action=submit]').click()
+            // Who leaves the question has changed nothing, and may think again.
+            await page.getByRole('dialog', { name: 'Is it you?' }).getByRole('button', { name: 'Cancel' }).click()
+            await page.getByText('You did not confirm it: nothing was changed.').waitFor()
+            await page.locator('[data-action=submit]').click()
+            const ask = page.getByRole('dialog', { name: 'Is it you?' })
+            await ask.locator('[data-field=password]').fill('not this one')
+            await ask.locator('[data-action=submit]').click()
+            await ask.getByText('The password is wrong').waitFor()
+            expect(sim.world.find('doomed')).toBeDefined()
+            await confirmIt(page)
             await page.getByRole('heading', { name: 'Virtual machines' }).waitFor()
             await eventually(() => sim.world.find('doomed')).toBe(undefined)
         })

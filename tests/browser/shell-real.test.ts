@@ -1,7 +1,8 @@
 // The shell of root in the panel, against the real daemon and a real rootd: asked for, typed into, resized, cut off, recorded.
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { mkdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { AuditService } from '../../src/gen/proto/capabilities/audit/audit_pb.js'
@@ -132,6 +133,27 @@ test('it ends with the session, and with it all that runs in it; what was typed 
     const text = JSON.stringify(records.map(one => one.detail)) + world.log()
     for (const secret of [PASSWORD, 'sleep 1000']) expect(text).not.toContain(secret)
     expect(at.complaints.filter(one => !/ERR_|Failed to load/.test(one))).toEqual([])
+})
+
+test('the same in a terminal: the password first, then the shell, which reads what comes after it', async () => {
+    const certificate = join(world.folder, 'pki/panel.crt')
+    const env = { ...process.env, XDG_CONFIG_HOME: join(world.folder, 'elsewhere'), NODE_EXTRA_CA_CERTS: certificate }
+    const debvisor = async (line: string, stdin: string) => {
+        const argv = ['--import', 'tsx', 'src/apps/cli/main.ts', ...line.split(' ')]
+        const running = promisify(execFile)(process.execPath, argv, { env, timeout: MINUTE_MS })
+        running.child.stdin?.end(stdin)
+        return running
+    }
+    await debvisor(`login ${world.url} --user admin --yes`, `${PASSWORD}\n`)
+    await expect(debvisor('node shell', 'not the password\n')).rejects.toThrow('The password is wrong')
+    const { stdout, stderr } = await debvisor(
+        'node shell',
+        `${PASSWORD}\necho I am $(id -un) of $DEBVISOR_USER\nexit\n`,
+    )
+    expect(stdout).toContain('I am root of admin')
+    expect(stderr).toContain('the shell has ended')
+    expect(stdout + stderr).not.toContain(PASSWORD)
+    await until('both to be recorded', MINUTE_MS, async () => (await recorded()).length >= 6)
 })
 
 test('root of the node is told that it has one', async () => {

@@ -1,7 +1,7 @@
 // A page over the simulated node, logged in, and what tests of it do again and again.
 import type { Browser, Page } from 'playwright-core'
 import { expect } from 'vitest'
-import { login, type Visit, type VisitOptions, visit } from './browser.ts'
+import { login, PASSWORD, type Visit, type VisitOptions, visit } from './browser.ts'
 
 /** A page that is logged in, with the list of machines; it must end without a single complaint. */
 export async function insideOf<T>(
@@ -22,6 +22,14 @@ export async function insideOf<T>(
 
 /** Asks again until it is so, with a deadline that a busy machine can keep. */
 export const eventually = <T>(ask: () => T | Promise<T>) => expect.poll(ask, { timeout: 15_000 })
+
+/** Where the panel asks once more who is there: the password, and on. */
+export async function confirmIt(page: Page): Promise<void> {
+    const ask = page.getByRole('dialog', { name: 'Is it you?' })
+    await ask.locator('[data-field=password]').fill(PASSWORD)
+    await ask.locator('[data-action=submit]').click()
+    await ask.waitFor({ state: 'detached' })
+}
 
 /** Nothing on the page says any more that it is loading. */
 export const settled = (page: Page) =>

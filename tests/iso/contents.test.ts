@@ -92,8 +92,11 @@ it('starts what a node needs, and nothing that its document has not asked for', 
         'debvisor-rootd.socket',
         'debvisor-etcd.service',
         'NetworkManager.service',
+        'debvisor-console.service',
     ])
         expect(started).toContain(unit)
+    // The screen is where its login would be.
+    expect(started).not.toContain('getty@tty1.service')
     const asked = ['etcd', 'named', 'keepalived', 'prometheus-node-exporter', 'fail2ban', 'debvisor-firstboot']
     expect(started.filter(unit => asked.some(name => unit === `${name}.service`) || unit === 'cockpit.socket')).toEqual(
         [],

@@ -36,7 +36,7 @@ it(
         try {
             await screen.see('Automatic install', 6 * MINUTE_MS)
             await screen.keep('iso-menu')
-            await screen.type('c')
+            await screen.type('t')
             await screen.see('Disk of the system', 10 * MINUTE_MS)
             await screen.keep('iso-1-disk')
             await screen.keys('Enter', 'Enter')

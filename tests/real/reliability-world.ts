@@ -11,6 +11,7 @@ import {
     type Transport,
 } from '@connectrpc/connect'
 import { createConnectTransport } from '@connectrpc/connect-node'
+import { confirming } from '../../src/capabilities/dangerous.ts'
 import { type Problem, ProblemSchema } from '../../src/gen/proto/capabilities/debvisor_pb.js'
 import { IdentityService } from '../../src/gen/proto/capabilities/identity/identity_pb.js'
 import { ImageService } from '../../src/gen/proto/capabilities/image/image_pb.js'
@@ -40,10 +41,12 @@ export interface Answer {
     problem?: Pick<Problem, 'code' | 'summary' | 'detail' | 'fix' | 'at'>
 }
 
+const PERSON_PASSWORD = 'a horse that is correct'
+
 /** Makes a user with a role (none: grants only) and a token, and answers who that is. The pool is there afterwards. */
 export async function personOf(daemon: DaemonWorld, user: string, role = 'admin'): Promise<Person> {
     const identity = daemon.client(IdentityService)
-    await identity.createUser({ name: user, role, password: 'a horse that is correct' })
+    await identity.createUser({ name: user, role, password: PERSON_PASSWORD })
     const { secret } = await identity.createToken({ user, name: 'tests' })
     const images = daemon.client(ImageService)
     await until('the default pool', 20_000, async () => (await images.listPools({})).pools.some(pool => pool.active))
@@ -58,10 +61,19 @@ export async function personWith(daemon: DaemonWorld, user: string, token: strin
         return next(request)
     }
     const transport: Person['transport'] = ({ httpVersion = '2', json = false } = {}) => {
+        // What is dangerous is confirmed anew each time, as by somebody who types the password each time.
+        const confirm = confirming(async () => {
+            const unasked = createConnectTransport({ ...common, httpVersion: '1.1', nodeOptions: { ca } })
+            const { confirmationToken } = await createClient(IdentityService, unasked).confirm({
+                password: PERSON_PASSWORD,
+            })
+            return confirmationToken
+        })
         const common = { baseUrl: daemon.url, interceptors: [authorize], useBinaryFormat: !json }
+        const asked = { ...common, interceptors: [confirm, authorize] }
         return httpVersion === '2'
-            ? createConnectTransport({ ...common, httpVersion, nodeOptions: { ca } })
-            : createConnectTransport({ ...common, httpVersion, nodeOptions: { ca } })
+            ? createConnectTransport({ ...asked, httpVersion, nodeOptions: { ca } })
+            : createConnectTransport({ ...asked, httpVersion, nodeOptions: { ca } })
     }
     let shared: { url: string; transport: Transport } | undefined
     return {

@@ -28,6 +28,7 @@ let tasks: Tasks
 let ada: Client<typeof ProvisionService>
 /** What rpcd is told of codes that were taken. */
 const spent: string[] = []
+const adopted: [string, string][] = []
 
 const at = (...names: string[]) => join(folder, ...names)
 const socket = () => at('rootd.sock')
@@ -83,6 +84,7 @@ async function api(user: string, viaId = 'session-1') {
     const configure = createConfigure({
         ...{ root: rootClient(socket()), rootPath: socket(), tasks, clock, log: fakeLog(), hostname: 'node1' },
         spend: (who, code) => spent.push(`${who} ${code}`),
+        adoptConfirmation: (who, token) => adopted.push([who.user, token]),
     })
     const transport = createRouterTransport(router => configure.services!(router), { router: { interceptors: [who] } })
     return createClient(ProvisionService, transport)
@@ -236,6 +238,7 @@ test('who has a second factor shows it, too, and no code is good for a second ti
     const code = generateSync({ secret })
     const { confirmationToken } = await confirm(code)
     expect(spent).toEqual([`ada ${code}`])
+    expect(adopted.at(-1)).toEqual(['ada', confirmationToken])
     expect(await faultOf(confirm(code))).toMatchObject(refused)
     const read = await planned('note: one\n')
     expect(await faultOf(ada.apply({ ...read, confirmationToken }))).toBeUndefined()

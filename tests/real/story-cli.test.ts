@@ -193,6 +193,13 @@ it('from elsewhere: a login keeps a token and pins the certificate, a logout rev
     expect(await readFile(file, 'utf8')).not.toContain(PASSWORD)
     expect(await debvisor('whoami', '', env)).toMatch(/ann[\s\S]+admin[\s\S]+token/)
     expect(await debvisor('vm list', '', env)).toContain('There is no VM yet')
+    // A token alone gives nobody rights: the password is asked for, and what is dangerous is done after that alone.
+    const create = 'user create ben --role viewer'
+    await expect(debvisor(create, `${PASSWORD}\n`, env)).rejects.toThrow('Your password, once more')
+    await expect(debvisor(create, `${PASSWORD}\nnot this one at all\n`, env)).rejects.toThrow('The password is wrong')
+    expect(await debvisor('user list', '', env)).not.toContain('ben')
+    await debvisor(create, `${PASSWORD}\n${PASSWORD}\n`, env)
+    expect(await debvisor('user list', '', env)).toMatch(/ben +viewer/)
     const next = 'staple battery correct'
     await expect(debvisor('user password', `wrong ${PASSWORD}\n${next}\n`, env)).rejects.toMatchObject({ code: 1 })
     expect(await debvisor('user password', `${PASSWORD}\n${next}\n`, env)).toContain('Your password is changed')

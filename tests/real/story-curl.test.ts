@@ -18,6 +18,7 @@ let hash: string
 let world: DaemonWorld
 let folder: string
 let token = ''
+let confirmationToken = ''
 
 const run = async (argv: string[]) =>
     (await promisify(execFile)('curl', argv, { maxBuffer: 1 << 26, timeout: 5 * MINUTE_MS })).stdout
@@ -40,6 +41,12 @@ async function change(method: string, body: object): Promise<Record<string, stri
         if (state === 'DONE') return begun
         if (state !== 'RUNNING') throw new Error(`${method}: ${JSON.stringify(task)}`)
     }
+}
+
+/** The password once more: for what destroys, with the token. */
+async function confirm(): Promise<void> {
+    const answer = await call('identity.v1.IdentityService/Confirm', { password: PASSWORD })
+    confirmationToken = answer.confirmationToken ?? ''
 }
 
 async function serial(vm: string): Promise<Talk & { close(): void }> {
@@ -71,8 +78,13 @@ afterAll(async () => {
 it('the link of the first login makes the first administrator, once', async () => {
     const secret = world.firstLogin!.split('/').at(-1)
     const jar = ['-c', join(folder, 'jar')]
-    const first = await call('identity.v1.IdentityService/FirstLogin', { secret, user: 'ann', password: PASSWORD }, jar)
+    const first = await call<{ user: object; confirmation?: { confirmationToken: string } }>(
+        'identity.v1.IdentityService/FirstLogin',
+        { secret, user: 'ann', password: PASSWORD },
+        jar,
+    )
     expect(first.user).toMatchObject({ name: 'ann', role: 'admin' })
+    confirmationToken = first.confirmation?.confirmationToken ?? ''
     const again = await call('identity.v1.IdentityService/FirstLogin', { secret, user: 'eve', password: PASSWORD })
     expect(again.code).toMatch(/permission_denied|failed_precondition|unauthenticated/)
 })
@@ -82,10 +94,13 @@ it('without a login nothing is told', async () => {
 })
 
 it('a token is made with the session, and is enough from then on', async () => {
-    const made = await call('identity.v1.IdentityService/CreateToken', { name: 'curl', days: 1 }, [
-        '-b',
-        join(folder, 'jar'),
-    ])
+    const jar = ['-b', join(folder, 'jar')]
+    const asked = { name: 'curl', days: 1 }
+    // A session alone makes no token: who has just logged in has confirmed who they are.
+    expect(await call('identity.v1.IdentityService/CreateToken', asked, jar)).toMatchObject({
+        code: 'permission_denied',
+    })
+    const made = await call('identity.v1.IdentityService/CreateToken', { ...asked, confirmationToken }, jar)
     token = made.secret ?? ''
     expect(token).toMatch(/^dvt_/)
     await writeFile(join(folder, 'auth'), `Authorization: Bearer ${token}\n`, { mode: 0o600 })
@@ -143,7 +158,11 @@ it(
                 .toString(),
         ).toBe('PNG')
         expect(Number(shot.width)).toBeGreaterThan(100)
-        await change('vm.v1.VmService/Delete', { vm: 'boot1', disks: true, force: true })
+        expect(await call('vm.v1.VmService/Delete', { vm: 'boot1', disks: true, force: true })).toMatchObject({
+            code: 'permission_denied',
+        })
+        await confirm()
+        await change('vm.v1.VmService/Delete', { vm: 'boot1', disks: true, force: true, confirmationToken })
     },
     2 * MINUTE_MS,
 )
@@ -194,11 +213,12 @@ it(
         await change('vm.v1.VmService/Clone', { vm: 'web1', name: 'web2', linked: true })
         const { vms } = await call<{ vms: { name: string; vcpus: number }[] }>('vm.v1.VmService/List')
         expect(vms.map(({ name, vcpus }) => `${name} ${vcpus}`)).toEqual(['web1 1', 'web2 1'])
-        expect(await call('vm.v1.VmService/Delete', { vm: 'web1', disks: true })).toMatchObject({
+        await confirm()
+        expect(await call('vm.v1.VmService/Delete', { vm: 'web1', disks: true, confirmationToken })).toMatchObject({
             code: 'aborted',
         })
-        await change('vm.v1.VmService/Delete', { vm: 'web2', disks: true })
-        await change('vm.v1.VmService/Delete', { vm: 'web1', disks: true })
+        await change('vm.v1.VmService/Delete', { vm: 'web2', disks: true, confirmationToken })
+        await change('vm.v1.VmService/Delete', { vm: 'web1', disks: true, confirmationToken })
         expect(await call('vm.v1.VmService/List')).toEqual({})
         const { records } = await call<{ records: object[] }>('audit.v1.AuditService/List', { limit: 1000 })
         expect(JSON.stringify(records)).not.toContain(hash)

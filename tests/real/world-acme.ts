@@ -33,7 +33,10 @@ function openssl(folder: string, ...argv: string[]): void {
     if (status !== 0) throw new Error(`openssl ${argv[0]}: ${stderr}`)
 }
 
-export async function startAcme(how: { needsEab?: boolean; lifeSeconds?: number } = {}): Promise<AcmeWorld> {
+/** `dns`: another DNS server that it asks. */
+export async function startAcme(
+    how: { needsEab?: boolean; lifeSeconds?: number; dns?: string } = {},
+): Promise<AcmeWorld> {
     const folder = await mkdtemp(join(tmpdir(), 'debvisor-acme-'))
     const [port, managementPort, challengePort, dns, dnsManagement] = await Promise.all(
         Array.from({ length: 5 }, freePort),
@@ -77,7 +80,7 @@ export async function startAcme(how: { needsEab?: boolean; lifeSeconds?: number 
         ...['-dns01', `127.0.0.1:${dns}`, '-management', `127.0.0.1:${dnsManagement}`],
         ...['-defaultIPv4', '127.0.0.1', '-defaultIPv6', '', ...off],
     ])
-    run('pebble', ['-config', join(folder, 'pebble.json'), '-dnsserver', `127.0.0.1:${dns}`], {
+    run('pebble', ['-config', join(folder, 'pebble.json'), '-dnsserver', how.dns ?? `127.0.0.1:${dns}`], {
         PEBBLE_VA_NOSLEEP: '1',
     })
     try {

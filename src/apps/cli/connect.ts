@@ -71,9 +71,9 @@ export function serverOf(text: string, at: string): string {
     })
 }
 
-/** The calls of a node. @throws Fault `unavailable` when its socket is not there */
-export const transportTo = (target: Target): Transport =>
-    'socket' in target ? overSocket(target.socket) : overTls(target)
+/** The calls of a node; `interceptors` are for people, not for root on the socket. @throws Fault `unavailable` when its socket is not there */
+export const transportTo = (target: Target, interceptors: Interceptor[] = []): Transport =>
+    'socket' in target ? overSocket(target.socket) : overTls(target, interceptors)
 
 function overSocket(path: string): Transport {
     if (!existsSync(path)) {
@@ -91,7 +91,7 @@ function overSocket(path: string): Transport {
 }
 
 /** A transport to `server`; a pinned certificate is trusted for exactly that server and nothing else. */
-export function overTls(login: Login): Transport {
+export function overTls(login: Login, interceptors: Interceptor[] = []): Transport {
     const bearer: Interceptor = next => request => {
         if (login.token) request.header.set('authorization', `Bearer ${login.token}`)
         return next(request)
@@ -99,7 +99,7 @@ export function overTls(login: Login): Transport {
     return createConnectTransport({
         baseUrl: login.server,
         httpVersion: '1.1',
-        interceptors: [bearer],
+        interceptors: [...interceptors, bearer],
         nodeOptions: login.certificate ? { ca: login.certificate, checkServerIdentity: () => undefined } : {},
     })
 }

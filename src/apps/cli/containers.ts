@@ -15,6 +15,7 @@ import { interruptible } from './interrupt.ts'
 import type { Io } from './io.ts'
 import { LOG_OPTIONS, showLogs } from './logs.ts'
 import { partOf, refuseTaken, unwritable } from './screen.ts'
+import { joinTerminal } from './terminal.ts'
 
 export const containerVerbs = (io: Io, target: (options: VerbContext['options']) => Target): Verb[] => [
     {
@@ -102,44 +103,12 @@ export const containerVerbs = (io: Io, target: (options: VerbContext['options'])
 
 async function exec(context: VerbContext, io: Io, target: Target): Promise<View> {
     const { args, lists, options } = context
-    const { stdin, stdout, stderr } = io
-    const plain = options.plain !== undefined || !stdin.isTTY || !stdout.isTTY
+    const plain = options.plain !== undefined || !io.stdin.isTTY || !io.stdout.isTTY
     const { path, ticket } = await context.client(ContainerService).openTerminal({
         ...{ container: args.container, command: lists.command ?? [], user: options.user, plain },
     })
     const socket = await openSocket(target, path, ['debvisor.console', `ticket.${ticket}`])
-    const size = () => {
-        const { columns = 80, rows = 24 } = stdout as Io['stdout'] & { rows?: number }
-        socket.send(JSON.stringify({ columns, rows }))
-    }
-    const onData = (data: Buffer) => socket.send(data)
-    const onEnd = () => socket.send(JSON.stringify({ end: true }))
-    const closed = new Promise<string>((resolve, reject) => {
-        socket.once('close', (_code, reason) => resolve(reason.toString()))
-        socket.once('error', reject)
-    })
-    socket.on('message', (data: Buffer) => {
-        if (!plain) stdout.write(data)
-        else (data[0] === 2 ? stderr : stdout).write(data.subarray(1))
-    })
-    if (!plain) {
-        stdin.setRawMode?.(true)
-        size()
-        process.on('SIGWINCH', size)
-    }
-    stdin.on('data', onData)
-    stdin.once('end', onEnd)
-    stdin.resume()
-    let reason: string
-    try {
-        reason = await closed
-    } finally {
-        process.off('SIGWINCH', size)
-        stdin.off('data', onData)
-        stdin.off('end', onEnd)
-        stdin.setRawMode?.(false)
-        stdin.pause()
-    }
+    const reason = await joinTerminal(io, socket, { plain })
     const code = /^exit (-?\d+)$/.exec(reason)?.[1]
     if (code === '0') return { kind: 'nothing' }
     throw new Fault(code ? 'precondition' : 'unavailable', {

@@ -49,8 +49,11 @@ export const loginVerbs = (io: Io, target: (options: VerbContext['options']) => 
             const certificate = shown.trusted ? undefined : shown.pem
             const user = context.options.user ?? userInfo().username
             const password = await context.secret(`Password of ${user}`)
-            const made = await withSession(context, { server, certificate, user, password }, identity =>
-                identity.createToken({ name: `cli on ${hostname()}`, days: 90 }),
+            const made = await withSession(
+                context,
+                { server, certificate, user, password },
+                (identity, confirmationToken) =>
+                    identity.createToken({ name: `cli on ${hostname()}`, days: 90, confirmationToken }),
             )
             writeLogin(io.env, { server, token: made.secret, certificate })
             return {

@@ -5,6 +5,8 @@ import { toJson } from '@bufbuild/protobuf'
 import { createClient, type Transport } from '@connectrpc/connect'
 import { CommanderError } from 'commander'
 import { Fault } from '../../base/fault.ts'
+import { asker } from '../../capabilities/confirm.ts'
+import { confirming } from '../../capabilities/dangerous.ts'
 import { topics, verbs } from '../../capabilities/table.verbs.ts'
 import type { Verb, VerbContext, View } from '../../capabilities/verb.ts'
 import { TaskService } from '../../gen/proto/capabilities/task/task_pb.js'
@@ -22,6 +24,7 @@ import { type Parsed, program } from './parse.ts'
 import { faultOf } from './problem.ts'
 import { provisionVerbs } from './provision.ts'
 import { screenVerbs } from './screen.ts'
+import { shellVerbs } from './shell.ts'
 import { stackVerbs } from './stacks.ts'
 import { storageVerbs } from './storage.ts'
 import { finding, harmless, type Look, render, rowsOf } from './views.ts'
@@ -33,6 +36,7 @@ export function allVerbs(io: Io): readonly Verb[] {
         ...verbs,
         ...byteVerbs(io, target),
         ...screenVerbs(io, target),
+        ...shellVerbs(io, target),
         ...containerVerbs(io, target),
         ...stackVerbs(io),
         ...loginVerbs(io, target),
@@ -110,7 +114,8 @@ async function carry(parsed: Parsed, io: Io, look: Look): Promise<Carried> {
         lists,
         options,
         client(service) {
-            transport ??= transportTo(targetFor(where, io.env))
+            // Only called while the verb runs, when the context is there.
+            transport ??= transportTo(targetFor(where, io.env), [confirming(refused => ask(refused))])
             return createClient(service, transport)
         },
         json: (schema, message) => toJson(schema, message),
@@ -140,6 +145,7 @@ async function carry(parsed: Parsed, io: Io, look: Look): Promise<Carried> {
         dryRun: look.dryRun,
         watch: options.watch !== undefined,
     }
+    const ask = asker(context)
     const stop = () => ending.abort()
     if (context.watch) process.once('SIGINT', stop)
     try {

@@ -4,7 +4,11 @@ import { createConnectTransport } from '@connectrpc/connect-node'
 import { Fault } from '../../base/fault.ts'
 import { OTP_AT } from '../../capabilities/identity/factors.ts'
 import type { VerbContext } from '../../capabilities/verb.ts'
-import { IdentityService, type LoginRequest } from '../../gen/proto/capabilities/identity/identity_pb.js'
+import {
+    IdentityService,
+    type LoginRequest,
+    type LoginResponse,
+} from '../../gen/proto/capabilities/identity/identity_pb.js'
 import { overTls, type Target } from './connect.ts'
 import { faultOf } from './problem.ts'
 
@@ -31,13 +35,13 @@ export function byHttps(at: Target): Address {
 }
 
 /**
- * Works with a session of that person; a one-time password is asked for where the node wants one.
+ * Works with a session of that person, and with what the login confirms; a one-time password is asked for where the node wants one.
  * @throws Fault `unauthenticated`
  */
 export async function withSession<T>(
     context: Pick<VerbContext, 'secret'>,
     at: Address & Person,
-    work: (identity: Client<typeof IdentityService>) => Promise<T>,
+    work: (identity: Client<typeof IdentityService>, confirmationToken: string) => Promise<T>,
 ): Promise<T> {
     const { server, certificate, user, password } = at
     let cookie = ''
@@ -46,11 +50,12 @@ export async function withSession<T>(
             { user, password, ...request },
             { onHeader: headers => (cookie = headers.get('set-cookie')?.split(';')[0] ?? '') },
         )
+    let answer: LoginResponse
     try {
-        await login()
+        answer = await login()
     } catch (thrown) {
         if (faultOf(thrown).at !== OTP_AT) throw thrown
-        await login({ oneTimePassword: await context.secret(ONE_TIME_PASSWORD) })
+        answer = await login({ oneTimePassword: await context.secret(ONE_TIME_PASSWORD) })
     }
     const session = createClient(
         IdentityService,
@@ -67,7 +72,7 @@ export async function withSession<T>(
         }),
     )
     try {
-        return await work(session)
+        return await work(session, answer.confirmation?.confirmationToken ?? '')
     } finally {
         // It ends by itself where this does not reach the node.
         await session.logout({}).catch(() => undefined)

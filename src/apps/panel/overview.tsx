@@ -73,6 +73,14 @@ function Attention() {
         .flatMap(entry => entry.useWarnings?.() ?? [])
         .sort((a, b) => weight[a.severity] - weight[b.severity])
     const [all, setAll] = useState(false)
+    // Nothing was said of what could not be asked.
+    const asked = [useSampled(vms), useSampled(storage)].every(of => ['live', 'denied'].includes(of.state))
+    if (warnings.length === 0 && !asked)
+        return (
+            <p className="dv-gap" data-attention="unknown">
+                <Quiet>{words.notAsked}</Quiet>
+            </p>
+        )
     if (warnings.length === 0)
         return (
             <div className="dv-gap dv-inline" data-attention="none">

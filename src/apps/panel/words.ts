@@ -30,6 +30,7 @@ export const words = catalogue('frame', {
     goTo: 'go to|open|show',
     overview: 'Overview',
     attention: 'Needs attention',
+    notAsked: 'What needs attention is not known yet.',
     allWell: 'Nothing needs attention.',
     look: 'Look',
     moreWarnings: { one: '{count} more', other: '{count} more' },
@@ -62,6 +63,8 @@ export const words = catalogue('frame', {
         tags: 'Tags',
         empty: 'Nothing runs here yet',
         emptyHelp: 'Create a container, or a virtual machine for what cannot be contained.',
+        toContainers: 'Containers',
+        createVm: 'Create virtual machine',
         staleContainers: 'Docker does not answer right now. What you see of containers may be old.',
     },
 })

@@ -1,5 +1,7 @@
+// Workloads: containers, stacks and virtual machines in one list, live, with their kind, what they use, and the way to each.
+import { Button } from '@patternfly/react-core'
 import LayersIcon from '@patternfly/react-icons/dist/esm/icons/layer-group-icon'
-import { Td, Th, Tr } from '@patternfly/react-table'
+import { Th, Tr } from '@patternfly/react-table'
 import { Link } from '@tanstack/react-router'
 import { type ReactNode, useDeferredValue, useMemo, useState } from 'react'
 import {
@@ -11,9 +13,10 @@ import {
 import { bytes, percent } from '../../capabilities/format.panel.tsx'
 import { ListFrame } from '../../capabilities/list-frame.panel.tsx'
 import { useLive } from '../../capabilities/live.panel.tsx'
-import { LongTable, Tags } from '../../capabilities/long-table.panel.tsx'
+import { Cell, LongTable, Tags } from '../../capabilities/long-table.panel.tsx'
+import { useMay } from '../../capabilities/me.panel.tsx'
 import type { PanelEntry } from '../../capabilities/pages.panel.tsx'
-import { EmptyHint, Forbidden, Freshness, Loading } from '../../capabilities/parts.panel.tsx'
+import { Anchor, Connecting, EmptyHint, Forbidden, Freshness } from '../../capabilities/parts.panel.tsx'
 import { Marked as StackMarked, StateLabel as StackState, stacks } from '../../capabilities/stack/store.panel.tsx'
 import { StateLabel as VmState, isOn as vmRuns, vms } from '../../capabilities/vm/store.panel.tsx'
 import { common, plural } from '../../capabilities/words.panel.tsx'
@@ -102,15 +105,32 @@ function Workloads() {
                 (text === '' || `${one.name}\n${one.more}\n${one.tags.join('\n')}`.toLowerCase().includes(text)),
         )
     }, [rows, wanted, kind, state])
+    const may = useMay()
     const states = [ofContainers.state, ofStacks.state, ofVms.state]
     if (states.every(one => one === 'denied')) return <Forbidden />
     // Who may see the one only waits for that one.
-    if (rows.length === 0 && states.includes('connecting')) return <Loading />
+    const waiting = [ofContainers, ofStacks, ofVms].filter(one => one.state === 'connecting')
+    if (rows.length === 0 && waiting.length > 0)
+        return <Connecting of={waiting.find(one => one.trouble) ?? waiting[0]!} title={w.title} />
     const below = (
         <>
             {ofContainers.state !== 'denied' && <Freshness of={ofContainers} stale={w.staleContainers} />}
             {ofVms.state === 'stale' && <Freshness of={ofVms} />}
         </>
+    )
+    const empty = (
+        <EmptyHint title={w.empty} icon={LayersIcon} body={w.emptyHelp}>
+            {may('container.create') && (
+                <Button component={Anchor} href="/containers">
+                    {w.toContainers}
+                </Button>
+            )}
+            {may('vm.create') && (
+                <Button variant="link" component={Anchor} href="/create">
+                    {w.createVm}
+                </Button>
+            )}
+        </EmptyHint>
     )
     const kinds = (['container', 'stack', 'vm'] as const).map(value => ({ value, label: w.kinds[value] }))
     const onOff = (['on', 'off'] as const).map(value => ({ value, label: w[value] }))
@@ -118,7 +138,7 @@ function Workloads() {
         <ListFrame
             title={w.title}
             below={below}
-            empty={rows.length === 0 && <EmptyHint title={w.empty} icon={LayersIcon} body={w.emptyHelp} />}
+            empty={rows.length === 0 && empty}
             shown={shown.length}
             counted={plural(w.counted, shown.length)}
             search={{ hint: w.searchHint, value: search, change: setSearch }}
@@ -164,19 +184,19 @@ const Rows = ({ rows }: { rows: readonly Workload[] }) => (
 
 const Row = ({ one, index }: { one: Workload; index: number }) => (
     <Tr data-workload={one.name} data-kind={one.kind} aria-rowindex={index + 2}>
-        <Td className="dv-col-name">
+        <Cell className="dv-col-name">
             <Link to={one.to as string} className="dv-link">
                 {one.name}
             </Link>{' '}
             {one.mark}
-        </Td>
-        <Td>{w.kinds[one.kind]}</Td>
-        <Td className="dv-col-state">{one.state}</Td>
-        <Td className="dv-col-cpu">{one.running ? percent(one.cpu) : ''}</Td>
-        <Td className="dv-col-memory">{one.running ? bytes(one.memoryBytes) : ''}</Td>
-        <Td className="dv-col-tags">
+        </Cell>
+        <Cell>{w.kinds[one.kind]}</Cell>
+        <Cell className="dv-col-state">{one.state}</Cell>
+        <Cell className="dv-col-cpu">{one.running ? percent(one.cpu) : ''}</Cell>
+        <Cell className="dv-col-memory">{one.running ? bytes(one.memoryBytes) : ''}</Cell>
+        <Cell className="dv-col-tags">
             <Tags of={one.tags.slice(0, 3)} />
-        </Td>
+        </Cell>
     </Tr>
 )
 

@@ -2,12 +2,13 @@
 import { generateSync } from 'otplib'
 import { expect, it } from 'vitest'
 import { createAttempts } from '../../capabilities/identity/attempts.ts'
+import { CONFIRMED_MS } from '../../capabilities/identity/confirmed.ts'
 import type { UserDoc } from '../../capabilities/identity/documents.ts'
 import { newFactorSecret, newRecoveryCodes } from '../../capabilities/identity/otp.ts'
 import { createPasswords } from '../../capabilities/identity/password.ts'
 import { personIn } from '../../capabilities/identity/person.ts'
 import { fakeClock } from '../../ports/fake.ts'
-import { CONFIRMED_MS, createConfirmations } from './confirm.ts'
+import { createConfirmations } from './confirm.ts'
 
 const PASSWORD = 'glacier tulip 7 marzipan'
 const ada = { user: 'ada', from: '192.0.2.1', viaId: 's1' }

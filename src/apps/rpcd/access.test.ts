@@ -62,12 +62,20 @@ function world(caller: Caller | undefined, audit: Partial<AuditSink> = {}) {
         audit: sink,
         clock,
         log,
+        // As identity does it: root of the node is not asked.
+        needConfirmation(who, token) {
+            if (who.via !== 'root' && token !== 'proof')
+                throw new Fault('denied', { summary: 'This is to be confirmed', at: 'confirmation' })
+        },
         resolve: async (_kind, ref) => (['web1', 'u-1'].includes(ref) ? stream.object : undefined),
     })
     const transport = createRouterTransport(
         router => {
             router.service(ImageService, {
-                deleteVolume: () => create(BegunSchema),
+                deleteVolume() {
+                    reached.push('deleteVolume')
+                    return create(BegunSchema)
+                },
                 stopPool: () => create(BegunSchema),
             })
             router.service(VmService, {
@@ -82,6 +90,10 @@ function world(caller: Caller | undefined, audit: Partial<AuditSink> = {}) {
                     return create(BegunSchema, { task: 't2' })
                 },
                 create: () => create(BegunSchema, { task: 't3', object: 'u-3' }),
+                delete() {
+                    reached.push('delete')
+                    return create(BegunSchema, { task: 't4' })
+                },
                 rename() {
                     throw new Fault('exists', { summary: 'That name is taken', detail: 'web2', fix: 'Choose another.' })
                 },
@@ -151,6 +163,28 @@ describe('every method of every service', () => {
             expect(method.idempotency).toBe(MethodOptions_IdempotencyLevel.NO_SIDE_EFFECTS)
         },
     )
+
+    it('what is dangerous is confirmed by its person: rights, tokens, and what destroys', () => {
+        const rules = those(rule => rule.confirm !== '').map(([name, method]) => [name, accessOf(method)!.confirm])
+        const always = ['AddGrant', 'CreateToken', 'CreateUser', 'DeleteUser', 'RemoveGrant', 'ResetFactor']
+        const identity = [...always, 'SetFactorPolicy', 'UpdateUser'].map(name => [
+            `debvisor.identity.v1.IdentityService/${name}`,
+            'always',
+        ])
+        expect(rules.sort()).toEqual([
+            ...identity,
+            ['debvisor.image.v1.ImageService/DeleteVolume', 'always'],
+            ['debvisor.vm.v1.VmService/Delete', 'disks'],
+            ['debvisor.vm.v1.VmService/DetachDisk', 'delete'],
+        ])
+    })
+
+    it.each(those(rule => rule.confirm !== ''))('%s has the fields of its confirmation', (_name, method) => {
+        const fields = method.input.fields.map(f => f.name)
+        expect(fields).toContain('confirmation_token')
+        const { confirm } = accessOf(method)!
+        if (confirm !== 'always') expect(fields).toContain(confirm)
+    })
 
     it('only the first login and login are open', () => {
         const open = methods.filter(([, method]) => accessOf(method)!.open).map(([, method]) => method.name)
@@ -252,6 +286,29 @@ describe('a stream', () => {
         }
     })
 
+    it('has what is dangerous confirmed before anything is done or recorded as meant', async () => {
+        const { vm, images, reached, records } = world(callerWith(['vm.delete', 'image.delete']))
+        for (const token of ['', 'another']) {
+            const error = await refused(vm.delete({ vm: 'web1', disks: true, confirmationToken: token }))
+            expect(error.code).toBe(Code.PermissionDenied)
+            expect(error.findDetails(ProblemSchema)[0]).toMatchObject({ at: 'confirmation' })
+        }
+        await refused(images.deleteVolume({ pool: 'default', volume: 'old.qcow2' }))
+        expect(reached).toEqual([])
+        expect(records).toMatchObject([{ event: { result: 'denied' } }, { event: { result: 'denied' } }])
+        await vm.delete({ vm: 'web1', disks: true, confirmationToken: 'proof' })
+        expect(reached).toEqual(['delete'])
+    })
+
+    it('asks nobody to confirm what destroys nothing, a dry run, or what root of the node does', async () => {
+        const { vm, images, reached } = world(callerWith(['vm.delete', 'image.delete']))
+        await vm.delete({ vm: 'web1' })
+        await images.deleteVolume({ pool: 'default', volume: 'old.qcow2', dryRun: true })
+        const root = world(callerWith(['vm.delete'], {}, 'root'))
+        await root.vm.delete({ vm: 'web1', disks: true })
+        expect([...reached, ...root.reached]).toEqual(['delete', 'deleteVolume', 'delete'])
+    })
+
     it('that its caller leaves is no failure', async () => {
         const { vm, reached, log } = world(callerWith(['vm.view']))
         const leave = new AbortController()
@@ -286,7 +343,7 @@ describe('the record', () => {
     it('names what a call is about by the words of its request, and what it made', async () => {
         const { vm, images, records } = world(callerWith(['vm.create', 'image.delete', 'image.pools']))
         await vm.create({ name: 'new' })
-        await images.deleteVolume({ pool: 'default', volume: 'old.qcow2' })
+        await images.deleteVolume({ pool: 'default', volume: 'old.qcow2', confirmationToken: 'proof' })
         await images.stopPool({ pool: 'tank' })
         expect(records.filter(record => !('close' in (record as object)))).toMatchObject([
             { intent: { what: 'vm.Create', onName: 'new' } },

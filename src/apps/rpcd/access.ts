@@ -6,6 +6,7 @@ import { asFault, Fault } from '../../base/fault.ts'
 import { redact } from '../../base/redact.ts'
 import { type AuditSink, viaWords } from '../../capabilities/audit/audit.ts'
 import { type Caller, callerKey, type Guarded } from '../../capabilities/caller.ts'
+import { isDangerous } from '../../capabilities/dangerous.ts'
 import { type Access, access as accessOption } from '../../gen/proto/capabilities/debvisor_pb.js'
 import type { Clock, Log } from '../../ports/ports.ts'
 import { connectError } from './errors.ts'
@@ -16,6 +17,8 @@ export interface AccessDeps {
     audit: AuditSink
     /** The object that a reference in a request names, by the field's name (`vm`); undefined when there is none. */
     resolve(kind: string, ref: string): Promise<(Guarded & { name: string }) | undefined>
+    /** @throws Fault `denied` at `confirmation` unless the caller has confirmed lately who they are */
+    needConfirmation(caller: Caller, token: string): void
     clock: Clock
     log: Log
 }
@@ -45,6 +48,8 @@ export function accessInterceptor(deps: AccessDeps): Interceptor {
             const object = await gate(deps, rule, caller, message)
             // The handler gets what the gate looked at, not a name that may mean another by now.
             if (rule?.on && object) message[rule.on] = object.id
+            if (isDangerous(request.method, message))
+                deps.needConfirmation(caller, String(message.confirmationToken ?? ''))
             const pass = () => next(through)
             const response =
                 !changes(request.method) || !rule || rule.open || message.dryRun === true

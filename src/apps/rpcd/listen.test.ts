@@ -37,6 +37,8 @@ let tls: Listening
 let local: Listening
 let pem: string
 const seen: string[] = []
+/** What somebody was looked up for. */
+const asked: string[] = []
 const sockets = new WebSocketServer({ noServer: true })
 
 beforeAll(async () => {
@@ -79,10 +81,12 @@ beforeAll(async () => {
             },
         ],
         files: panelFiles(`${folder}/panel`, system),
-        authenticate: async request =>
-            request.headers['x-ending']
+        authenticate: async request => {
+            asked.push(request.url ?? '')
+            return request.headers['x-ending']
                 ? someone('session', 'ending')
-                : someone(request.headers['x-stranger'] ? 'nobody' : request.headers.cookie ? 'session' : 'token'),
+                : someone(request.headers['x-stranger'] ? 'nobody' : request.headers.cookie ? 'session' : 'token')
+        },
         onEnd: (caller, listener) => {
             if (caller.viaId === 'ending') listener()
             return () => {}
@@ -428,4 +432,21 @@ it('shows another certificate to new connections once it is told to, as before o
     listener.show(second)
     expect(await shown()).toBe(second.fingerprint)
     await listener.close()
+})
+
+it('says to everybody that it is there, which is no use of a session', async () => {
+    asked.length = 0
+    for (const method of ['HEAD', 'GET', 'POST']) {
+        const headers = { cookie: 'session=1', origin: tls.url }
+        const status = await new Promise(resolve =>
+            https
+                .request(`${tls.url}/alive`, { ca: pem, method, headers }, answer => {
+                    answer.resume()
+                    resolve(answer.statusCode)
+                })
+                .end(),
+        )
+        if (method === 'POST') expect([status, asked]).toEqual([expect.any(Number), ['/alive']])
+        else expect([status, asked]).toEqual([204, []])
+    }
 })

@@ -116,6 +116,7 @@ export function handlerOf(deps: HandlerDeps): Handler {
     return {
         request(request, response, known) {
             const enter = async () => {
+                if (isLifeSign(request)) return void response.writeHead(204, LIFE_SIGN).end()
                 limitBody(request, response)
                 await deps.ready
                 const caller = known ?? (await deps.authenticate(request))
@@ -161,6 +162,10 @@ export function handlerOf(deps: HandlerDeps): Handler {
         },
     }
 }
+
+/** Whether anybody is here: answered to everybody, and no use of a session, which ends where nobody uses it. */
+const isLifeSign = ({ method, url }: IncomingMessage) => url === '/alive' && (method === 'HEAD' || method === 'GET')
+const LIFE_SIGN = { ...SECURITY_HEADERS, 'cache-control': 'no-store' }
 
 /** A page of another origin cannot use a session's cookie, even where SameSite would let it. */
 function sameOrigin(request: IncomingMessage): void {

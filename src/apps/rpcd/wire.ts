@@ -246,6 +246,7 @@ export async function wire({ settings, certificates, system, clock, log }: Deps)
         log: log.child({ part: 'configure' }),
         hostname: system.hostname(),
         spend: identity.spend,
+        adoptConfirmation: identity.adoptConfirmation,
     })
     const shell = createShell({
         ...{ clock, log: log.child({ part: 'shell' }) },
@@ -312,7 +313,12 @@ export async function wire({ settings, certificates, system, clock, log }: Deps)
             for (const capability of capabilities) capability.services?.(router)
             reflection(router, services)
         },
-        interceptors: [accessInterceptor({ audit: audit.sink, resolve, clock, log })],
+        interceptors: [
+            accessInterceptor({
+                ...{ audit: audit.sink, resolve, clock, log },
+                needConfirmation: identity.needConfirmation,
+            }),
+        ],
         webRoutes: capabilities.flatMap(capability => capability.routes ?? []),
         async authenticate(request) {
             const from = request.socket.remoteAddress ?? ''

@@ -4,7 +4,7 @@ import { z } from 'zod'
 import { asFault, type Problem, problemOf } from '../../base/fault.ts'
 import type { Clock, Log, System } from '../../ports/ports.ts'
 import type { AcmeWant } from './acme-spec.ts'
-import { caFileIn, obtain } from './certbot.ts'
+import { caFileIn, keepDnsKey, obtain } from './certbot.ts'
 import { facts, fits, type Pair } from './pair.ts'
 
 const FILE = 'acme.json'
@@ -21,6 +21,8 @@ const settings = z.looseObject({
     names: z.array(z.string()).min(1),
     /** Fingerprints of the last ones that it gave: while one of these is shown, it is this that renews it. */
     issued: z.array(z.string()),
+    /** dns-01; the key is in certbot's folder. */
+    dns: z.looseObject({ server: z.string(), keyName: z.string(), waitSeconds: z.number() }).optional(),
     failures: z.number(),
     lastTryMs: z.number(),
     problem: z
@@ -94,18 +96,24 @@ export function createAcme(deps: { folder: string; port: number; system: System;
         },
         async first(want, use, signal) {
             const name = `acme-${randomBytes(6).toString('hex')}`
-            const { directory, email, names } = want
+            const { directory, email, names, dns } = want
             try {
                 await system.makeDirectory(at(name), 0o700)
                 if (want.caBundle !== '') await system.writeFile(caFileIn(at(name)), want.caBundle, 0o644)
+                if (dns) await keepDnsKey(at(name), dns, system)
                 const eab = want.eabKeyId === '' ? {} : { eab: { keyId: want.eabKeyId, secret: want.eabSecret } }
-                const pair = await obtain({ folder: at(name), directory, email, names, port, ...eab }, deps, signal)
+                const pair = await obtain(
+                    { folder: at(name), directory, email, names, port, dns, ...eab },
+                    deps,
+                    signal,
+                )
                 const next = {
                     folder: name,
                     directory,
                     email,
                     names: [...names],
                     issued: [],
+                    ...(dns ? { dns: { server: dns.server, keyName: dns.keyName, waitSeconds: dns.waitSeconds } } : {}),
                     failures: 0,
                     lastTryMs: 0,
                 }
@@ -117,10 +125,10 @@ export function createAcme(deps: { folder: string; port: number; system: System;
             await this.sweep()
         },
         async again(now, use, signal) {
-            const { directory, email, names } = now
+            const { directory, email, names, dns } = now
             let pair: Pair
             try {
-                pair = await obtain({ folder: at(now.folder), directory, email, names, port }, deps, signal)
+                pair = await obtain({ folder: at(now.folder), directory, email, names, port, dns }, deps, signal)
             } catch (thrown) {
                 const problem: Problem = problemOf(asFault(thrown))
                 await write({ ...now, failures: now.failures + 1, lastTryMs: clock.now(), problem })

@@ -90,6 +90,9 @@ export default function CertificateTab() {
                     <List>
                         <Fact label={words.directory}>{acme.directory}</Fact>
                         {acme.email && <Fact label={words.email}>{acme.email}</Fact>}
+                        {acme.dnsServer && (
+                            <Fact label={words.dnsServer}>{`${acme.dnsServer} (${acme.dnsKeyName})`}</Fact>
+                        )}
                         <Fact label={words.next}>{moment(acme.next)}</Fact>
                     </List>
                 </Section>

@@ -170,6 +170,10 @@ describe('ACME', () => {
         ...{ directory: 'https://ca.example/dir', names: ['node1.example.org'], email: '', agree: true },
         ...{ eabKeyId: '', eabSecret: '', caBundle: '' },
     }
+    const dns = {
+        ...{ server: '192.0.2.53', port: 53, keyName: 'debvisor.', algorithm: 'hmac-sha512' },
+        ...{ keySecret: 'c2VjcmV0IHNlY3JldA==', waitSeconds: 30 },
+    }
     it.each([
         [{ directory: 'http://ca.example/dir' }, ['directory']],
         [{ directory: 'https://ca.example/dir\nemail = x' }, ['directory']],
@@ -186,6 +190,12 @@ describe('ACME', () => {
         [{ eabKeyId: 'kid\nx', eabSecret: 'abc' }, ['eab-id']],
         [{ eabKeyId: 'kid', eabSecret: 'a b' }, ['eab-key']],
         [{ caBundle: 'hello' }, ['ca-bundle']],
+        [{ names: ['*.example.org'], dns }, []],
+        [{ dns: { ...dns, server: 'ns.example.org' } }, ['dns-server']],
+        [{ dns: { ...dns, port: 0 } }, ['dns-port']],
+        [{ dns: { ...dns, keyName: 'a\nb' } }, ['dns-key']],
+        [{ dns: { ...dns, algorithm: 'rot13', keySecret: 'a b' } }, ['dns-algorithm', 'dns-secret']],
+        [{ dns: { ...dns, waitSeconds: 9999 } }, ['dns-wait']],
         [{ email: 'me', agree: false }, ['email', 'agree']],
         [{}, []],
     ])('all that is wrong with a setting is said at once: %j', (part, expected) =>
@@ -237,6 +247,18 @@ describe('ACME', () => {
             'unavailable',
             'something new',
         ],
+        [
+            "Encountered error when making query: The peer didn't know the key we used\nAsk for help",
+            'precondition',
+            'know the key',
+        ],
+        ['Received response from server: REFUSED', 'precondition', 'REFUSED'],
+        [
+            "Unable to determine base domain for a.example.org using names: ['a.example.org', 'example.org', 'org'].",
+            'precondition',
+            'a.example.org',
+        ],
+        ['Encountered error when making query: The DNS operation timed out.', 'unavailable', 'timed out'],
         ['', 'unavailable', ''],
     ])('certbot’s words become a fault: %s', (said, code, detail) =>
         expect(certbotFault(said)).toMatchObject({

@@ -176,11 +176,23 @@ const wantOf = (request: SetAcmeRequest): AcmeWant => ({
     eabKeyId: request.eabKeyId.trim(),
     eabSecret: request.eabSecret.trim(),
     caBundle: request.caBundle,
+    dns: request.dns && {
+        server: request.dns.server.trim(),
+        port: request.dns.port || 53,
+        keyName: request.dns.keyName.trim(),
+        algorithm: request.dns.algorithm.trim().toLowerCase() || 'hmac-sha256',
+        keySecret: request.dns.keySecret.trim(),
+        waitSeconds: request.dns.waitSeconds || 30,
+    },
 })
 
 const planOf = (want: AcmeWant, port: number) => [
     { sentence: `Make an account at ${new URL(want.directory).host}` },
-    { sentence: `Answer at TCP port ${port} while the authority looks whether ${want.names.join(', ')} is this node` },
+    {
+        sentence: want.dns
+            ? `Put a record for each of ${want.names.join(', ')} into the DNS at ${want.dns.server} while the authority looks, and take it out again`
+            : `Answer at TCP port ${port} while the authority looks whether ${want.names.join(', ')} is this node`,
+    },
     { sentence: 'Show the new certificate; the one before stays until then' },
 ]
 
@@ -202,10 +214,14 @@ function message(pem: string) {
 }
 
 function acmeMessage(settings: AcmeSettings, certPem: string) {
-    const { directory, email, names, failures, problem } = settings
+    const { directory, email, names, failures, problem, dns } = settings
     const life = facts(certPem)
     const next = life && timestampFromMs(nextTryMs(life, settings))
-    return { directory, email, names, failures, next, problem: problem && { ...problem, findings: [] } }
+    return {
+        ...{ directory, email, names, failures, next },
+        ...{ dnsServer: dns?.server ?? '', dnsKeyName: dns?.keyName ?? '' },
+        problem: problem && { ...problem, findings: [] },
+    }
 }
 
 const noAcme = () =>

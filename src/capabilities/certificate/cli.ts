@@ -10,8 +10,10 @@ import {
 import { IdentityService } from '../../gen/proto/capabilities/identity/identity_pb.js'
 import { carryOut, carryOutAtOnce, said } from '../change.ts'
 import { confirmed } from '../confirm.ts'
+import { whole } from '../value.ts'
 import type { Verb, VerbContext } from '../verb.ts'
 import { LETS_ENCRYPT } from './acme-spec.ts'
+import { ALGORITHMS } from './algorithms.ts'
 
 const SOURCES: Record<string, string> = {
     'self-signed': 'made by the node itself, which renews it',
@@ -39,6 +41,18 @@ const fieldsOf = (one: Certificate) => [
     { label: 'Key', value: one.key },
     { label: 'Chain', value: one.chain.join('\n') },
 ]
+
+async function dnsOf(context: VerbContext) {
+    const { dns, 'dns-key': keyName = '', 'dns-algorithm': algorithm, 'dns-wait': wait } = context.options
+    if (dns === undefined) return undefined
+    const [server, port] = dns.split('#')
+    return {
+        ...{ server, keyName, algorithm },
+        port: port === undefined ? 0 : whole(port, '--dns'),
+        waitSeconds: wait === undefined ? 0 : whole(wait, '--dns-wait'),
+        keySecret: await context.secret(`Key ${keyName} of the DNS server (base64)`),
+    }
+}
 
 export const certificateVerbs: Verb[] = [
     {
@@ -140,6 +154,19 @@ export const certificateVerbs: Verb[] = [
                 summary: 'id of the key for external account binding; the key is asked for',
             },
             {
+                ...{ name: 'dns', value: 'ADDRESS' },
+                summary: 'show it in the DNS instead: IP address of the primary server of the zone, or ADDRESS#PORT',
+            },
+            {
+                ...{ name: 'dns-key', value: 'NAME' },
+                summary: 'name of the key (TSIG) that may change the zone; the key itself is asked for',
+            },
+            {
+                ...{ name: 'dns-algorithm', value: 'NAME', choices: ALGORITHMS, default: 'hmac-sha256' },
+                summary: 'of the key',
+            },
+            { name: 'dns-wait', value: 'SECONDS', summary: 'until all servers of the zone have it', default: '30' },
+            {
                 ...{ name: 'ca-bundle', value: 'FILE', complete: 'file' },
                 summary: 'authority of the ACME server’s own certificate, PEM; for one that the system does not know',
             },
@@ -153,6 +180,10 @@ export const certificateVerbs: Verb[] = [
             {
                 line: 'debvisor certificate acme node1.lan.example --directory https://ca.lan.example/acme/acme/directory --ca-bundle root.pem --agree',
                 note: 'Of an authority of your own.',
+            },
+            {
+                line: "debvisor certificate acme '*.lan.example.org' --dns 192.0.2.53 --dns-key debvisor --agree",
+                note: 'For all names below one, and where nobody reaches the node from outside.',
             },
         ],
         async run(context) {
@@ -172,6 +203,7 @@ export const certificateVerbs: Verb[] = [
                     agree: true,
                 },
                 ...{ eabKeyId, eabSecret: eabKeyId && (await context.secret('Key for external account binding')) },
+                dns: await dnsOf(context),
                 caBundle: options['ca-bundle'] ? await context.file(options['ca-bundle']) : '',
             }
             return carryOut(context, {

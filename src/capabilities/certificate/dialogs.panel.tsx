@@ -5,10 +5,11 @@ import { CertificateService, type SetOwnResponse } from '../../gen/proto/capabil
 import { notify } from '../act.panel.tsx'
 import { clientOf } from '../client.panel.tsx'
 import { useConfirmation } from '../confirm.panel.tsx'
-import { CheckField, TextField } from '../fields.panel.tsx'
+import { CheckField, ChoiceField, TextField } from '../fields.panel.tsx'
 import { FormDialog } from '../forms.panel.tsx'
 import { useAskAgain } from '../fresh.panel.tsx'
 import { FindingNote } from '../parts.panel.tsx'
+import { ALGORITHMS } from './algorithms.ts'
 import { Facts } from './certificate.panel.tsx'
 import { words } from './words.panel.tsx'
 
@@ -136,20 +137,28 @@ export function AcmeDialog(props: { names: readonly string[]; close: () => void 
     const [caBundle, setCaBundle] = useState('')
     const [eabKeyId, setEabKeyId] = useState('')
     const [eabSecret, setEabSecret] = useState('')
+    const [challenge, setChallenge] = useState<'http' | 'dns'>('http')
+    const [dns, setDns] = useState(NO_DNS)
     const confirmation = useConfirmation()
     return (
         <FormDialog
             wide
             title={words.acmeTitle}
-            description={words.acmeText}
+            description={words.acmeText[challenge]}
             submit={words.get}
             close={props.close}
-            disabled={names.trim() === '' || !agree || confirmation.missing}
+            disabled={
+                names.trim() === '' ||
+                !agree ||
+                confirmation.missing ||
+                (challenge === 'dns' && Object.values(dns).includes(''))
+            }
             run={() =>
                 confirmation.with(confirmationToken =>
                     api.setAcme({
                         ...{ names: names.split(/\s+/).filter(Boolean), email, agree, directory, caBundle },
                         ...{ eabKeyId, eabSecret, confirmationToken },
+                        dns: challenge === 'dns' ? dnsOf(dns) : undefined,
                     }),
                 )
             }
@@ -157,13 +166,21 @@ export function AcmeDialog(props: { names: readonly string[]; close: () => void 
             <TextField
                 name="names"
                 label={words.acmeNames}
-                help={words.acmeNamesHelp}
+                help={words.acmeNamesHelp[challenge]}
                 long
                 rows={2}
                 required
                 value={names}
                 change={setNames}
             />
+            <ChoiceField
+                name="challenge"
+                label={words.challenge}
+                value={challenge}
+                change={value => setChallenge(value as typeof challenge)}
+                choices={(['http', 'dns'] as const).map(one => ({ value: one, label: words.challenges[one] }))}
+            />
+            {challenge === 'dns' && <DnsFields of={dns} change={setDns} />}
             <TextField name="email" label={words.email} help={words.emailHelp} value={email} change={setEmail} />
             <ExpandableSection
                 toggleText={words.advanced}
@@ -204,5 +221,42 @@ export function AcmeDialog(props: { names: readonly string[]; close: () => void 
             <CheckField name="agree" label={words.agree} value={agree} change={setAgree} />
             {confirmation.field}
         </FormDialog>
+    )
+}
+
+const NO_DNS = { server: '', keyName: '', algorithm: 'hmac-sha256', keySecret: '', waitSeconds: '30' }
+type Dns = typeof NO_DNS
+
+/** The server may have its port behind a `#`, as BIND writes it. */
+function dnsOf({ server, waitSeconds, ...rest }: Dns) {
+    const [address = '', port] = server.trim().split('#')
+    return { ...rest, server: address, port: Number(port ?? 0) || 0, waitSeconds: Number(waitSeconds) || 0 }
+}
+
+function DnsFields({ of, change }: { of: Dns; change: (of: Dns) => void }) {
+    const field = (name: keyof Dns) => ({
+        name,
+        value: of[name],
+        change: (value: string) => change({ ...of, [name]: value }),
+    })
+    return (
+        <>
+            <TextField {...field('server')} label={words.dns.server} help={words.dns.serverHelp} required />
+            <TextField {...field('keyName')} label={words.dns.keyName} help={words.dns.keyNameHelp} required />
+            <ChoiceField
+                {...field('algorithm')}
+                label={words.dns.algorithm}
+                choices={ALGORITHMS.map(one => ({ value: one, label: one }))}
+            />
+            <TextField
+                {...field('keySecret')}
+                label={words.dns.keySecret}
+                help={words.dns.keySecretHelp}
+                type="password"
+                complete="off"
+                required
+            />
+            <TextField {...field('waitSeconds')} label={words.dns.wait} help={words.dns.waitHelp} required />
+        </>
     )
 }

@@ -1,6 +1,7 @@
 // The display of a machine: the only file that knows noVNC.
 import RFB from '@novnc/novnc'
 import { useEffect, useRef } from 'react'
+import { untilSilence } from '../pulse.panel.tsx'
 import { fill } from '../words.panel.tsx'
 import type { ScreenProps } from './console.panel.tsx'
 import { words } from './words.panel.tsx'
@@ -58,15 +59,29 @@ export default function Display(props: ScreenProps) {
                 },
             })
         })
-        rfb.addEventListener('disconnect', () => {
+        let left = false
+        const leave = (): void => {
+            if (!left) rfb.disconnect()
+            left = true
+        }
+        const ended = (): void => {
             if (gone) return
+            gone = true
+            stopListening()
             onLink('ended')
             onHandle(undefined)
+        }
+        rfb.addEventListener('disconnect', ended)
+        // Its WebSocket would wait a while before it says so itself.
+        const stopListening = untilSilence(() => {
+            ended()
+            leave()
         })
         return () => {
             gone = true
+            stopListening()
             onHandle(undefined)
-            rfb.disconnect()
+            leave()
         }
     }, [])
     return (

@@ -1,7 +1,7 @@
 // Creating a container: the few things that most need, checked by the server as a whole.
 import { useState } from 'react'
 import { ContainerService } from '../../gen/proto/capabilities/container/container_pb.js'
-import { clientOf } from '../client.panel.tsx'
+import { callOf, commandOf, quoted } from '../call.panel.tsx'
 import { CheckField, ChoiceField, TextField } from '../fields.panel.tsx'
 import { FormDialog } from '../forms.panel.tsx'
 import { coresOf, memoryOf, policyChoices } from './actions.panel.tsx'
@@ -28,8 +28,9 @@ export function CreateDialog(props: { close: () => void }) {
     const [memory, setMemory] = useState('')
     const [restart, setRestart] = useState('unless-stopped')
     const [start, setStart] = useState(true)
-    const run = () =>
-        clientOf(ContainerService).create({
+    const call = () => {
+        const labels = tags.split(/[\s,]+/).filter(tag => tag !== '')
+        const request = {
             ...{ name, image, start, restart },
             command: linesOf(command),
             ports: linesOf(ports).map(publishOf),
@@ -38,9 +39,23 @@ export function CreateDialog(props: { close: () => void }) {
                 const [variable, value] = pairOf(line, f.environment)
                 return { name: variable, value }
             }),
-            tags: tags.split(/[\s,]+/).filter(tag => tag !== ''),
+            tags: labels,
             ...{ cpuLimit: coresOf(cpus), memoryLimitBytes: memoryOf(memory) },
+        }
+        // What is in the environment may be a secret: a file has it, and no process list.
+        const line = commandOf('container create', [name, image], {
+            publish: linesOf(ports),
+            mount: linesOf(mounts),
+            'env-file': environment.trim() === '' ? '' : 'environment',
+            ...{ restart, cpus, memory, tag: labels, start },
         })
+        const words = linesOf(command).map(quoted)
+        return callOf(
+            ContainerService.method.create,
+            request,
+            words.length === 0 ? line : `${line} -- ${words.join(' ')}`,
+        )
+    }
     return (
         <FormDialog
             title={words.create}
@@ -48,7 +63,7 @@ export function CreateDialog(props: { close: () => void }) {
             close={props.close}
             disabled={name === '' || image === ''}
             wide
-            run={async () => run()}
+            call={call}
         >
             <TextField name="name" label={f.name} value={name} change={setName} focus required />
             <TextField name="image" label={f.image} help={f.imageHelp} value={image} change={setImage} required />

@@ -7,7 +7,16 @@ import { type Container, ContainerService, type Detail } from '../../gen/proto/c
 import { clientOf, troubleOf } from '../client.panel.tsx'
 import { useLive } from '../live.panel.tsx'
 import { useMay } from '../me.panel.tsx'
-import { ActionMenu, EmptyHint, Freshness, Loading, PageBody, PageHead, TroubleNote } from '../parts.panel.tsx'
+import {
+    ActionMenu,
+    Connecting,
+    EmptyHint,
+    Freshness,
+    Loading,
+    PageBody,
+    PageHead,
+    TroubleNote,
+} from '../parts.panel.tsx'
 import { PageTabs } from '../tabs.panel.tsx'
 import { common } from '../words.panel.tsx'
 import { fits, power, useActions } from './actions.panel.tsx'
@@ -69,7 +78,7 @@ export default function ContainerPage() {
         select: answer => answer.detail,
     })
     if (!one) {
-        if (snapshot.state === 'connecting') return <Loading />
+        if (snapshot.state === 'connecting') return <Connecting of={snapshot} />
         return (
             <PageBody>
                 <EmptyHint title={words.gone} body={words.goneHelp}>

@@ -2,7 +2,7 @@
 import { Button } from '@patternfly/react-core'
 import CubeIcon from '@patternfly/react-icons/dist/esm/icons/cube-icon'
 import PlusIcon from '@patternfly/react-icons/dist/esm/icons/plus-circle-icon'
-import { Td, Th, Tr } from '@patternfly/react-table'
+import { Th, Tr } from '@patternfly/react-table'
 import { useQuery } from '@tanstack/react-query'
 import { Link } from '@tanstack/react-router'
 import { memo, useDeferredValue, useMemo, useState } from 'react'
@@ -12,9 +12,9 @@ import { clientOf } from '../client.panel.tsx'
 import { bytes, percent, since } from '../format.panel.tsx'
 import { type ListFilter, ListFrame } from '../list-frame.panel.tsx'
 import { useLive } from '../live.panel.tsx'
-import { LongTable, Tags } from '../long-table.panel.tsx'
+import { ActionCell, Cell, LongTable, Tags } from '../long-table.panel.tsx'
 import { useMay } from '../me.panel.tsx'
-import { ActionMenu, actionsOf, EmptyHint, Forbidden, Freshness, Loading, TroubleNote } from '../parts.panel.tsx'
+import { ActionMenu, actionsOf, Connecting, EmptyHint, Forbidden, Freshness, TroubleNote } from '../parts.panel.tsx'
 import { common, fill, plural } from '../words.panel.tsx'
 import { type Actions, fits, power, useActions } from './actions.panel.tsx'
 import { CreateDialog } from './create.panel.tsx'
@@ -60,7 +60,7 @@ export default function ContainerList() {
         </Button>
     )
     if (snapshot.state === 'denied') return <Forbidden />
-    if (snapshot.state === 'connecting') return <Loading />
+    if (snapshot.state === 'connecting') return <Connecting of={snapshot} title={words.containers} />
     const all = plural(words.counted, snapshot.list.length)
     const empty =
         snapshot.state === 'stale' ? (
@@ -163,7 +163,7 @@ const Row = memo(function Row(props: {
     const running = one.state === State.RUNNING
     return (
         <Tr data-container={one.name} aria-rowindex={props.index + 2}>
-            <Td className="dv-col-name">
+            <Cell className="dv-col-name">
                 <Link
                     to={'/containers/$container' as string}
                     params={{ container: one.id } as never}
@@ -172,28 +172,28 @@ const Row = memo(function Row(props: {
                     {one.name}
                 </Link>{' '}
                 <Marked of={one} />
-            </Td>
-            <Td className="dv-col-state">
+            </Cell>
+            <Cell className="dv-col-state">
                 <StateLabel of={one} />
-            </Td>
-            <Td className="dv-col-image">{one.image}</Td>
-            <Td className="dv-col-cpu">{running ? percent(one.cpu) : ''}</Td>
-            <Td className="dv-col-memory">{running ? bytes(one.memoryBytes) : ''}</Td>
-            <Td className="dv-col-ports">
+            </Cell>
+            <Cell className="dv-col-image">{one.image}</Cell>
+            <Cell className="dv-col-cpu">{running ? percent(one.cpu) : ''}</Cell>
+            <Cell className="dv-col-memory">{running ? bytes(one.memoryBytes) : ''}</Cell>
+            <Cell className="dv-col-ports">
                 <Ports of={one.ports} />
-            </Td>
-            <Td className="dv-col-tags">
+            </Cell>
+            <Cell className="dv-col-tags">
                 <Tags of={one.tags.slice(0, 3)} />
-            </Td>
-            <Td className="dv-col-uptime">{running ? since(one.started) : ''}</Td>
-            <Td className="dv-col-actions" isActionCell>
+            </Cell>
+            <Cell className="dv-col-uptime">{running ? since(one.started) : ''}</Cell>
+            <ActionCell>
                 {verb && may('container.power', covered(one)) && (
                     <Button variant="link" size="sm" data-action={verb} onClick={() => void power(verb, one)}>
                         {words[verb]}
                     </Button>
                 )}
                 <ActionMenu label={actionsOf(one.name)} actions={actions(one, verb ? [verb] : [])} />
-            </Td>
+            </ActionCell>
         </Tr>
     )
 })

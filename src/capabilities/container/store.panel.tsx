@@ -1,5 +1,5 @@
 // The live list of containers, and how one state, its marks and its ports look.
-import { Label, Tooltip } from '@patternfly/react-core'
+import { Tooltip } from '@patternfly/react-core'
 import {
     type Container,
     ContainerService,
@@ -8,6 +8,7 @@ import {
     type WatchResponse,
 } from '../../gen/proto/capabilities/container/container_pb.js'
 import { clientOf } from '../client.panel.tsx'
+import { SmallLabel } from '../label.panel.tsx'
 import { live } from '../live.panel.tsx'
 import type { Covered } from '../me.panel.tsx'
 import { fill } from '../words.panel.tsx'
@@ -53,9 +54,9 @@ export function StateLabel({ of }: { of: Container }) {
     const ill = of.health !== '' && of.health !== 'healthy'
     const color = failed || of.health === 'unhealthy' ? 'red' : (looks[of.state] ?? 'grey')
     return (
-        <Label isCompact color={color} data-state={State[of.state]} data-health={of.health || undefined}>
+        <SmallLabel color={color} data-state={State[of.state]} data-health={of.health || undefined}>
             {ill ? healthWord(of.health) : stateWord(of)}
-        </Label>
+        </SmallLabel>
     )
 }
 
@@ -64,9 +65,9 @@ export function Marked({ of }: { of: Container }) {
     if (of.marks.length === 0) return null
     return (
         <Tooltip content={fill(words.marksHelp, { marks: of.marks.join(', ') })}>
-            <Label isCompact color="orange" className="dv-tag" data-marks={of.marks.join(' ')} tabIndex={0}>
+            <SmallLabel color="orange" className="dv-tag" data-marks={of.marks.join(' ')} tabIndex={0}>
                 {words.marked}
-            </Label>
+            </SmallLabel>
         </Tooltip>
     )
 }
@@ -82,16 +83,15 @@ export function Ports({ of }: { of: readonly Port[] }) {
     const byHost = new Map<number, Port>()
     for (const port of of) if (port.address && !byHost.get(port.host)?.open) byHost.set(port.host, port)
     return [...byHost.values()].map(port => (
-        <Label
+        <SmallLabel
             key={port.host}
-            isCompact
             color={port.open ? 'blue' : 'grey'}
             className="dv-tag"
             title={port.reach}
             data-open={port.open}
         >
             {port.open ? fill(words.port.open, { host: port.host }) : port.host || '?'}
-        </Label>
+        </SmallLabel>
     ))
 }
 

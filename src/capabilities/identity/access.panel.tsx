@@ -3,8 +3,9 @@ import { Alert, Button, Label, Modal, ModalBody, ModalFooter, ModalHeader } from
 import { Table, Tbody, Td, Th, Thead, Tr } from '@patternfly/react-table'
 import { useQuery } from '@tanstack/react-query'
 import { useState } from 'react'
-import { IdentityService } from '../../gen/proto/capabilities/identity/identity_pb.js'
+import { type CreateTokenResponse, IdentityService } from '../../gen/proto/capabilities/identity/identity_pb.js'
 import { act, openDialog } from '../act.panel.tsx'
+import { callOf, commandOf } from '../call.panel.tsx'
 import { clientOf, troubleOf } from '../client.panel.tsx'
 import { NumberField, TextField } from '../fields.panel.tsx'
 import { moment } from '../format.panel.tsx'
@@ -154,10 +155,18 @@ function NewToken(props: { close: () => void; done: () => void }) {
             submit={common.create}
             close={props.close}
             disabled={name === ''}
-            run={async () => {
-                const answer = await api.createToken({ name, scope: scope.split(/[\s,]+/).filter(Boolean), days })
+            call={() => {
+                const limits = { scope: scope.split(/[\s,]+/).filter(Boolean), days }
+                return callOf(
+                    IdentityService.method.createToken,
+                    { name, ...limits },
+                    commandOf('token create', [name], limits),
+                )
+            }}
+            done={answer => {
                 props.done()
-                openDialog(close => <TokenSecret secret={answer.secret} close={close} />)
+                const { secret } = answer as CreateTokenResponse
+                openDialog(close => <TokenSecret secret={secret} close={close} />)
             }}
         >
             <TextField name="name" label={words.tokenName} value={name} change={setName} required focus />

@@ -1,12 +1,10 @@
 // The dialog that gives a user rights on one machine, or on all with a tag.
 import { useState } from 'react'
 import { IdentityService } from '../../gen/proto/capabilities/identity/identity_pb.js'
-import { clientOf } from '../client.panel.tsx'
+import { callOf, commandOf } from '../call.panel.tsx'
 import { ChoiceField, TextField } from '../fields.panel.tsx'
 import { FormDialog } from '../forms.panel.tsx'
 import { roleChoices, words } from './words.panel.tsx'
-
-const api = clientOf(IdentityService)
 
 /** With one machine only, nothing else is to choose from. */
 export function AddGrant(props: {
@@ -26,10 +24,15 @@ export function AddGrant(props: {
             submit={words.addGrant}
             close={props.close}
             disabled={user === '' || (on === 'vm' ? vm === '' : tag === '')}
-            run={async () => {
-                await api.addGrant({ user, role, vm: on === 'vm' ? vm : '', tag: on === 'tag' ? tag : '' })
-                props.done()
+            call={() => {
+                const where = on === 'vm' ? { vm } : { tag }
+                return callOf(
+                    IdentityService.method.addGrant,
+                    { user, role, ...where },
+                    commandOf('grant create', [user, role], where),
+                )
             }}
+            done={props.done}
         >
             <ChoiceField
                 name="user"

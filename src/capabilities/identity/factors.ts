@@ -30,6 +30,8 @@ export interface Factors {
     renewCodes(caller: Caller, shown: Shown): Promise<string[]>
     /** Takes a code, so that it is not taken again. @throws Fault `unauthenticated` at `one_time_password` */
     prove(user: UserDoc, code: string): Proof
+    /** Takes a one-time password, never a recovery code; false where it is not the right one. */
+    take(user: UserDoc, code: string): boolean
     /** A code that was taken elsewhere on this node is no good for a login any more. */
     spend(user: string, code: string): void
     requiredRoles(): string[]
@@ -75,14 +77,19 @@ export function createFactors(parts: Parts, access: Access, users: Users): Facto
         return Math.max(login?.uid === user.uid ? (login.step ?? 0) : 0, taken.get(user.uid) ?? 0)
     }
 
+    function takeStep(user: UserDoc, code: string): number | undefined {
+        if (!user.factor) return undefined
+        const { secret } = user.factor
+        const step = stepOf(code, { secret, nowMs: clock.now(), after: lastStep(user) })
+        if (step !== undefined) taken.set(user.uid, step)
+        return step
+    }
+
     function prove(user: UserDoc, code: string): Proof {
         const { factor } = user
         if (!factor) throw noFactor()
-        const step = stepOf(code, { secret: factor.secret, nowMs: clock.now(), after: lastStep(user) })
-        if (step !== undefined) {
-            taken.set(user.uid, step)
-            return { step }
-        }
+        const step = takeStep(user, code)
+        if (step !== undefined) return { step }
         const recovery = recoveryOf(code, factor.recovery)
         if (recovery === undefined) throw wrongCode()
         return { recovery }
@@ -216,12 +223,10 @@ export function createFactors(parts: Parts, access: Access, users: Users): Facto
             await put(name, () => undefined)
         },
         prove,
+        take: (user, code) => takeStep(user, code) !== undefined,
         spend(name, code) {
             const user = replica.get('users', name)?.doc
-            if (!user?.factor) return
-            const at = { secret: user.factor.secret, nowMs: clock.now(), after: lastStep(user) }
-            const step = stepOf(code, at)
-            if (step !== undefined) taken.set(user.uid, step)
+            if (user) takeStep(user, code)
         },
         requiredRoles: () => [...requiredRoles(replica)],
         async require(roles) {

@@ -7,6 +7,7 @@ import type { Caller } from '../caller.ts'
 import type { Capability } from '../capability.ts'
 import { type Access, createAccess } from './access.ts'
 import { createAttempts } from './attempts.ts'
+import { type Confirm, createConfirm } from './confirm.ts'
 import { createFactors } from './factors.ts'
 import { createFirstLogin } from './first.ts'
 import { createGrants } from './grants.ts'
@@ -51,6 +52,10 @@ export interface Identity extends Capability, Pick<Access, 'authenticate' | 'roo
     firstLogin(): Promise<{ path: string; expiresMs: number } | undefined>
     /** A one-time password that was taken elsewhere on this node is no good for a login any more. */
     spend(user: string, code: string): void
+    /** A confirmation that root's service on this node has given counts here too. */
+    adoptConfirmation: Confirm['byRoot']
+    /** @throws Fault `denied` at `confirmation` unless the caller has confirmed lately who they are */
+    needConfirmation: Confirm['need']
     /** Tags that carry grants: only those who may `identity.manage` may put them on a VM or take them off. */
     tagsWithGrants(): Set<string>
     /** For the audit log; until the returned function is called. A listener must not throw. */
@@ -97,7 +102,8 @@ export function createIdentity(deps: IdentityDeps): Identity {
     const first = createFirstLogin(parts, users, sessions)
     const tokens = createTokens(parts, access)
     const grants = createGrants(parts, access)
-    const service = identityService(parts, { access, sessions, users, first, tokens, grants, factors })
+    const confirm = createConfirm(parts, factors)
+    const service = identityService(parts, { access, sessions, users, first, tokens, grants, factors, confirm })
     let stopSweep = () => {}
     let stopTaking = () => {}
 
@@ -122,6 +128,8 @@ export function createIdentity(deps: IdentityDeps): Identity {
         onEnd: access.onEnd,
         firstLogin: first.link,
         spend: factors.spend,
+        adoptConfirmation: confirm.byRoot,
+        needConfirmation: confirm.need,
         tagsWithGrants: grants.tags,
         events(listener) {
             listeners.add(listener)

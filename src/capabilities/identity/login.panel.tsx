@@ -3,6 +3,7 @@ import { Button, Card, CardBody, Form, Modal, ModalBody, ModalHeader, Title } fr
 import { lazy, type ReactNode, Suspense, useState } from 'react'
 import { IdentityService } from '../../gen/proto/capabilities/identity/identity_pb.js'
 import { clientOf, session, type Trouble, trouble, troubleOf } from '../client.panel.tsx'
+import { keepConfirmation } from '../dangerous.panel.tsx'
 import { TextField } from '../fields.panel.tsx'
 import { useAskAgain } from '../fresh.panel.tsx'
 import { useMe } from '../me.panel.tsx'
@@ -86,9 +87,10 @@ function LoginForm(props: { user?: string }) {
         setBusy(true)
         setFailure(undefined)
         try {
-            await api.login({ user, password, oneTimePassword: code })
+            const { confirmation } = await api.login({ user, password, oneTimePassword: code })
             // Someone else must not see what the one before could see.
             if (props.user !== undefined && user !== props.user) return window.location.reload()
+            keepConfirmation(confirmation?.confirmationToken)
             session.set('in')
             askAgain()
         } catch (thrown) {
@@ -161,7 +163,8 @@ function FirstForm(props: { secret: string; done: () => void }) {
         setBusy(true)
         setFailure(undefined)
         try {
-            await api.firstLogin({ secret: props.secret, user, password })
+            const { confirmation } = await api.firstLogin({ secret: props.secret, user, password })
+            keepConfirmation(confirmation?.confirmationToken)
             session.set('in')
             props.done()
         } catch (thrown) {

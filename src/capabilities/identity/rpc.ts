@@ -5,6 +5,7 @@ import { timestampFromMs } from '@bufbuild/protobuf/wkt'
 import type { HandlerContext, ServiceImpl } from '@connectrpc/connect'
 import { asFault, Fault } from '../../base/fault.ts'
 import {
+    ConfirmationSchema,
     GrantSchema,
     type IdentityService,
     LoginResponseSchema,
@@ -14,6 +15,8 @@ import {
 } from '../../gen/proto/capabilities/identity/identity_pb.js'
 import { callerOf } from '../caller.ts'
 import type { Access } from './access.ts'
+import type { Confirm } from './confirm.ts'
+import type { Confirmed } from './confirmed.ts'
 import type { GrantDoc, SessionDoc, TokenDoc, UserDoc } from './documents.ts'
 import { type Factors, lacksFactor } from './factors.ts'
 import type { FirstLogin } from './first.ts'
@@ -35,10 +38,11 @@ export function identityService(
         tokens: Tokens
         grants: Grants
         factors: Factors
+        confirm: Confirm
     },
 ): ServiceImpl<typeof IdentityService> {
     const { replica } = parts
-    const { access, sessions, users, first, tokens, grants, factors } = made
+    const { access, sessions, users, first, tokens, grants, factors, confirm } = made
 
     const userOf = (doc: UserDoc) => {
         const login = replica.get('logins', doc.name)?.doc
@@ -77,13 +81,20 @@ export function identityService(
     }
     const grantOf = ({ id, user, role, vm, tag }: GrantDoc) => create(GrantSchema, { id, user, role, vm, tag })
 
+    const confirmationOf = ({ token, expiresMs }: Confirmed) =>
+        create(ConfirmationSchema, { confirmationToken: token, expires: timestampFromMs(expiresMs) })
+
     const originOf = (context: HandlerContext) => ({
         from: callerOf(context).from,
         agent: context.requestHeader.get('user-agent') ?? '',
     })
     const welcome = ({ user, session, presented }: LoggedIn, context: HandlerContext) => {
         context.responseHeader.append('set-cookie', setCookie(presented, session.expiresMs - session.createdMs))
-        return create(LoginResponseSchema, { user: userOf(user), expires: timestampFromMs(session.expiresMs) })
+        return create(LoginResponseSchema, {
+            user: userOf(user),
+            expires: timestampFromMs(session.expiresMs),
+            confirmation: confirmationOf(confirm.byLogin(user, session)),
+        })
     }
 
     return {
@@ -98,6 +109,8 @@ export function identityService(
         },
         login: async ({ user, password, oneTimePassword: code }, context) =>
             welcome(await sessions.login({ user, password, code }, originOf(context)), context),
+        confirm: async ({ password, oneTimePassword: code }, context) =>
+            confirmationOf(await confirm.confirm(callerOf(context), { password, code })),
         async logout(_, context) {
             await sessions.logout(callerOf(context))
             context.responseHeader.append('set-cookie', setCookie(undefined))

@@ -5,6 +5,7 @@ import { useQuery } from '@tanstack/react-query'
 import { useState } from 'react'
 import { IdentityService, type User } from '../../gen/proto/capabilities/identity/identity_pb.js'
 import { act, openDialog } from '../act.panel.tsx'
+import { callOf, commandOf } from '../call.panel.tsx'
 import { clientOf, troubleOf } from '../client.panel.tsx'
 import { ChoiceField, TextField } from '../fields.panel.tsx'
 import { moment } from '../format.panel.tsx'
@@ -99,7 +100,7 @@ export default function Users() {
                                 <Th>{words.user}</Th>
                                 <Th>{words.fullName}</Th>
                                 <Th>{words.role}</Th>
-                                <Th>{f.title}</Th>
+                                <Th modifier="wrap">{f.title}</Th>
                                 <Th>{common.state}</Th>
                                 <Th>{words.lastLogin}</Th>
                                 <Th screenReaderText={common.actions} />
@@ -144,10 +145,14 @@ function AddUser(props: { close: () => void; done: () => void }) {
             submit={common.add}
             close={props.close}
             disabled={name === '' || password === ''}
-            run={async () => {
-                await api.createUser({ name, fullName, role, password })
-                props.done()
-            }}
+            call={() =>
+                callOf(
+                    IdentityService.method.createUser,
+                    { name, fullName, role, password },
+                    commandOf('user create', [name], { role: role || 'none', 'full-name': fullName }),
+                )
+            }
+            done={props.done}
         >
             <TextField name="name" label={words.user} value={name} change={setName} required focus />
             <TextField
@@ -181,15 +186,20 @@ function EditUser(props: { user: User; close: () => void; done: () => void }) {
             title={fill(words.editUser, { name: user.name })}
             submit={common.save}
             close={props.close}
-            run={async () => {
-                await api.updateUser({
-                    name: user.name,
-                    fullName: fullName === user.fullName ? undefined : fullName,
-                    role: role === user.role ? undefined : role,
-                    password: password || undefined,
-                })
-                props.done()
+            call={() => {
+                const named = fullName === user.fullName ? undefined : fullName
+                const given = role === user.role ? undefined : role
+                return callOf(
+                    IdentityService.method.updateUser,
+                    { name: user.name, fullName: named, role: given, password: password || undefined },
+                    commandOf('user set', [user.name], {
+                        'full-name': named,
+                        role: given === '' ? 'none' : given,
+                        password: password !== '',
+                    }),
+                )
             }}
+            done={props.done}
         >
             <TextField name="fullName" label={words.fullName} value={fullName} change={setFullName} />
             <ChoiceField name="role" label={words.role} value={role} change={setRole} choices={roleChoices} />

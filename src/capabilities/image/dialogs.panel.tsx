@@ -1,7 +1,7 @@
 // The questions about storage: import, new disk, new pool, copy, convert, enlarge.
 import { useState } from 'react'
 import { ImageService, type Volume } from '../../gen/proto/capabilities/image/image_pb.js'
-import { clientOf } from '../client.panel.tsx'
+import { callOf, commandOf } from '../call.panel.tsx'
 import { CheckField, ChoiceField, needSize, SizeField, TextField } from '../fields.panel.tsx'
 import { bytes } from '../format.panel.tsx'
 import { FormDialog } from '../forms.panel.tsx'
@@ -9,7 +9,7 @@ import { common, fill } from '../words.panel.tsx'
 import { useReplace } from './replace.panel.tsx'
 import { words } from './words.panel.tsx'
 
-const api = clientOf(ImageService)
+const idOf = ({ pool, name }: Volume): string => `${pool}/${name}`
 export const choices = (names: readonly string[]) => names.map(name => ({ value: name, label: name }))
 
 interface InPool {
@@ -37,16 +37,14 @@ export function ImportDialog(props: InPool) {
             submit={words.import}
             close={props.close}
             disabled={source === '' || name === '' || !replace.agreed}
-            run={() =>
-                api.import({
-                    source: source.trim(),
-                    pool,
-                    name,
-                    format,
-                    checksum: checksum.trim(),
-                    overwrite: replace.overwrite,
-                })
-            }
+            call={() => {
+                const how = { format, checksum: checksum.trim(), overwrite: replace.overwrite }
+                return callOf(
+                    ImageService.method.import,
+                    { source: source.trim(), pool, name, ...how },
+                    commandOf('image import', [source.trim(), `${pool}/${name}`], how),
+                )
+            }}
         >
             <TextField
                 name="source"
@@ -99,7 +97,13 @@ export function NewDiskDialog(props: InPool) {
             submit={common.create}
             close={props.close}
             disabled={name === ''}
-            run={async () => api.createVolume({ pool, name, capacityBytes: needSize(size), format })}
+            call={() =>
+                callOf(
+                    ImageService.method.createVolume,
+                    { pool, name, capacityBytes: needSize(size), format },
+                    commandOf('image create', [`${pool}/${name}`, size.trim()], { format }),
+                )
+            }
         >
             <TextField name="name" label={words.name} value={name} change={setName} required focus />
             <SizeField name="size" label={words.size} value={size} change={setSize} required />
@@ -124,7 +128,7 @@ export function NewPoolDialog(props: { close: () => void }) {
             submit={common.add}
             close={props.close}
             disabled={name === '' || path === ''}
-            run={() => api.createPool({ name, path })}
+            call={() => callOf(ImageService.method.createPool, { name, path }, commandOf('pool create', [name, path]))}
         >
             <TextField name="name" label={words.name} value={name} change={setName} required focus />
             <TextField name="path" label={words.path} help={words.pathHelp} value={path} change={setPath} required />
@@ -155,7 +159,13 @@ export function CloneDialog(props: OfVolume & { pools: string[] }) {
             submit={words.clone}
             close={props.close}
             disabled={name === ''}
-            run={() => api.cloneVolume({ pool: volume.pool, volume: volume.name, name, toPool, linked })}
+            call={() =>
+                callOf(
+                    ImageService.method.cloneVolume,
+                    { pool: volume.pool, volume: volume.name, name, toPool, linked },
+                    commandOf('image clone', [idOf(volume), `${toPool}/${name}`], { linked }),
+                )
+            }
         >
             <TextField name="name" label={words.newName} value={name} change={setName} required focus />
             <ChoiceField
@@ -189,7 +199,13 @@ export function ConvertDialog(props: OfVolume & { pools: string[] }) {
             submit={words.convert}
             close={props.close}
             disabled={name === ''}
-            run={() => api.convert({ pool: volume.pool, volume: volume.name, format, name, toPool })}
+            call={() =>
+                callOf(
+                    ImageService.method.convert,
+                    { pool: volume.pool, volume: volume.name, format, name, toPool },
+                    commandOf('image convert', [idOf(volume), `${toPool}/${name}`], { format }),
+                )
+            }
         >
             <ChoiceField
                 name="format"
@@ -217,8 +233,12 @@ export function ResizeDialog({ volume, close }: OfVolume) {
             title={fill(words.resizeTitle, { name: volume.name })}
             submit={words.resize}
             close={close}
-            run={async () =>
-                api.resizeVolume({ pool: volume.pool, volume: volume.name, capacityBytes: needSize(size) })
+            call={() =>
+                callOf(
+                    ImageService.method.resizeVolume,
+                    { pool: volume.pool, volume: volume.name, capacityBytes: needSize(size) },
+                    commandOf('image resize', [idOf(volume), size.trim()]),
+                )
             }
         >
             <SizeField name="size" label={words.newSize} value={size} change={setSize} required />

@@ -25,10 +25,10 @@ import { useMay } from '../me.panel.tsx'
 import {
     ActionMenu,
     actionsOf,
+    Connecting,
     EmptyHint,
     Forbidden,
     Freshness,
-    Loading,
     Meter,
     PageBody,
     PageHead,
@@ -87,7 +87,7 @@ export default function Images() {
             openDialog(close => <ImportDialog pools={active} pool={pool} close={close} />)
     }, [wishes, ready])
     if (snapshot.state === 'denied') return <Forbidden />
-    if (snapshot.state === 'connecting') return <Loading />
+    if (snapshot.state === 'connecting') return <Connecting of={snapshot} title={words.images} />
     const names = pools.filter(p => p.active).map(p => p.name)
     const bring = may('image.import') && names.length > 0
     const ask = (files: File[]): void =>

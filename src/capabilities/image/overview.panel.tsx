@@ -80,7 +80,12 @@ export function StorageCard() {
     const snapshot = useSampled(storage)
     // biome-ignore lint/correctness/useExhaustiveDependencies: the list is where they come from
     const all = useMemo(pools, [snapshot])
-    if (all.length === 0) return <Quiet>{snapshot.state === 'connecting' ? common.loading : words.noPools}</Quiet>
+    if (all.length === 0)
+        return (
+            <Quiet>
+                {snapshot.state === 'connecting' ? (snapshot.trouble?.summary ?? common.loading) : words.noPools}
+            </Quiet>
+        )
     return (
         <ul className="dv-lines">
             {all.slice(0, MOST).map(pool => (

@@ -5,6 +5,7 @@ import { State, TaskService } from '../../gen/proto/capabilities/task/task_pb.js
 import { begunHere } from '../act.panel.tsx'
 import { clientOf, session, type Trouble, trouble, troubleOf } from '../client.panel.tsx'
 import { keepOn } from '../live.panel.tsx'
+import { untilSilence, uploading } from '../pulse.panel.tsx'
 
 export interface Upload {
     id: number
@@ -209,7 +210,11 @@ function piece(id: number, from: number, signal: AbortSignal): Promise<number> {
             const seconds = Math.max(0.05, (performance.now() - began) / 1000)
             change(id, { sentBytes: from + event.loaded, bytesPerSecond: event.loaded / seconds })
         }
+        const sent = uploading()
+        const stopListening = untilSilence(abort)
         request.onloadend = () => {
+            sent()
+            stopListening()
             signal.removeEventListener('abort', abort)
             if (request.status >= 200 && request.status < 300) return resolve(end)
             if (request.status === 401) {

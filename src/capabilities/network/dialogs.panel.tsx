@@ -1,6 +1,7 @@
 // The questions about a network: create, stop.
 import { useState } from 'react'
 import { type Network, NetworkService } from '../../gen/proto/capabilities/network/network_pb.js'
+import { callOf, commandOf } from '../call.panel.tsx'
 import { clientOf } from '../client.panel.tsx'
 import { CheckField, ChoiceField, TextField } from '../fields.panel.tsx'
 import { FormDialog } from '../forms.panel.tsx'
@@ -40,17 +41,14 @@ export function CreateDialog(props: { bridges: string[]; close: () => void }) {
             submit={common.create}
             close={props.close}
             disabled={name === ''}
-            run={() =>
-                api.create({
-                    name,
-                    mode,
-                    address: bridged ? '' : address,
-                    dhcp: !bridged && dhcp,
-                    bridge: bridged ? bridge : '',
-                    domain: bridged ? '' : domain,
-                    noAutostart: !autostart,
-                })
-            }
+            call={() => {
+                const how = bridged ? { bridge } : { address, dhcp, domain }
+                return callOf(
+                    NetworkService.method.create,
+                    { name, mode, ...how, noAutostart: !autostart },
+                    commandOf('network create', [name], { mode, ...how, 'no-autostart': !autostart }),
+                )
+            }}
         >
             <TextField name="name" label={common.name} value={name} change={setName} required focus />
             <ChoiceField

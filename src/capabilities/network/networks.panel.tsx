@@ -15,10 +15,10 @@ import {
     Anchor,
     actionsOf,
     address,
+    Connecting,
     EmptyHint,
     Forbidden,
     Freshness,
-    Loading,
     PageBody,
     PageHead,
     Quiet,
@@ -54,7 +54,7 @@ export default function Networks() {
         if (view) void refetch()
     }, [snapshot.list, view, refetch])
     if (snapshot.state === 'denied') return <Forbidden />
-    if (snapshot.state === 'connecting') return <Loading />
+    if (snapshot.state === 'connecting') return <Connecting of={snapshot} title={words.networks} />
     const rows = [...snapshot.list].sort((a, b) => a.name.localeCompare(b.name))
     const shown = rows.find(network => network.name === filters.network)
     const create = manage && (

@@ -8,14 +8,21 @@ import {
     DescriptionListTerm,
 } from '@patternfly/react-core'
 import { Table, Tbody, Td, Th, Thead, Tr } from '@patternfly/react-table'
-import { Loading, Section } from '../parts.panel.tsx'
+import { troubleOf } from '../client.panel.tsx'
+import { Loading, Section, TroubleNote } from '../parts.panel.tsx'
 import { words as inspect } from './machine-words.panel.tsx'
 import { useFacts } from './overview.panel.tsx'
 import { NodeTabs } from './tabs.panel.tsx'
 import { words } from './words.panel.tsx'
 
 export default function About() {
-    const { data: facts } = useFacts()
+    const { data: facts, error, refetch } = useFacts()
+    if (error && !facts)
+        return (
+            <NodeTabs>
+                <TroubleNote trouble={troubleOf(error)} retry={() => void refetch()} />
+            </NodeTabs>
+        )
     if (!facts) return <Loading />
     const versions = [
         [inspect.product, facts.debvisorVersion],

@@ -32,6 +32,7 @@ const rootPath = '/nowhere/rootd.sock'
 const configure = createConfigure({
     ...{ root: rootClient(rootPath), rootPath, clock: fakeClock(), log: fakeLog(), hostname: 'node1' },
     spend: () => undefined,
+    adoptConfirmation: () => undefined,
     tasks: { onAnchor: () => undefined } as unknown as Tasks,
 })
 const client = createClient(

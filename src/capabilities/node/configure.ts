@@ -6,7 +6,7 @@ import { type Anchor, DAEMON_STOPS, type RunningTask, type Tasks } from '../../e
 import type { RootdService } from '../../gen/proto/apps/rootd/rootd_pb.js'
 import { type ApplyEvent, ProvisionService } from '../../gen/proto/capabilities/node/provision_pb.js'
 import type { Clock, Log } from '../../ports/ports.ts'
-import { callerOf } from '../caller.ts'
+import { type Caller, callerOf } from '../caller.ts'
 import type { Capability } from '../capability.ts'
 import { faultOfProblem, sentFault } from '../problem.ts'
 
@@ -23,6 +23,8 @@ export interface ConfigureDeps {
     hostname: string
     /** The one-time password of a person was taken: it is no good for a login any more. */
     spend(user: string, code: string): void
+    /** Root's service has confirmed who they are: that counts for what this daemon does, too. */
+    adoptConfirmation(caller: Caller, token: string): void
 }
 
 /** Kind of the task and of its anchor: the apply lives in rootd, whatever becomes of this daemon. */
@@ -122,6 +124,7 @@ export function createConfigure(deps: ConfigureDeps): Capability {
                     const person = askedBy(context)
                     const answer = await ask(root.confirm({ person, password, oneTimePassword }))
                     if (oneTimePassword !== '') deps.spend(person.user, oneTimePassword)
+                    deps.adoptConfirmation(callerOf(context), answer.confirmationToken)
                     return answer
                 },
                 async apply(wish, context) {

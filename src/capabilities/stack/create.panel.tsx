@@ -6,11 +6,13 @@ import { useEffect, useRef, useState } from 'react'
 import type { Begun } from '../../gen/proto/capabilities/debvisor_pb.js'
 import { type CatalogueEntry, StackService } from '../../gen/proto/capabilities/stack/stack_pb.js'
 import { begun } from '../act.panel.tsx'
+import { type Call, callOf, commandOf } from '../call.panel.tsx'
 import { clientOf, type Trouble, troubleOf } from '../client.panel.tsx'
 import { TextField } from '../fields.panel.tsx'
 import { useMay } from '../me.panel.tsx'
 import { CopyBlock, Forbidden, Loading, PageBody, PageHead, Quiet, Section, TroubleNote } from '../parts.panel.tsx'
 import { PlanView } from '../plan.panel.tsx'
+import Same from '../same.panel.tsx'
 import { fill } from '../words.panel.tsx'
 import { EditFile } from './file.panel.tsx'
 import { type Edited, EditVariables, sentVariables } from './variables.panel.tsx'
@@ -41,6 +43,22 @@ const requestOf = ({ entry, name, file, values, variables }: Chosen) => ({
         ? entry.variables.map(one => ({ name: one.name, value: values[one.name] ?? '', secret: one.secret }))
         : sentVariables(variables),
 })
+
+/** The Compose file is one of the caller's own, beside the command; what is secret is asked for. */
+function callOfChosen(of: Chosen): Call {
+    const request = requestOf(of)
+    const isSaid = (one: { secret: boolean; value: string }) => !one.secret && one.value !== ''
+    return callOf(
+        StackService.method.create,
+        { ...request, up: true },
+        commandOf('stack create', of.entry ? [of.name] : [of.name, 'compose.yaml'], {
+            from: of.entry?.name,
+            set: request.environment.filter(isSaid).map(one => `${one.name}=${one.value}`),
+            secret: request.environment.filter(one => one.secret).map(one => one.name),
+            up: true,
+        }),
+    )
+}
 
 export default function CreateStack() {
     const may = useMay()
@@ -211,6 +229,7 @@ function Plan(props: { of: Chosen; back: () => void }) {
             {failure && <TroubleNote trouble={failure} />}
             {!plan && !failure && <Loading />}
             {plan && <PlanView answer={plan} />}
+            {plan && <Same call={() => callOfChosen(of)} />}
             <div className="dv-inline">
                 <Button data-action="create" isLoading={busy} isDisabled={busy || !plan} onClick={() => void run(true)}>
                     {w.run}

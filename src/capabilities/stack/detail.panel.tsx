@@ -8,7 +8,16 @@ import { openDialog } from '../act.panel.tsx'
 import { clientOf, troubleOf } from '../client.panel.tsx'
 import { useLive } from '../live.panel.tsx'
 import { useMay } from '../me.panel.tsx'
-import { ActionMenu, EmptyHint, Freshness, Loading, PageBody, PageHead, TroubleNote } from '../parts.panel.tsx'
+import {
+    ActionMenu,
+    Connecting,
+    EmptyHint,
+    Freshness,
+    Loading,
+    PageBody,
+    PageHead,
+    TroubleNote,
+} from '../parts.panel.tsx'
 import { PageTabs } from '../tabs.panel.tsx'
 import { common, fill } from '../words.panel.tsx'
 import { askUp, useActions } from './actions.panel.tsx'
@@ -58,7 +67,7 @@ export default function StackPage() {
         select: answer => answer.detail,
     })
     if (!one) {
-        if (snapshot.state === 'connecting') return <Loading />
+        if (snapshot.state === 'connecting') return <Connecting of={snapshot} />
         return (
             <PageBody>
                 <EmptyHint title={words.gone} body={words.goneHelp}>

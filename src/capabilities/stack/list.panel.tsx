@@ -2,16 +2,16 @@
 import { Button } from '@patternfly/react-core'
 import PlusIcon from '@patternfly/react-icons/dist/esm/icons/plus-circle-icon'
 import StackIcon from '@patternfly/react-icons/dist/esm/icons/process-automation-icon'
-import { Td, Th, Tr } from '@patternfly/react-table'
+import { Th, Tr } from '@patternfly/react-table'
 import { Link, useNavigate } from '@tanstack/react-router'
 import { useDeferredValue, useMemo, useState } from 'react'
 import type { Stack } from '../../gen/proto/capabilities/stack/stack_pb.js'
 import { moment } from '../format.panel.tsx'
 import { ListFrame } from '../list-frame.panel.tsx'
 import { useLive } from '../live.panel.tsx'
-import { LongTable, Tags } from '../long-table.panel.tsx'
+import { ActionCell, Cell, LongTable, Tags } from '../long-table.panel.tsx'
 import { useMay } from '../me.panel.tsx'
-import { ActionMenu, actionsOf, EmptyHint, Forbidden, Freshness, Loading, Quiet } from '../parts.panel.tsx'
+import { ActionMenu, actionsOf, Connecting, EmptyHint, Forbidden, Freshness, Quiet } from '../parts.panel.tsx'
 import { common, fill, plural } from '../words.panel.tsx'
 import { type Actions, useActions } from './actions.panel.tsx'
 import { Marked, StateLabel, stacks } from './store.panel.tsx'
@@ -45,7 +45,7 @@ export default function StackList() {
         </Button>
     )
     if (snapshot.state === 'denied') return <Forbidden />
-    if (snapshot.state === 'connecting') return <Loading />
+    if (snapshot.state === 'connecting') return <Connecting of={snapshot} title={words.stacks} />
     const all = plural(words.counted, snapshot.list.length)
     const empty = (
         <EmptyHint title={words.emptyTitle} icon={StackIcon} body={words.emptyHelp}>
@@ -94,24 +94,24 @@ export default function StackList() {
 
 const Row = ({ one, index, actions }: { one: Stack; index: number; actions: Actions }) => (
     <Tr data-stack={one.name} aria-rowindex={index + 2}>
-        <Td className="dv-col-name">
+        <Cell className="dv-col-name">
             <Link to={'/stacks/$stack' as string} params={{ stack: one.name } as never} className="dv-link">
                 {one.name}
             </Link>{' '}
             <Marked of={one} />
             {!one.managed && <Quiet>{words.foreign}</Quiet>}
-        </Td>
-        <Td className="dv-col-state">
+        </Cell>
+        <Cell className="dv-col-state">
             <StateLabel of={one} />
-        </Td>
-        <Td>{versionWord(one)}</Td>
-        <Td>{one.services.join(', ')}</Td>
-        <Td className="dv-col-tags">
+        </Cell>
+        <Cell>{versionWord(one)}</Cell>
+        <Cell>{one.services.join(', ')}</Cell>
+        <Cell className="dv-col-tags">
             <Tags of={one.tags.slice(0, 3)} />
-        </Td>
-        <Td className="dv-col-uptime">{one.changed ? moment(one.changed) : ''}</Td>
-        <Td className="dv-col-actions" isActionCell>
+        </Cell>
+        <Cell className="dv-col-uptime">{one.changed ? moment(one.changed) : ''}</Cell>
+        <ActionCell>
             <ActionMenu label={actionsOf(one.name)} actions={actions(one)} />
-        </Td>
+        </ActionCell>
     </Tr>
 )

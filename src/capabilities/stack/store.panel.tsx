@@ -1,7 +1,8 @@
 // The live list of stacks, and how the state and the marks of one look.
-import { Label, Tooltip } from '@patternfly/react-core'
+import { Tooltip } from '@patternfly/react-core'
 import { type Stack, StackService, State, type WatchResponse } from '../../gen/proto/capabilities/stack/stack_pb.js'
 import { clientOf } from '../client.panel.tsx'
+import { SmallLabel } from '../label.panel.tsx'
 import { live } from '../live.panel.tsx'
 import type { Covered } from '../me.panel.tsx'
 import { fill } from '../words.panel.tsx'
@@ -24,9 +25,9 @@ export const covered = ({ name, tags }: Stack): Covered => ({ uuid: name, tags: 
 const looks: Record<number, 'green' | 'grey' | 'orange'> = { [State.RUNNING]: 'green', [State.PARTLY]: 'orange' }
 
 export const StateLabel = ({ of }: { of: Stack }) => (
-    <Label isCompact color={looks[of.state] ?? 'grey'} data-state={State[of.state]}>
+    <SmallLabel color={looks[of.state] ?? 'grey'} data-state={State[of.state]}>
         {stateName(of.state)}
-    </Label>
+    </SmallLabel>
 )
 
 /** What of it needs a look: more than a container may, and what is not as it was brought up. */
@@ -35,9 +36,9 @@ export function Marked({ of }: { of: Stack }) {
         <>
             {of.marks.length > 0 && (
                 <Tooltip content={fill(words.marksHelp, { marks: of.marks.join(', ') })}>
-                    <Label isCompact color="orange" className="dv-tag" data-marks={of.marks.join(' ')} tabIndex={0}>
+                    <SmallLabel color="orange" className="dv-tag" data-marks={of.marks.join(' ')} tabIndex={0}>
                         {words.marked}
-                    </Label>
+                    </SmallLabel>
                 </Tooltip>
             )}{' '}
             {(of.drift.length > 0 || of.unfinished > 0) && (
@@ -48,9 +49,9 @@ export function Marked({ of }: { of: Stack }) {
                             : of.drift.slice(0, 5).join('; ')
                     }
                 >
-                    <Label isCompact color="orange" className="dv-tag" data-drift={of.drift.length} tabIndex={0}>
+                    <SmallLabel color="orange" className="dv-tag" data-drift={of.drift.length} tabIndex={0}>
                         {words.drift}
-                    </Label>
+                    </SmallLabel>
                 </Tooltip>
             )}
         </>

@@ -78,9 +78,14 @@ function details(context: VerbContext, answer: GetResponse): View {
     return { kind: 'record', fields: fields.filter(f => f.value), json: context.json(GetResponseSchema, answer) }
 }
 
+/** Those that tell of a task. */
+async function* ofTasks(changes: AsyncIterable<WatchResponse>) {
+    for await (const change of changes) if (change.task) yield change
+}
+
 async function watchList(context: VerbContext, asked: { states: State[]; limit: number }): Promise<View> {
     const tasks = context.client(TaskService)
-    const changes = tasks.watch({}, { signal: context.signal })
+    const changes = ofTasks(tasks.watch({}, { signal: context.signal }))
     const { tasks: before } = await tasks.list(asked)
     if (!context.options.json) context.show(table(context, before))
     return watchRows<WatchResponse, Task>(context, {

@@ -4,6 +4,7 @@ import { State, type Task } from '../../gen/proto/capabilities/task/task_pb.js'
 import { useSampled } from '../all-live.panel.tsx'
 import { ago } from '../format.panel.tsx'
 import { Anchor, Quiet } from '../parts.panel.tsx'
+import { common } from '../words.panel.tsx'
 import { TaskLink } from './rows.panel.tsx'
 import { newestFirst, TaskProgress, tasks } from './store.panel.tsx'
 import { words } from './words.panel.tsx'
@@ -13,6 +14,7 @@ const LAST = 6
 export function LastTasksCard() {
     const snapshot = useSampled(tasks)
     const rows = useMemo(() => lately(snapshot.list), [snapshot])
+    if (snapshot.state === 'connecting') return <Quiet>{snapshot.trouble?.summary ?? common.loading}</Quiet>
     if (rows.length === 0) return <Quiet>{words.emptyHelp}</Quiet>
     return (
         <>

@@ -2,9 +2,11 @@
 import { Button } from '@patternfly/react-core'
 import DownIcon from '@patternfly/react-icons/dist/esm/icons/angle-down-icon'
 import UpIcon from '@patternfly/react-icons/dist/esm/icons/angle-up-icon'
+import WarningIcon from '@patternfly/react-icons/dist/esm/icons/exclamation-triangle-icon'
 import { Link } from '@tanstack/react-router'
 import { useMemo, useState } from 'react'
 import { State } from '../../gen/proto/capabilities/task/task_pb.js'
+import { isAway } from '../client.panel.tsx'
 import { useLive } from '../live.panel.tsx'
 import { Quiet } from '../parts.panel.tsx'
 import { plural } from '../words.panel.tsx'
@@ -20,6 +22,7 @@ export function TaskPane() {
     const rows = useMemo(() => newestFirst(snapshot.list).slice(0, SHOWN), [snapshot])
     const running = rows.filter(t => t.state === State.RUNNING)
     const latest = running[0] ?? rows[0]
+    const lost = snapshot.state === 'lost' || (snapshot.state === 'connecting' && snapshot.trouble !== undefined)
     return (
         <aside className="dv-pane" aria-label={words.tasks} data-pane={open ? 'open' : 'closed'}>
             <div className="dv-pane-bar">
@@ -34,9 +37,16 @@ export function TaskPane() {
                 >
                     {words.tasks}
                 </Button>
-                <span className="dv-quiet" data-running={running.length}>
-                    {running.length > 0 ? plural(words.runningNow, running.length) : words.quiet}
-                </span>
+                {/* The one stream that every page has: it knows first that the server is away. */}
+                {lost ? (
+                    <span className="dv-away" role="status" data-server="lost">
+                        <WarningIcon aria-hidden /> {isAway(snapshot.trouble) ? words.away : snapshot.trouble?.summary}
+                    </span>
+                ) : (
+                    <span className="dv-quiet" data-server={snapshot.state} data-running={running.length}>
+                        {running.length > 0 ? plural(words.runningNow, running.length) : words.quiet}
+                    </span>
+                )}
                 {latest && !open && (
                     <span className="dv-pane-latest">
                         <span className="dv-pane-title">{latest.title}</span> <TaskProgress task={latest} short />

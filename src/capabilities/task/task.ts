@@ -66,6 +66,7 @@ export function createTask({ tasks, tagsOf }: TaskDeps): Capability {
                     const caller = callerOf(context)
                     const only = request.id
                     if (only) visible(only, caller)
+                    else yield {}
                     const stop = new AbortController()
                     for await (const { task, existing } of tasks.watch(
                         AbortSignal.any([context.signal, stop.signal]),

@@ -3,7 +3,7 @@ import { FormSelect, FormSelectOption, Toolbar, ToolbarContent, ToolbarItem } fr
 import TasksIcon from '@patternfly/react-icons/dist/esm/icons/tasks-icon'
 import { useMemo, useState } from 'react'
 import { useLive } from '../live.panel.tsx'
-import { EmptyHint, Freshness, PageBody, PageHead } from '../parts.panel.tsx'
+import { Connecting, EmptyHint, Freshness, PageBody, PageHead } from '../parts.panel.tsx'
 import { common } from '../words.panel.tsx'
 import { TaskTable } from './rows.panel.tsx'
 import { newestFirst, stateWord, tasks } from './store.panel.tsx'
@@ -18,6 +18,7 @@ export default function Tasks() {
         () => newestFirst(snapshot.list.filter(t => state === '' || t.state === Number(state))).slice(0, SHOWN),
         [snapshot, state],
     )
+    if (snapshot.state === 'connecting') return <Connecting of={snapshot} title={words.tasks} />
     return (
         <>
             <PageHead title={words.tasks} below={<Freshness of={snapshot} />} />

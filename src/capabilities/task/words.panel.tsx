@@ -27,6 +27,7 @@ export const words = catalogue('task', {
     hide: 'Hide tasks',
     runningNow: { one: '{count} running', other: '{count} running' },
     quiet: 'None running',
+    away: 'The server does not answer; trying again …',
     all: 'All tasks',
     anyState: 'Any state',
     filterState: 'Filter by state',

@@ -3,6 +3,7 @@ import { useNavigate } from '@tanstack/react-router'
 import { useCallback, useRef, useState } from 'react'
 import { State, type Vm, VmService } from '../../gen/proto/capabilities/vm/vm_pb.js'
 import { act, openDialog } from '../act.panel.tsx'
+import { callOf, commandOf } from '../call.panel.tsx'
 import { clientOf } from '../client.panel.tsx'
 import { CheckField, TextField } from '../fields.panel.tsx'
 import { FormDialog } from '../forms.panel.tsx'
@@ -190,7 +191,13 @@ function RenameDialog(props: { vm: Vm; close: () => void }) {
             submit={words.rename}
             close={props.close}
             disabled={name === '' || name === props.vm.name}
-            run={() => api.rename({ vm: props.vm.uuid, name })}
+            call={() =>
+                callOf(
+                    VmService.method.rename,
+                    { vm: props.vm.uuid, name },
+                    commandOf('vm rename', [props.vm.name, name]),
+                )
+            }
         >
             <TextField name="name" label={words.newName} value={name} change={setName} focus required />
         </FormDialog>
@@ -207,7 +214,13 @@ function CloneDialog(props: { vm: Vm; close: () => void }) {
             submit={words.clone}
             close={props.close}
             disabled={name === ''}
-            run={() => api.clone({ vm: props.vm.uuid, name, linked, start })}
+            call={() =>
+                callOf(
+                    VmService.method.clone,
+                    { vm: props.vm.uuid, name, linked, start },
+                    commandOf('vm clone', [props.vm.name, name], { linked, start }),
+                )
+            }
         >
             <TextField name="name" label={common.name} value={name} change={setName} focus required />
             <CheckField

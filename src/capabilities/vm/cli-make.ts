@@ -52,7 +52,7 @@ const hash = (password: string): Promise<string> =>
     cryptSha512(
         password,
         crypto.getRandomValues(new Uint8Array(16)),
-        async bytes => new Uint8Array(await crypto.subtle.digest('SHA-512', bytes)),
+        async bytes => new Uint8Array(await crypto.subtle.digest('SHA-512', bytes as Uint8Array<ArrayBuffer>)),
     )
 
 export const makeVerbs: Verb[] = [

@@ -3,7 +3,7 @@ import { Button, FormGroup, Radio } from '@patternfly/react-core'
 import type { Volume } from '../../gen/proto/capabilities/image/image_pb.js'
 import { TextField } from '../fields.panel.tsx'
 import { bytes } from '../format.panel.tsx'
-import { Anchor, Loading, Quiet } from '../parts.panel.tsx'
+import { Anchor, Loading, Quiet, TroubleNote } from '../parts.panel.tsx'
 import type { Draft } from './draft.panel.tsx'
 import { useVolumes, volumeId } from './sources.panel.tsx'
 import { words } from './words.panel.tsx'
@@ -30,7 +30,7 @@ const nameFrom = (volume: Volume): string =>
         .slice(0, 40)
 
 export function SourceStep({ draft, change }: StepProps) {
-    const { images, isos, loaded } = useVolumes()
+    const { images, isos, loaded, trouble, retry } = useVolumes()
     const volumes = draft.kind === 'image' ? images : isos
     const choose = (volume: Volume): void => {
         const before = [...images, ...isos].map(v => `${nameFrom(v)}-1`)
@@ -63,7 +63,8 @@ export function SourceStep({ draft, change }: StepProps) {
             </FormGroup>
             {draft.kind !== 'empty' && (
                 <FormGroup role="radiogroup" label={draft.kind === 'image' ? n.fromImage : n.fromIso} isRequired>
-                    {!loaded && <Loading />}
+                    {!loaded && !trouble && <Loading />}
+                    {trouble && <TroubleNote trouble={trouble} retry={retry} />}
                     {loaded && volumes.length === 0 && (
                         <div className="dv-inline">
                             <Quiet>{draft.kind === 'image' ? n.noImages : n.noIsos}</Quiet>
@@ -72,7 +73,7 @@ export function SourceStep({ draft, change }: StepProps) {
                             </Button>
                         </div>
                     )}
-                    <div className="dv-choices">
+                    <div className={volumes.length > 0 ? 'dv-choices' : undefined}>
                         {volumes.map(volume => (
                             <Radio
                                 key={volumeId(volume)}

@@ -15,12 +15,13 @@ import { VmService } from '../../gen/proto/capabilities/vm/vm_pb.js'
 import { begun } from '../act.panel.tsx'
 import { clientOf, type Trouble, troubleOf } from '../client.panel.tsx'
 import { useMay } from '../me.panel.tsx'
-import { CopyBlock, Forbidden, Loading, Quiet, Section, TroubleNote } from '../parts.panel.tsx'
+import { Forbidden, Loading, Section, TroubleNote } from '../parts.panel.tsx'
 import { PlanView } from '../plan.panel.tsx'
+import { SameBlocks } from '../same.panel.tsx'
 import { common, fill } from '../words.panel.tsx'
 import { SizeStep } from './create-size.panel.tsx'
 import { SourceStep } from './create-source.panel.tsx'
-import { blank, cliOf, curlOf, type Draft, hashed, missing, requestOf } from './draft.panel.tsx'
+import { blank, callOfDraft, type Draft, hashed, missing, requestOf } from './draft.panel.tsx'
 import { useNetworkChoices } from './sources.panel.tsx'
 import { words } from './words.panel.tsx'
 
@@ -54,51 +55,63 @@ export default function Create() {
         }
     }
     return (
-        <Wizard
-            height="100%"
-            isVisitRequired
-            className="dv-wizard"
-            header={<WizardHeader title={n.title} isCloseHidden titleId="create-title" />}
-            navAriaLabel={n.title}
-        >
-            <WizardStep
-                name={n.source}
-                id="source"
-                footer={
-                    <Footer stop={missing(complete, 1) !== ''} cancel={() => void navigate({ to: '/vms' as string })} />
-                }
+        <div ref={namedByItsWords} className="dv-wizard-place">
+            <Wizard
+                height="100%"
+                isVisitRequired
+                className="dv-wizard"
+                header={<WizardHeader title={n.title} isCloseHidden titleId="create-title" />}
+                navAriaLabel={n.title}
             >
-                <Form className="dv-form" onSubmit={event => event.preventDefault()}>
-                    <SourceStep draft={complete} change={change} />
-                </Form>
-            </WizardStep>
-            <WizardStep
-                name={n.size}
-                id="size"
-                footer={
-                    <Footer stop={missing(complete, 2) !== ''} cancel={() => void navigate({ to: '/vms' as string })} />
-                }
-            >
-                <Form className="dv-form" onSubmit={event => event.preventDefault()}>
-                    <SizeStep draft={complete} change={change} networks={networks} />
-                </Form>
-            </WizardStep>
-            <WizardStep
-                name={n.review}
-                id="review"
-                footer={
-                    <Footer
-                        last={() => void make()}
-                        busy={busy}
-                        cancel={() => void navigate({ to: '/vms' as string })}
-                    />
-                }
-            >
-                <Review draft={complete} failure={failure} />
-            </WizardStep>
-        </Wizard>
+                <WizardStep
+                    name={n.source}
+                    id="source"
+                    footer={
+                        <Footer
+                            stop={missing(complete, 1) !== ''}
+                            cancel={() => void navigate({ to: '/vms' as string })}
+                        />
+                    }
+                >
+                    <Form className="dv-form" onSubmit={event => event.preventDefault()}>
+                        <SourceStep draft={complete} change={change} />
+                    </Form>
+                </WizardStep>
+                <WizardStep
+                    name={n.size}
+                    id="size"
+                    footer={
+                        <Footer
+                            stop={missing(complete, 2) !== ''}
+                            cancel={() => void navigate({ to: '/vms' as string })}
+                        />
+                    }
+                >
+                    <Form className="dv-form" onSubmit={event => event.preventDefault()}>
+                        <SizeStep draft={complete} change={change} networks={networks} />
+                    </Form>
+                </WizardStep>
+                <WizardStep
+                    name={n.review}
+                    id="review"
+                    footer={
+                        <Footer
+                            last={() => void make()}
+                            busy={busy}
+                            cancel={() => void navigate({ to: '/vms' as string })}
+                        />
+                    }
+                >
+                    <Review draft={complete} failure={failure} />
+                </WizardStep>
+            </Wizard>
+        </div>
     )
 }
+
+/** PatternFly calls the toggle of a narrow screen 'Wizard toggle': no word of any catalogue, and not what it shows. */
+const namedByItsWords = (place: HTMLDivElement | null): void =>
+    place?.querySelector('.pf-v6-c-wizard__toggle')?.removeAttribute('aria-label')
 
 /** Next or create, back, cancel. */
 function Footer(props: { stop?: boolean; last?: () => void; busy?: boolean; cancel: () => void }) {
@@ -150,10 +163,7 @@ function Review(props: { draft: Draft; failure?: Trouble }) {
                 )}
             </Section>
             <Section title={n.same}>
-                {draft.password !== '' && <Quiet>{n.secretNote}</Quiet>}
-                <CopyBlock label={n.cli} text={cliOf(draft)} />
-                <Quiet>{n.curlNote}</Quiet>
-                <CopyBlock label={n.curl} text={curlOf(draft, window.location.origin)} />
+                <SameBlocks call={callOfDraft(draft)} />
             </Section>
             <span className="dv-hidden">{fill(n.ready, { name: draft.name })}</span>
         </div>

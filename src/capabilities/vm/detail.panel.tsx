@@ -9,7 +9,16 @@ import { useAskAgain } from '../fresh.panel.tsx'
 import { useLive } from '../live.panel.tsx'
 import { useMay } from '../me.panel.tsx'
 import { useObjectTabs } from '../pages.panel.tsx'
-import { ActionMenu, EmptyHint, Freshness, Loading, PageBody, PageHead, TroubleNote } from '../parts.panel.tsx'
+import {
+    ActionMenu,
+    Connecting,
+    EmptyHint,
+    Freshness,
+    Loading,
+    PageBody,
+    PageHead,
+    TroubleNote,
+} from '../parts.panel.tsx'
 import { PageTabs } from '../tabs.panel.tsx'
 import { common } from '../words.panel.tsx'
 import { fits, power, useVmActions } from './actions.panel.tsx'
@@ -66,7 +75,7 @@ export default function VmPage() {
     )
 
     if (!vm) {
-        if (snapshot.state === 'connecting') return <Loading />
+        if (snapshot.state === 'connecting') return <Connecting of={snapshot} />
         return (
             <PageBody>
                 <EmptyHint title={words.gone} body={words.goneHelp}>

@@ -1,6 +1,7 @@
 // The questions about a disk: add, enlarge, limit, move, remove, change the ISO.
 import { useState } from 'react'
 import { type Disk, VmService } from '../../gen/proto/capabilities/vm/vm_pb.js'
+import { callOf, commandOf, pairsOf } from '../call.panel.tsx'
 import { clientOf } from '../client.panel.tsx'
 import { CheckField, ChoiceField, NumberField, needSize, SizeField } from '../fields.panel.tsx'
 import { bytes } from '../format.panel.tsx'
@@ -18,6 +19,8 @@ interface OfDisk extends Shared {
     disk: Disk
     close: () => void
 }
+
+const of = ({ vm, revision }: Shared) => ({ vm: vm.uuid, revision })
 
 export const busChoices = ['virtio', 'scsi', 'sata'].map(bus => ({ value: bus, label: bus }))
 
@@ -38,22 +41,21 @@ export function AddDisk(props: Shared & { close: () => void }) {
             submit={common.add}
             close={props.close}
             disabled={kind !== 'new' && chosen === ''}
-            run={async () => {
-                const answer = await api.attachDisk({
-                    vm: props.vm.uuid,
-                    revision: props.revision,
-                    device: 'disk',
-                    disk: {
-                        bus,
-                        pool: kind === 'existing' ? '' : pool,
-                        sizeBytes: kind === 'new' ? needSize(size) : 0n,
-                        from: kind === 'copy' ? chosen : '',
-                        existing: kind === 'existing' ? chosen : '',
-                    },
-                })
-                props.done()
-                return answer
+            call={() => {
+                const from = kind === 'copy' ? chosen : ''
+                const existing = kind === 'existing' ? chosen : ''
+                const sizeBytes = kind === 'new' ? needSize(size) : 0n
+                const where = { bus, pool: kind === 'existing' ? '' : pool, from, existing }
+                return callOf(
+                    VmService.method.attachDisk,
+                    { ...of(props), device: 'disk', disk: { ...where, sizeBytes } },
+                    commandOf('vm add-disk', [
+                        props.vm.name,
+                        pairsOf({ size: kind === 'new' ? size.trim() : '', ...where }),
+                    ]),
+                )
             }}
+            done={props.done}
         >
             <ChoiceField
                 name="kind"
@@ -94,15 +96,14 @@ export function ResizeDisk(props: OfDisk) {
             title={fill(h.resizeTitle, { name: props.disk.target })}
             submit={h.resize}
             close={props.close}
-            run={async () => {
-                const answer = await api.resizeDisk({
-                    vm: props.vm.uuid,
-                    target: props.disk.target,
-                    sizeBytes: needSize(size),
-                })
-                props.done()
-                return answer
-            }}
+            call={() =>
+                callOf(
+                    VmService.method.resizeDisk,
+                    { vm: props.vm.uuid, target: props.disk.target, sizeBytes: needSize(size) },
+                    commandOf('vm resize-disk', [props.vm.name, props.disk.target, size.trim()]),
+                )
+            }
+            done={props.done}
         >
             <SizeField name="size" label={h.newSize} help={h.resizeHelp} value={size} change={setSize} required />
         </FormDialog>
@@ -177,11 +178,14 @@ export function MoveDisk(props: OfDisk) {
             submit={h.move}
             close={props.close}
             disabled={to === ''}
-            run={async () => {
-                const answer = await api.moveDisk({ vm: props.vm.uuid, target: props.disk.target, pool: to, keep })
-                props.done()
-                return answer
-            }}
+            call={() =>
+                callOf(
+                    VmService.method.moveDisk,
+                    { vm: props.vm.uuid, target: props.disk.target, pool: to, keep },
+                    commandOf('vm move-disk', [props.vm.name, props.disk.target, to], { keep }),
+                )
+            }
+            done={props.done}
         >
             <ChoiceField
                 name="pool"
@@ -233,11 +237,16 @@ export function InsertIso(props: OfDisk) {
             title={fill(h.insertTitle, { name: disk.target })}
             submit={common.save}
             close={props.close}
-            run={async () => {
-                const answer = await api.changeMedia({ vm: props.vm.uuid, target: disk.target, iso })
-                props.done()
-                return answer
-            }}
+            call={() =>
+                callOf(
+                    VmService.method.changeMedia,
+                    { vm: props.vm.uuid, target: disk.target, iso },
+                    iso === ''
+                        ? commandOf('vm eject', [props.vm.name, disk.target])
+                        : commandOf('vm insert', [props.vm.name, disk.target, iso]),
+                )
+            }
+            done={props.done}
         >
             <ChoiceField name="iso" label={h.iso} value={iso} change={setIso} choices={isoChoices(isos)} />
         </FormDialog>

@@ -1,7 +1,8 @@
 // What the create wizard collects, and the request that comes of it.
-import { create, type MessageInitShape, toJson } from '@bufbuild/protobuf'
+import type { MessageInitShape } from '@bufbuild/protobuf'
 import { cryptSha512 } from '../../base/sha512crypt.ts'
-import { CreateRequestSchema } from '../../gen/proto/capabilities/vm/vm_pb.js'
+import { type CreateRequestSchema, VmService } from '../../gen/proto/capabilities/vm/vm_pb.js'
+import { type Call, callOf, quoted } from '../call.panel.tsx'
 import { needSize, sizeOf } from '../fields.panel.tsx'
 import { networkOf } from './sources.panel.tsx'
 
@@ -120,13 +121,11 @@ export async function hashed(password: string): Promise<string> {
     })
 }
 
-const quote = (text: string): string => (/^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replace(/'/g, `'\\''`)}'`)
-
 /** The same with the command line; secrets are left out: it asks for the password. */
-export function cliOf(draft: Draft): string {
-    const words = ['debvisor', 'vm', 'create', quote(draft.name)]
+function cliOf(draft: Draft): string {
+    const words = ['debvisor', 'vm', 'create', quoted(draft.name)]
     const option = (name: string, value: string): void => {
-        if (value !== '') words.push(`--${name}`, quote(value))
+        if (value !== '') words.push(`--${name}`, quoted(value))
     }
     option('description', draft.description)
     const from = draft.kind === 'image' ? draft.source : ''
@@ -165,16 +164,9 @@ export function cliOf(draft: Draft): string {
     return words.join(' ')
 }
 
-/** The same with curl; secrets are left out, and the token stands in a file, so that no process list shows it. */
-export function curlOf(draft: Draft, origin: string): string {
-    const message = create(CreateRequestSchema, requestOf({ ...draft, password: '' }, ''))
-    const json = JSON.stringify(toJson(CreateRequestSchema, message))
-    return [
-        `curl --cacert panel.crt -H @auth -H 'Content-Type: application/json'`,
-        `-d ${quote(json)}`,
-        `${origin}/debvisor.vm.v1.VmService/Create`,
-    ].join(' \\\n  ')
-}
+/** The call that makes it; the password stays out of what can be copied, and its hash too. */
+export const callOfDraft = (draft: Draft): Call =>
+    callOf(VmService.method.create, requestOf({ ...draft, password: '' }, ''), cliOf(draft))
 
 /** What is still missing on a screen, as the field's name; empty when one can go on. */
 export function missing(draft: Draft, screen: 1 | 2): string {

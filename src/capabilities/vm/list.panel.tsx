@@ -9,7 +9,7 @@ import { useFilters, useTyped } from '../address.panel.tsx'
 import { clientOf } from '../client.panel.tsx'
 import { useLive } from '../live.panel.tsx'
 import { useMay } from '../me.panel.tsx'
-import { Anchor, EmptyHint, Forbidden, Freshness, Loading, PageBody, PageHead } from '../parts.panel.tsx'
+import { Anchor, Connecting, EmptyHint, Forbidden, Freshness, PageBody, PageHead } from '../parts.panel.tsx'
 import { SearchField } from '../search.panel.tsx'
 import { common, fill, plural } from '../words.panel.tsx'
 import { BulkBar } from './bulk.panel.tsx'
@@ -80,7 +80,7 @@ export default function VmList() {
     )
 
     if (snapshot.state === 'denied') return <Forbidden />
-    if (snapshot.state === 'connecting') return <Loading />
+    if (snapshot.state === 'connecting') return <Connecting of={snapshot} title={words.vms} />
     if (snapshot.list.length === 0) {
         return (
             <>

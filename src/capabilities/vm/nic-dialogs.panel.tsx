@@ -1,7 +1,7 @@
 // The questions about a network card: add and change.
 import { useState } from 'react'
 import { type Nic, VmService } from '../../gen/proto/capabilities/vm/vm_pb.js'
-import { clientOf } from '../client.panel.tsx'
+import { callOf, commandOf, pairsOf } from '../call.panel.tsx'
 import { ChoiceField, NumberField, TextField } from '../fields.panel.tsx'
 import { FormDialog } from '../forms.panel.tsx'
 import { common } from '../words.panel.tsx'
@@ -10,7 +10,6 @@ import { networkOf, useNetworkChoices } from './sources.panel.tsx'
 import { words } from './words.panel.tsx'
 
 const h = words.hw
-const api = clientOf(VmService)
 const models = ['virtio', 'e1000e', 'rtl8139'].map(model => ({ value: model, label: model }))
 
 export function AddNic(props: Shared & { close: () => void }) {
@@ -25,12 +24,15 @@ export function AddNic(props: Shared & { close: () => void }) {
             title={h.addNic}
             submit={common.add}
             close={props.close}
-            run={async () => {
+            call={() => {
                 const nic = { ...networkOf(chosen), model, mac, vlan }
-                const answer = await api.attachNic({ vm: props.vm.uuid, revision: props.revision, nic })
-                props.done()
-                return answer
+                return callOf(
+                    VmService.method.attachNic,
+                    { vm: props.vm.uuid, revision: props.revision, nic },
+                    commandOf('vm add-nic', [props.vm.name, pairsOf(nic)]),
+                )
             }}
+            done={props.done}
         >
             <ChoiceField name="network" label={h.network} value={chosen} change={setNetwork} choices={networks} />
             <ChoiceField name="model" label={h.model} value={model} change={setModel} choices={models} />
@@ -53,19 +55,20 @@ export function EditNic(props: Shared & { nic: Nic; close: () => void }) {
             title={h.editNic}
             submit={common.save}
             close={props.close}
-            run={async () => {
-                const answer = await api.updateNic({
-                    vm: props.vm.uuid,
-                    revision: props.revision,
-                    mac: nic.mac,
+            call={() => {
+                const changed = {
                     network: network !== before && to.network ? to.network : undefined,
                     bridge: network !== before && to.bridge ? to.bridge : undefined,
                     model: model !== nic.model ? model : undefined,
                     vlan: vlan !== nic.vlan ? vlan : undefined,
-                })
-                props.done()
-                return answer
+                }
+                return callOf(
+                    VmService.method.updateNic,
+                    { vm: props.vm.uuid, revision: props.revision, mac: nic.mac, ...changed },
+                    commandOf('vm set-nic', [props.vm.name, nic.mac], changed),
+                )
             }}
+            done={props.done}
         >
             <ChoiceField name="network" label={h.network} value={network} change={setNetwork} choices={networks} />
             <ChoiceField

@@ -29,7 +29,7 @@ export function StatesCard() {
         () => snapshot.list.reduce((sum, vm) => sum + (isOn(vm.state) ? vm.memoryBytes : 0n), 0n),
         [snapshot],
     )
-    if (snapshot.state === 'connecting') return <Quiet>{common.loading}</Quiet>
+    if (snapshot.state === 'connecting') return <Quiet>{snapshot.trouble?.summary ?? common.loading}</Quiet>
     return (
         <>
             <Freshness of={snapshot} />
@@ -64,7 +64,12 @@ export function BusiestCard() {
                 .slice(0, BUSIEST),
         [snapshot],
     )
-    if (rows.length === 0) return <Quiet>{snapshot.state === 'connecting' ? common.loading : o.noneRuns}</Quiet>
+    if (rows.length === 0)
+        return (
+            <Quiet>
+                {snapshot.state === 'connecting' ? (snapshot.trouble?.summary ?? common.loading) : o.noneRuns}
+            </Quiet>
+        )
     return (
         <Table aria-label={o.busiest} variant="compact" borders={false} gridBreakPoint="">
             <Thead>

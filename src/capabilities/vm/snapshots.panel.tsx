@@ -6,6 +6,7 @@ import { useQuery } from '@tanstack/react-query'
 import { useState } from 'react'
 import { type Snapshot, type Vm, VmService } from '../../gen/proto/capabilities/vm/vm_pb.js'
 import { openDialog } from '../act.panel.tsx'
+import { callOf, commandOf } from '../call.panel.tsx'
 import { clientOf, troubleOf } from '../client.panel.tsx'
 import { CheckField, ChoiceField, TextField } from '../fields.panel.tsx'
 import { moment } from '../format.panel.tsx'
@@ -77,7 +78,7 @@ export default function Snapshots({ vm, detail }: VmTabProps) {
                         <Th width={30}>{s.name}</Th>
                         <Th>{s.taken}</Th>
                         <Th>{s.state}</Th>
-                        <Th>{s.kind}</Th>
+                        <Th width={25}>{s.kind}</Th>
                         <Th width={30}>{s.description}</Th>
                         <Th screenReaderText={common.actions} />
                     </Tr>
@@ -162,11 +163,15 @@ function Take(props: Asked) {
             submit={s.create}
             close={props.close}
             disabled={name === ''}
-            run={async () => {
-                const answer = await api.createSnapshot({ vm: props.vm.uuid, name, description, kind, memory, quiesce })
-                props.done()
-                return answer
+            call={() => {
+                const how = { description, kind, memory, quiesce }
+                return callOf(
+                    VmService.method.createSnapshot,
+                    { vm: props.vm.uuid, name, ...how },
+                    commandOf('vm snapshot', [props.vm.name, name], how),
+                )
             }}
+            done={props.done}
         >
             <TextField name="name" label={s.name} value={name} change={setName} required focus />
             <TextField name="description" label={s.description} value={description} change={setDescription} />

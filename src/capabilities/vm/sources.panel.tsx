@@ -2,14 +2,22 @@
 import { useQuery } from '@tanstack/react-query'
 import { ImageService, type Volume } from '../../gen/proto/capabilities/image/image_pb.js'
 import { NetworkService } from '../../gen/proto/capabilities/network/network_pb.js'
-import { clientOf } from '../client.panel.tsx'
+import { clientOf, type Trouble, troubleOf } from '../client.panel.tsx'
 import type { Choice } from '../fields.panel.tsx'
 import { useMay } from '../me.panel.tsx'
 import { words } from './words.panel.tsx'
 
 export const volumeId = (volume: Volume): string => `${volume.pool}/${volume.name}`
 
-export function useVolumes(): { images: Volume[]; isos: Volume[]; disks: Volume[]; loaded: boolean } {
+export function useVolumes(): {
+    images: Volume[]
+    isos: Volume[]
+    disks: Volume[]
+    loaded: boolean
+    /** Why they are not known. */
+    trouble?: Trouble
+    retry(): void
+} {
     const may = useMay()
     const query = useQuery({
         queryKey: ['volumes'],
@@ -23,7 +31,9 @@ export function useVolumes(): { images: Volume[]; isos: Volume[]; disks: Volume[
         disks,
         // A volume that a machine writes to is no image to start from; a linked clone's source is.
         images: disks.filter(v => !v.usedBy.some(user => user.startsWith('vm:'))),
-        loaded: !query.isLoading,
+        loaded: !query.isLoading && !query.isError,
+        trouble: query.isError ? troubleOf(query.error) : undefined,
+        retry: () => void query.refetch(),
     }
 }
 

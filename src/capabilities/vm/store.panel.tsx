@@ -1,7 +1,7 @@
 // The live list of virtual machines, and how one state looks.
-import { Label } from '@patternfly/react-core'
 import { State, type Vm, VmService, type WatchResponse } from '../../gen/proto/capabilities/vm/vm_pb.js'
 import { clientOf } from '../client.panel.tsx'
+import { SmallLabel } from '../label.panel.tsx'
 import { live } from '../live.panel.tsx'
 import { stateWord } from './words.panel.tsx'
 
@@ -41,9 +41,9 @@ const looks: Record<number, 'green' | 'grey' | 'red' | 'orange' | 'blue'> = {
 
 export function StateLabel(props: { state: State }) {
     return (
-        <Label isCompact color={looks[props.state] ?? 'grey'} data-state={State[props.state]}>
+        <SmallLabel color={looks[props.state] ?? 'grey'} data-state={State[props.state]}>
             {stateWord(props.state)}
-        </Label>
+        </SmallLabel>
     )
 }
 

@@ -1,14 +1,15 @@
 // The table of virtual machines: columns as they were chosen, sorted, selected, acted upon.
-import { Button, Label, Tooltip } from '@patternfly/react-core'
+import { Button, Checkbox, Tooltip } from '@patternfly/react-core'
 import PendingIcon from '@patternfly/react-icons/dist/esm/icons/pending-icon'
 import PlayIcon from '@patternfly/react-icons/dist/esm/icons/play-icon'
 import PowerOffIcon from '@patternfly/react-icons/dist/esm/icons/power-off-icon'
-import { Td, Th, Tr } from '@patternfly/react-table'
+import { Th, Tr } from '@patternfly/react-table'
 import { Link } from '@tanstack/react-router'
 import { memo, type ReactNode, useCallback, useMemo, useRef } from 'react'
 import type { Vm } from '../../gen/proto/capabilities/vm/vm_pb.js'
 import { bytes, percent, since } from '../format.panel.tsx'
-import { LongTable, Tags } from '../long-table.panel.tsx'
+import { SmallLabel } from '../label.panel.tsx'
+import { ActionCell, Cell, LongTable, Tags } from '../long-table.panel.tsx'
 import { useMay } from '../me.panel.tsx'
 import { ActionMenu, actionsOf } from '../parts.panel.tsx'
 import { common, fill } from '../words.panel.tsx'
@@ -112,20 +113,20 @@ const Row = memo(function Row(props: {
             : undefined
     return (
         <Tr data-vm={vm.name} data-uuid={vm.uuid} aria-rowindex={props.index + 2} isRowSelected={props.selected}>
-            <Td
-                select={{
-                    rowIndex: props.index,
-                    isSelected: props.selected,
-                    onSelect: (_e, on) => props.toggle(vm.uuid, on),
-                }}
-                aria-label={fill(words.selectOne, { name: vm.name })}
-            />
+            <Cell className="pf-v6-c-table__check">
+                <Checkbox
+                    id={`select-${vm.uuid}`}
+                    aria-label={fill(words.selectOne, { name: vm.name })}
+                    isChecked={props.selected}
+                    onChange={(_e, on) => props.toggle(vm.uuid, on)}
+                />
+            </Cell>
             {props.drawn.map(({ key }) => (
-                <Td key={key} className={`dv-col-${key}`}>
+                <Cell key={key} className={`dv-col-${key}`}>
                     {cells[key](vm)}
-                </Td>
+                </Cell>
             ))}
-            <Td className="dv-col-actions" isActionCell>
+            <ActionCell>
                 {offered && verb && (
                     <Button
                         variant="plain"
@@ -138,7 +139,7 @@ const Row = memo(function Row(props: {
                     />
                 )}
                 <ActionMenu label={actionsOf(vm.name)} actions={actions(vm, verb ? [verb] : [])} />
-            </Td>
+            </ActionCell>
         </Tr>
     )
 })
@@ -150,9 +151,9 @@ function NameCell({ vm }: { vm: Vm }) {
                 {vm.name}
             </Link>
             {vm.template && (
-                <Label isCompact variant="outline" className="dv-after">
+                <SmallLabel outline className="dv-after">
                     {words.template}
-                </Label>
+                </SmallLabel>
             )}
             {vm.pending && (
                 <Tooltip content={words.pending}>

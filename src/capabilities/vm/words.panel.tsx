@@ -368,12 +368,7 @@ export const words = catalogue('vm', {
         next: 'Next',
         back: 'Back',
         make: 'Create',
-        cli: 'As a command',
-        curl: 'As an API call',
-        curlNote:
-            'For the API call: auth is a file with the line “Authorization: Bearer TOKEN”, panel.crt the certificate of this node.',
         same: 'The same without the panel',
-        secretNote: 'The password hash is left out of these.',
         ready: 'Ready to create {name}',
     },
 })

@@ -1,6 +1,7 @@
 // Who calls the simulated server, what they may do, and how it refuses: the same rules as the real one, in short.
 import { getOption } from '@bufbuild/protobuf'
 import { Code, ConnectError, createContextKey, type HandlerContext, type Interceptor } from '@connectrpc/connect'
+import { isDangerous } from '../../../capabilities/dangerous.ts'
 import { access, type Problem, ProblemSchema } from '../../../gen/proto/capabilities/debvisor_pb.js'
 import type { World } from './world.ts'
 
@@ -104,8 +105,19 @@ export const interceptor =
                 detail: `it needs ${rule.permission}`,
                 fix: 'Ask an administrator for the rights.',
             })
+        const message = request.message as unknown as Record<string, unknown>
+        if (!request.stream && isDangerous(request.method, message))
+            needConfirmation(world, String(message.confirmationToken))
         return next(request)
     }
+
+export function needConfirmation(world: World, token: string): void {
+    if (world.confirmations.has(token)) return
+    refuse(Code.PermissionDenied, {
+        ...{ code: 'denied', at: 'confirmation', fix: 'Type your password, then do it again.' },
+        summary: 'This is to be confirmed with your password',
+    })
+}
 
 /** Keys that changed, without doubles, until the caller goes. */
 export async function* changes(

@@ -7,8 +7,7 @@ import {
     CertificateSchema,
     CertificateService,
 } from '../../../gen/proto/capabilities/certificate/certificate_pb.js'
-import { refuse, userOf } from './access.ts'
-import { needConfirmation } from './confirm.ts'
+import { needConfirmation, refuse, userOf } from './access.ts'
 import type { World } from './world.ts'
 
 const DAY_MS = 86_400_000

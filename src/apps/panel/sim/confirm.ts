@@ -12,15 +12,11 @@ export function confirm(world: World, user: string, shown: { password: string; o
     if (world.users.get(user)?.password !== shown.password) denied('password', 'The password is wrong')
     if (world.factors.has(user) && shown.oneTimePassword !== FACTOR_CODE)
         denied('one_time_password', 'The one-time password is wrong')
+    return confirmed(world)
+}
+
+export function confirmed(world: World) {
     const confirmationToken = world.uuid()
     world.confirmations.add(confirmationToken)
     return { confirmationToken, expires: timestampFromMs(Date.now() + 300_000) }
-}
-
-export function needConfirmation(world: World, token: string): void {
-    if (world.confirmations.has(token)) return
-    refuse(Code.PermissionDenied, {
-        ...{ code: 'denied', at: 'confirmation', fix: 'Type your password, then do it again.' },
-        summary: 'This is to be confirmed with your password',
-    })
 }

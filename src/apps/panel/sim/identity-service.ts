@@ -4,6 +4,7 @@ import { timestampFromMs } from '@bufbuild/protobuf/wkt'
 import { Code, type ConnectRouter, type HandlerContext } from '@connectrpc/connect'
 import { GrantSchema, IdentityService, TokenSchema } from '../../../gen/proto/capabilities/identity/identity_pb.js'
 import { notFound, permissions, refuse, sessionIn, userOf } from './access.ts'
+import { confirm, confirmed } from './confirm.ts'
 import { checkFactor, factorMethods, lacksFactor } from './factor-service.ts'
 import type { World } from './world.ts'
 
@@ -20,7 +21,11 @@ export function identityService(world: World, router: ConnectRouter): void {
         })
         context.responseHeader.set('set-cookie', `debvisor=${id}; Path=/; HttpOnly; SameSite=Strict`)
         world.record({ who: user, what: 'login' })
-        return { user: world.users.get(user), expires: timestampFromMs(Date.now() + 8 * 3600_000) }
+        return {
+            user: world.users.get(user),
+            expires: timestampFromMs(Date.now() + 8 * 3600_000),
+            confirmation: confirmed(world),
+        }
     }
     const weak = (password: string): void => {
         if (password.length < 12)
@@ -57,6 +62,7 @@ export function identityService(world: World, router: ConnectRouter): void {
             checkFactor(world, request.user, request.oneTimePassword)
             return login(context, request.user)
         },
+        confirm: (request, context) => confirm(world, userOf(context), request),
         ...factorMethods(world),
         logout: (_request, context) => {
             const id = /debvisor=([\w-]+)/.exec(context.requestHeader.get('cookie') ?? '')?.[1]

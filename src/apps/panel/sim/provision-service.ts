@@ -16,8 +16,8 @@ import {
     VerifiedSchema,
 } from '../../../gen/proto/capabilities/node/provision_pb.js'
 import { State as TaskState } from '../../../gen/proto/capabilities/task/task_pb.js'
-import { notFound, refuse, userOf } from './access.ts'
-import { confirm, needConfirmation } from './confirm.ts'
+import { needConfirmation, notFound, refuse, userOf } from './access.ts'
+import { confirm } from './confirm.ts'
 import type { World } from './world.ts'
 
 export const HELD_DISK = 'ata-WDC_WD40EFRX-68N32N0_WD-WCC7K1'

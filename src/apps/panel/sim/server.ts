@@ -135,6 +135,7 @@ function backend(world: World) {
             request.resume().once('end', () => response.writeHead(204).end())
         else if (request.url?.startsWith('/download/') || request.url?.startsWith('/container-files/'))
             response.writeHead(200, { 'content-disposition': 'attachment' }).end('twelve bytes')
+        else if (request.url === '/alive') response.writeHead(204, { 'cache-control': 'no-store' }).end()
         else return false
         return true
     }

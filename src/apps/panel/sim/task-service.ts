@@ -14,6 +14,7 @@ export function taskService(world: World, router: ConnectRouter): void {
         get: request => ({ task: world.tasks.get(request.id) ?? notFound('task', request.id) }),
         async *watch(request, context) {
             const asked = (id: string): boolean => request.id === '' || request.id === id
+            if (request.id === '') yield {}
             for (const id of world.tasks.keys()) if (asked(id)) yield { task: brief(id), existing: true }
             for await (const batch of changes(world, ['task'], context.signal))
                 for (const { key } of batch) if (asked(key)) yield { task: brief(key) }

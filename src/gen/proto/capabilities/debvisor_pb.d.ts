@@ -67,6 +67,15 @@ export declare type Access = Message<"debvisor.v1.Access"> & {
    * @generated from field: bool stops = 7;
    */
   stops: boolean;
+
+  /**
+   * The person confirms it with their password first (IdentityService.Confirm): `always`, or where the field of the
+   * request that this names is set, such as `disks`. The request then has a field `confirmation_token`. Root of the node
+   * on its own socket is not asked, and neither is a dry run.
+   *
+   * @generated from field: string confirm = 8;
+   */
+  confirm: string;
 };
 
 /**

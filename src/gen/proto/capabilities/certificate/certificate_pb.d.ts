@@ -117,6 +117,18 @@ export declare type Acme = Message<"debvisor.certificate.v1.Acme"> & {
    * @generated from field: debvisor.v1.Problem problem = 6;
    */
   problem?: Problem | undefined;
+
+  /**
+   * With dns-01: the server that is updated, and by which key.
+   *
+   * @generated from field: string dns_server = 7;
+   */
+  dnsServer: string;
+
+  /**
+   * @generated from field: string dns_key_name = 8;
+   */
+  dnsKeyName: string;
 };
 
 /**
@@ -336,6 +348,13 @@ export declare type SetAcmeRequest = Message<"debvisor.certificate.v1.SetAcmeReq
    * @generated from field: bool dry_run = 9;
    */
   dryRun: boolean;
+
+  /**
+   * Names are shown to be the node's in the DNS: it need not be reached from outside, and *.example.org is possible.
+   *
+   * @generated from field: debvisor.certificate.v1.DnsUpdate dns = 10;
+   */
+  dns?: DnsUpdate | undefined;
 };
 
 /**
@@ -343,6 +362,59 @@ export declare type SetAcmeRequest = Message<"debvisor.certificate.v1.SetAcmeReq
  * Use `create(SetAcmeRequestSchema)` to create a new message.
  */
 export declare const SetAcmeRequestSchema: GenMessage<SetAcmeRequest>;
+
+/**
+ * Dynamic updates (RFC 2136) of the zone that a name is in, signed by a key (TSIG).
+ *
+ * @generated from message debvisor.certificate.v1.DnsUpdate
+ */
+export declare type DnsUpdate = Message<"debvisor.certificate.v1.DnsUpdate"> & {
+  /**
+   * IP address of the zone's primary server.
+   *
+   * @generated from field: string server = 1;
+   */
+  server: string;
+
+  /**
+   * TCP and UDP port; 0 for 53.
+   *
+   * @generated from field: uint32 port = 2;
+   */
+  port: number;
+
+  /**
+   * @generated from field: string key_name = 3;
+   */
+  keyName: string;
+
+  /**
+   * Such as hmac-sha512; empty for hmac-sha256.
+   *
+   * @generated from field: string algorithm = 4;
+   */
+  algorithm: string;
+
+  /**
+   * Base64. Kept on the node, for renewals, where its user alone can read it; in no answer, log or audit record.
+   *
+   * @generated from field: string key_secret = 5;
+   */
+  keySecret: string;
+
+  /**
+   * Until all servers of the zone have the change; 0 for 30.
+   *
+   * @generated from field: uint32 wait_seconds = 6;
+   */
+  waitSeconds: number;
+};
+
+/**
+ * Describes the message debvisor.certificate.v1.DnsUpdate.
+ * Use `create(DnsUpdateSchema)` to create a new message.
+ */
+export declare const DnsUpdateSchema: GenMessage<DnsUpdate>;
 
 /**
  * @generated from message debvisor.certificate.v1.RenewRequest
@@ -398,7 +470,7 @@ export declare const CertificateService: GenService<{
     output: typeof SetSelfSignedResponseSchema;
   },
   /**
-   * One of a certificate authority by ACME (RFC 8555, http-01). The one before stays until the new one is there; after
+   * One of a certificate authority by ACME (RFC 8555): http-01, or dns-01 where `dns` is given. The one before stays until the new one is there; after
    * that it is renewed by itself.
    *
    * @generated from rpc debvisor.certificate.v1.CertificateService.SetAcme

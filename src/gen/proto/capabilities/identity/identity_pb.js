@@ -12,7 +12,7 @@ import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
  * Describes the file capabilities/identity/identity.proto.
  */
 export const file_capabilities_identity_identity = /*@__PURE__*/
-  fileDesc("CiRjYXBhYmlsaXRpZXMvaWRlbnRpdHkvaWRlbnRpdHkucHJvdG8SFGRlYnZpc29yLmlkZW50aXR5LnYxIrIBCgRVc2VyEgwKBG5hbWUYASABKAkSDAoEcm9sZRgCIAEoCRIRCglmdWxsX25hbWUYAyABKAkSDgoGbG9ja2VkGAQgASgIEisKB2NyZWF0ZWQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCmxhc3RfbG9naW4YBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg4KBmZhY3RvchgHIAEoCCLaAQoHU2Vzc2lvbhIKCgJpZBgBIAEoCRIMCgR1c2VyGAIgASgJEgwKBGZyb20YAyABKAkSDQoFYWdlbnQYBCABKAkSKwoHY3JlYXRlZBgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLQoJbGFzdF91c2VkGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIrCgdleHBpcmVzGAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIPCgdjdXJyZW50GAggASgIIscBCgVUb2tlbhIKCgJpZBgBIAEoCRIMCgR1c2VyGAIgASgJEgwKBG5hbWUYAyABKAkSDQoFc2NvcGUYBCADKAkSKwoHY3JlYXRlZBgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKwoHZXhwaXJlcxgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLQoJbGFzdF91c2VkGAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCI6CgRSb2xlEgwKBG5hbWUYASABKAkSDwoHc3VtbWFyeRgCIAEoCRITCgtwZXJtaXNzaW9ucxgDIAMoCSJICgVHcmFudBIKCgJpZBgBIAEoCRIMCgR1c2VyGAIgASgJEgwKBHJvbGUYAyABKAkSCgoCdm0YBCABKAkSCwoDdGFnGAUgASgJIkMKEUZpcnN0TG9naW5SZXF1ZXN0Eg4KBnNlY3JldBgBIAEoCRIMCgR1c2VyGAIgASgJEhAKCHBhc3N3b3JkGAMgASgJIhYKFE5ld0ZpcnN0TG9naW5SZXF1ZXN0IlIKFU5ld0ZpcnN0TG9naW5SZXNwb25zZRIMCgRwYXRoGAEgASgJEisKB2V4cGlyZXMYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIkkKDExvZ2luUmVxdWVzdBIMCgR1c2VyGAEgASgJEhAKCHBhc3N3b3JkGAIgASgJEhkKEW9uZV90aW1lX3Bhc3N3b3JkGAMgASgJImYKDUxvZ2luUmVzcG9uc2USKAoEdXNlchgBIAEoCzIaLmRlYnZpc29yLmlkZW50aXR5LnYxLlVzZXISKwoHZXhwaXJlcxgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiDwoNTG9nb3V0UmVxdWVzdCIQCg5Mb2dvdXRSZXNwb25zZSIPCg1XaG9BbUlSZXF1ZXN0Ir8BCg5XaG9BbUlSZXNwb25zZRIoCgR1c2VyGAEgASgLMhouZGVidmlzb3IuaWRlbnRpdHkudjEuVXNlchITCgtwZXJtaXNzaW9ucxgCIAMoCRIrCgZncmFudHMYAyADKAsyGy5kZWJ2aXNvci5pZGVudGl0eS52MS5HcmFudBILCgN2aWEYBCABKAkSFwoPZmFjdG9yX3JlcXVpcmVkGAUgASgIEhsKE3JlY292ZXJ5X2NvZGVzX2xlZnQYBiABKA0iQwoVQ2hhbmdlUGFzc3dvcmRSZXF1ZXN0EhQKDG9sZF9wYXNzd29yZBgBIAEoCRIUCgxuZXdfcGFzc3dvcmQYAiABKAkiGAoWQ2hhbmdlUGFzc3dvcmRSZXNwb25zZSImChJCZWdpbkZhY3RvclJlcXVlc3QSEAoIcGFzc3dvcmQYASABKAkiMgoTQmVnaW5GYWN0b3JSZXNwb25zZRIOCgZzZWNyZXQYASABKAkSCwoDdXJpGAIgASgJIjEKFENvbmZpcm1GYWN0b3JSZXF1ZXN0EhkKEW9uZV90aW1lX3Bhc3N3b3JkGAEgASgJIi8KFVJlY292ZXJ5Q29kZXNSZXNwb25zZRIWCg5yZWNvdmVyeV9jb2RlcxgBIAMoCSJCChNSZW1vdmVGYWN0b3JSZXF1ZXN0EhAKCHBhc3N3b3JkGAEgASgJEhkKEW9uZV90aW1lX3Bhc3N3b3JkGAIgASgJIhYKFFJlbW92ZUZhY3RvclJlc3BvbnNlIkgKGVJlbmV3UmVjb3ZlcnlDb2Rlc1JlcXVlc3QSEAoIcGFzc3dvcmQYASABKAkSGQoRb25lX3RpbWVfcGFzc3dvcmQYAiABKAkiIgoSUmVzZXRGYWN0b3JSZXF1ZXN0EgwKBHVzZXIYASABKAkiFQoTUmVzZXRGYWN0b3JSZXNwb25zZSIYChZHZXRGYWN0b3JQb2xpY3lSZXF1ZXN0Ih0KDEZhY3RvclBvbGljeRINCgVyb2xlcxgBIAMoCSIjChNMaXN0U2Vzc2lvbnNSZXF1ZXN0EgwKBHVzZXIYASABKAkiRwoUTGlzdFNlc3Npb25zUmVzcG9uc2USLwoIc2Vzc2lvbnMYASADKAsyHS5kZWJ2aXNvci5pZGVudGl0eS52MS5TZXNzaW9uIjEKFVJldm9rZVNlc3Npb25zUmVxdWVzdBIKCgJpZBgBIAEoCRIMCgR1c2VyGAIgASgJIjgKFlJldm9rZVNlc3Npb25zUmVzcG9uc2USDQoFZW5kZWQYASABKA0SDwoHcGVuZGluZxgCIAEoCCJNChJDcmVhdGVUb2tlblJlcXVlc3QSDAoEbmFtZRgBIAEoCRINCgVzY29wZRgCIAMoCRIMCgRkYXlzGAMgASgNEgwKBHVzZXIYBCABKAkiUQoTQ3JlYXRlVG9rZW5SZXNwb25zZRIqCgV0b2tlbhgBIAEoCzIbLmRlYnZpc29yLmlkZW50aXR5LnYxLlRva2VuEg4KBnNlY3JldBgCIAEoCSIhChFMaXN0VG9rZW5zUmVxdWVzdBIMCgR1c2VyGAEgASgJIkEKEkxpc3RUb2tlbnNSZXNwb25zZRIrCgZ0b2tlbnMYASADKAsyGy5kZWJ2aXNvci5pZGVudGl0eS52MS5Ub2tlbiIgChJSZXZva2VUb2tlblJlcXVlc3QSCgoCaWQYASABKAkiJgoTUmV2b2tlVG9rZW5SZXNwb25zZRIPCgdwZW5kaW5nGAEgASgIIhIKEExpc3RVc2Vyc1JlcXVlc3QiPgoRTGlzdFVzZXJzUmVzcG9uc2USKQoFdXNlcnMYASADKAsyGi5kZWJ2aXNvci5pZGVudGl0eS52MS5Vc2VyIlQKEUNyZWF0ZVVzZXJSZXF1ZXN0EgwKBG5hbWUYASABKAkSDAoEcm9sZRgCIAEoCRIRCglmdWxsX25hbWUYAyABKAkSEAoIcGFzc3dvcmQYBCABKAkiPgoSQ3JlYXRlVXNlclJlc3BvbnNlEigKBHVzZXIYASABKAsyGi5kZWJ2aXNvci5pZGVudGl0eS52MS5Vc2VyIqcBChFVcGRhdGVVc2VyUmVxdWVzdBIMCgRuYW1lGAEgASgJEhEKBHJvbGUYAiABKAlIAIgBARIWCglmdWxsX25hbWUYAyABKAlIAYgBARITCgZsb2NrZWQYBCABKAhIAogBARIVCghwYXNzd29yZBgFIAEoCUgDiAEBQgcKBV9yb2xlQgwKCl9mdWxsX25hbWVCCQoHX2xvY2tlZEILCglfcGFzc3dvcmQiPgoSVXBkYXRlVXNlclJlc3BvbnNlEigKBHVzZXIYASABKAsyGi5kZWJ2aXNvci5pZGVudGl0eS52MS5Vc2VyIiEKEURlbGV0ZVVzZXJSZXF1ZXN0EgwKBG5hbWUYASABKAkiFAoSRGVsZXRlVXNlclJlc3BvbnNlIhIKEExpc3RSb2xlc1JlcXVlc3QiPgoRTGlzdFJvbGVzUmVzcG9uc2USKQoFcm9sZXMYASADKAsyGi5kZWJ2aXNvci5pZGVudGl0eS52MS5Sb2xlIi0KEUxpc3RHcmFudHNSZXF1ZXN0EgwKBHVzZXIYASABKAkSCgoCdm0YAiABKAkiQQoSTGlzdEdyYW50c1Jlc3BvbnNlEisKBmdyYW50cxgBIAMoCzIbLmRlYnZpc29yLmlkZW50aXR5LnYxLkdyYW50IkYKD0FkZEdyYW50UmVxdWVzdBIMCgR1c2VyGAEgASgJEgwKBHJvbGUYAiABKAkSCgoCdm0YAyABKAkSCwoDdGFnGAQgASgJIj4KEEFkZEdyYW50UmVzcG9uc2USKgoFZ3JhbnQYASABKAsyGy5kZWJ2aXNvci5pZGVudGl0eS52MS5HcmFudCIgChJSZW1vdmVHcmFudFJlcXVlc3QSCgoCaWQYASABKAkiFQoTUmVtb3ZlR3JhbnRSZXNwb25zZTKbFwoPSWRlbnRpdHlTZXJ2aWNlEmIKCkZpcnN0TG9naW4SJy5kZWJ2aXNvci5pZGVudGl0eS52MS5GaXJzdExvZ2luUmVxdWVzdBojLmRlYnZpc29yLmlkZW50aXR5LnYxLkxvZ2luUmVzcG9uc2UiBsrzGAIgARKGAQoNTmV3Rmlyc3RMb2dpbhIqLmRlYnZpc29yLmlkZW50aXR5LnYxLk5ld0ZpcnN0TG9naW5SZXF1ZXN0GisuZGVidmlzb3IuaWRlbnRpdHkudjEuTmV3Rmlyc3RMb2dpblJlc3BvbnNlIhzK8xgYChRpZGVudGl0eS5maXJzdC1sb2dpbjABElgKBUxvZ2luEiIuZGVidmlzb3IuaWRlbnRpdHkudjEuTG9naW5SZXF1ZXN0GiMuZGVidmlzb3IuaWRlbnRpdHkudjEuTG9naW5SZXNwb25zZSIGyvMYAiABEl0KBkxvZ291dBIjLmRlYnZpc29yLmlkZW50aXR5LnYxLkxvZ291dFJlcXVlc3QaJC5kZWJ2aXNvci5pZGVudGl0eS52MS5Mb2dvdXRSZXNwb25zZSIIyvMYBCgBOAESXgoGV2hvQW1JEiMuZGVidmlzb3IuaWRlbnRpdHkudjEuV2hvQW1JUmVxdWVzdBokLmRlYnZpc29yLmlkZW50aXR5LnYxLldob0FtSVJlc3BvbnNlIgmQAgHK8xgCKAEScwoOQ2hhbmdlUGFzc3dvcmQSKy5kZWJ2aXNvci5pZGVudGl0eS52MS5DaGFuZ2VQYXNzd29yZFJlcXVlc3QaLC5kZWJ2aXNvci5pZGVudGl0eS52MS5DaGFuZ2VQYXNzd29yZFJlc3BvbnNlIgbK8xgCKAEScAoMTGlzdFNlc3Npb25zEikuZGVidmlzb3IuaWRlbnRpdHkudjEuTGlzdFNlc3Npb25zUmVxdWVzdBoqLmRlYnZpc29yLmlkZW50aXR5LnYxLkxpc3RTZXNzaW9uc1Jlc3BvbnNlIgmQAgHK8xgCKAESdQoOUmV2b2tlU2Vzc2lvbnMSKy5kZWJ2aXNvci5pZGVudGl0eS52MS5SZXZva2VTZXNzaW9uc1JlcXVlc3QaLC5kZWJ2aXNvci5pZGVudGl0eS52MS5SZXZva2VTZXNzaW9uc1Jlc3BvbnNlIgjK8xgEKAE4ARJqCgtDcmVhdGVUb2tlbhIoLmRlYnZpc29yLmlkZW50aXR5LnYxLkNyZWF0ZVRva2VuUmVxdWVzdBopLmRlYnZpc29yLmlkZW50aXR5LnYxLkNyZWF0ZVRva2VuUmVzcG9uc2UiBsrzGAIoARJqCgpMaXN0VG9rZW5zEicuZGVidmlzb3IuaWRlbnRpdHkudjEuTGlzdFRva2Vuc1JlcXVlc3QaKC5kZWJ2aXNvci5pZGVudGl0eS52MS5MaXN0VG9rZW5zUmVzcG9uc2UiCZACAcrzGAIoARJsCgtSZXZva2VUb2tlbhIoLmRlYnZpc29yLmlkZW50aXR5LnYxLlJldm9rZVRva2VuUmVxdWVzdBopLmRlYnZpc29yLmlkZW50aXR5LnYxLlJldm9rZVRva2VuUmVzcG9uc2UiCMrzGAQoATgBEmoKC0JlZ2luRmFjdG9yEiguZGVidmlzb3IuaWRlbnRpdHkudjEuQmVnaW5GYWN0b3JSZXF1ZXN0GikuZGVidmlzb3IuaWRlbnRpdHkudjEuQmVnaW5GYWN0b3JSZXNwb25zZSIGyvMYAigBEnAKDUNvbmZpcm1GYWN0b3ISKi5kZWJ2aXNvci5pZGVudGl0eS52MS5Db25maXJtRmFjdG9yUmVxdWVzdBorLmRlYnZpc29yLmlkZW50aXR5LnYxLlJlY292ZXJ5Q29kZXNSZXNwb25zZSIGyvMYAigBEm0KDFJlbW92ZUZhY3RvchIpLmRlYnZpc29yLmlkZW50aXR5LnYxLlJlbW92ZUZhY3RvclJlcXVlc3QaKi5kZWJ2aXNvci5pZGVudGl0eS52MS5SZW1vdmVGYWN0b3JSZXNwb25zZSIGyvMYAigBEnoKElJlbmV3UmVjb3ZlcnlDb2RlcxIvLmRlYnZpc29yLmlkZW50aXR5LnYxLlJlbmV3UmVjb3ZlcnlDb2Rlc1JlcXVlc3QaKy5kZWJ2aXNvci5pZGVudGl0eS52MS5SZWNvdmVyeUNvZGVzUmVzcG9uc2UiBsrzGAIoARJ5CgtSZXNldEZhY3RvchIoLmRlYnZpc29yLmlkZW50aXR5LnYxLlJlc2V0RmFjdG9yUmVxdWVzdBopLmRlYnZpc29yLmlkZW50aXR5LnYxLlJlc2V0RmFjdG9yUmVzcG9uc2UiFcrzGBEKD2lkZW50aXR5Lm1hbmFnZRJ7Cg9HZXRGYWN0b3JQb2xpY3kSLC5kZWJ2aXNvci5pZGVudGl0eS52MS5HZXRGYWN0b3JQb2xpY3lSZXF1ZXN0GiIuZGVidmlzb3IuaWRlbnRpdHkudjEuRmFjdG9yUG9saWN5IhaQAgHK8xgPCg1pZGVudGl0eS52aWV3EnAKD1NldEZhY3RvclBvbGljeRIiLmRlYnZpc29yLmlkZW50aXR5LnYxLkZhY3RvclBvbGljeRoiLmRlYnZpc29yLmlkZW50aXR5LnYxLkZhY3RvclBvbGljeSIVyvMYEQoPaWRlbnRpdHkubWFuYWdlEnQKCUxpc3RVc2VycxImLmRlYnZpc29yLmlkZW50aXR5LnYxLkxpc3RVc2Vyc1JlcXVlc3QaJy5kZWJ2aXNvci5pZGVudGl0eS52MS5MaXN0VXNlcnNSZXNwb25zZSIWkAIByvMYDwoNaWRlbnRpdHkudmlldxJ2CgpDcmVhdGVVc2VyEicuZGVidmlzb3IuaWRlbnRpdHkudjEuQ3JlYXRlVXNlclJlcXVlc3QaKC5kZWJ2aXNvci5pZGVudGl0eS52MS5DcmVhdGVVc2VyUmVzcG9uc2UiFcrzGBEKD2lkZW50aXR5Lm1hbmFnZRJ2CgpVcGRhdGVVc2VyEicuZGVidmlzb3IuaWRlbnRpdHkudjEuVXBkYXRlVXNlclJlcXVlc3QaKC5kZWJ2aXNvci5pZGVudGl0eS52MS5VcGRhdGVVc2VyUmVzcG9uc2UiFcrzGBEKD2lkZW50aXR5Lm1hbmFnZRJ2CgpEZWxldGVVc2VyEicuZGVidmlzb3IuaWRlbnRpdHkudjEuRGVsZXRlVXNlclJlcXVlc3QaKC5kZWJ2aXNvci5pZGVudGl0eS52MS5EZWxldGVVc2VyUmVzcG9uc2UiFcrzGBEKD2lkZW50aXR5Lm1hbmFnZRJnCglMaXN0Um9sZXMSJi5kZWJ2aXNvci5pZGVudGl0eS52MS5MaXN0Um9sZXNSZXF1ZXN0GicuZGVidmlzb3IuaWRlbnRpdHkudjEuTGlzdFJvbGVzUmVzcG9uc2UiCZACAcrzGAIoARJ3CgpMaXN0R3JhbnRzEicuZGVidmlzb3IuaWRlbnRpdHkudjEuTGlzdEdyYW50c1JlcXVlc3QaKC5kZWJ2aXNvci5pZGVudGl0eS52MS5MaXN0R3JhbnRzUmVzcG9uc2UiFpACAcrzGA8KDWlkZW50aXR5LnZpZXcScAoIQWRkR3JhbnQSJS5kZWJ2aXNvci5pZGVudGl0eS52MS5BZGRHcmFudFJlcXVlc3QaJi5kZWJ2aXNvci5pZGVudGl0eS52MS5BZGRHcmFudFJlc3BvbnNlIhXK8xgRCg9pZGVudGl0eS5tYW5hZ2USeQoLUmVtb3ZlR3JhbnQSKC5kZWJ2aXNvci5pZGVudGl0eS52MS5SZW1vdmVHcmFudFJlcXVlc3QaKS5kZWJ2aXNvci5pZGVudGl0eS52MS5SZW1vdmVHcmFudFJlc3BvbnNlIhXK8xgRCg9pZGVudGl0eS5tYW5hZ2ViBnByb3RvMw", [file_capabilities_debvisor, file_google_protobuf_timestamp]);
+  fileDesc("CiRjYXBhYmlsaXRpZXMvaWRlbnRpdHkvaWRlbnRpdHkucHJvdG8SFGRlYnZpc29yLmlkZW50aXR5LnYxIrIBCgRVc2VyEgwKBG5hbWUYASABKAkSDAoEcm9sZRgCIAEoCRIRCglmdWxsX25hbWUYAyABKAkSDgoGbG9ja2VkGAQgASgIEisKB2NyZWF0ZWQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCmxhc3RfbG9naW4YBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg4KBmZhY3RvchgHIAEoCCLaAQoHU2Vzc2lvbhIKCgJpZBgBIAEoCRIMCgR1c2VyGAIgASgJEgwKBGZyb20YAyABKAkSDQoFYWdlbnQYBCABKAkSKwoHY3JlYXRlZBgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLQoJbGFzdF91c2VkGAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIrCgdleHBpcmVzGAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIPCgdjdXJyZW50GAggASgIIscBCgVUb2tlbhIKCgJpZBgBIAEoCRIMCgR1c2VyGAIgASgJEgwKBG5hbWUYAyABKAkSDQoFc2NvcGUYBCADKAkSKwoHY3JlYXRlZBgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKwoHZXhwaXJlcxgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLQoJbGFzdF91c2VkGAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCI6CgRSb2xlEgwKBG5hbWUYASABKAkSDwoHc3VtbWFyeRgCIAEoCRITCgtwZXJtaXNzaW9ucxgDIAMoCSJICgVHcmFudBIKCgJpZBgBIAEoCRIMCgR1c2VyGAIgASgJEgwKBHJvbGUYAyABKAkSCgoCdm0YBCABKAkSCwoDdGFnGAUgASgJIkMKEUZpcnN0TG9naW5SZXF1ZXN0Eg4KBnNlY3JldBgBIAEoCRIMCgR1c2VyGAIgASgJEhAKCHBhc3N3b3JkGAMgASgJIhYKFE5ld0ZpcnN0TG9naW5SZXF1ZXN0IlIKFU5ld0ZpcnN0TG9naW5SZXNwb25zZRIMCgRwYXRoGAEgASgJEisKB2V4cGlyZXMYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIkkKDExvZ2luUmVxdWVzdBIMCgR1c2VyGAEgASgJEhAKCHBhc3N3b3JkGAIgASgJEhkKEW9uZV90aW1lX3Bhc3N3b3JkGAMgASgJIqABCg1Mb2dpblJlc3BvbnNlEigKBHVzZXIYASABKAsyGi5kZWJ2aXNvci5pZGVudGl0eS52MS5Vc2VyEisKB2V4cGlyZXMYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjgKDGNvbmZpcm1hdGlvbhgDIAEoCzIiLmRlYnZpc29yLmlkZW50aXR5LnYxLkNvbmZpcm1hdGlvbiI9Cg5Db25maXJtUmVxdWVzdBIQCghwYXNzd29yZBgBIAEoCRIZChFvbmVfdGltZV9wYXNzd29yZBgCIAEoCSJXCgxDb25maXJtYXRpb24SGgoSY29uZmlybWF0aW9uX3Rva2VuGAEgASgJEisKB2V4cGlyZXMYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIg8KDUxvZ291dFJlcXVlc3QiEAoOTG9nb3V0UmVzcG9uc2UiDwoNV2hvQW1JUmVxdWVzdCK/AQoOV2hvQW1JUmVzcG9uc2USKAoEdXNlchgBIAEoCzIaLmRlYnZpc29yLmlkZW50aXR5LnYxLlVzZXISEwoLcGVybWlzc2lvbnMYAiADKAkSKwoGZ3JhbnRzGAMgAygLMhsuZGVidmlzb3IuaWRlbnRpdHkudjEuR3JhbnQSCwoDdmlhGAQgASgJEhcKD2ZhY3Rvcl9yZXF1aXJlZBgFIAEoCBIbChNyZWNvdmVyeV9jb2Rlc19sZWZ0GAYgASgNIkMKFUNoYW5nZVBhc3N3b3JkUmVxdWVzdBIUCgxvbGRfcGFzc3dvcmQYASABKAkSFAoMbmV3X3Bhc3N3b3JkGAIgASgJIhgKFkNoYW5nZVBhc3N3b3JkUmVzcG9uc2UiJgoSQmVnaW5GYWN0b3JSZXF1ZXN0EhAKCHBhc3N3b3JkGAEgASgJIjIKE0JlZ2luRmFjdG9yUmVzcG9uc2USDgoGc2VjcmV0GAEgASgJEgsKA3VyaRgCIAEoCSIxChRDb25maXJtRmFjdG9yUmVxdWVzdBIZChFvbmVfdGltZV9wYXNzd29yZBgBIAEoCSIvChVSZWNvdmVyeUNvZGVzUmVzcG9uc2USFgoOcmVjb3ZlcnlfY29kZXMYASADKAkiQgoTUmVtb3ZlRmFjdG9yUmVxdWVzdBIQCghwYXNzd29yZBgBIAEoCRIZChFvbmVfdGltZV9wYXNzd29yZBgCIAEoCSIWChRSZW1vdmVGYWN0b3JSZXNwb25zZSJIChlSZW5ld1JlY292ZXJ5Q29kZXNSZXF1ZXN0EhAKCHBhc3N3b3JkGAEgASgJEhkKEW9uZV90aW1lX3Bhc3N3b3JkGAIgASgJIj4KElJlc2V0RmFjdG9yUmVxdWVzdBIMCgR1c2VyGAEgASgJEhoKEmNvbmZpcm1hdGlvbl90b2tlbhgQIAEoCSIVChNSZXNldEZhY3RvclJlc3BvbnNlIhgKFkdldEZhY3RvclBvbGljeVJlcXVlc3QiHQoMRmFjdG9yUG9saWN5Eg0KBXJvbGVzGAEgAygJIkMKFlNldEZhY3RvclBvbGljeVJlcXVlc3QSDQoFcm9sZXMYASADKAkSGgoSY29uZmlybWF0aW9uX3Rva2VuGBAgASgJIiMKE0xpc3RTZXNzaW9uc1JlcXVlc3QSDAoEdXNlchgBIAEoCSJHChRMaXN0U2Vzc2lvbnNSZXNwb25zZRIvCghzZXNzaW9ucxgBIAMoCzIdLmRlYnZpc29yLmlkZW50aXR5LnYxLlNlc3Npb24iMQoVUmV2b2tlU2Vzc2lvbnNSZXF1ZXN0EgoKAmlkGAEgASgJEgwKBHVzZXIYAiABKAkiOAoWUmV2b2tlU2Vzc2lvbnNSZXNwb25zZRINCgVlbmRlZBgBIAEoDRIPCgdwZW5kaW5nGAIgASgIImkKEkNyZWF0ZVRva2VuUmVxdWVzdBIMCgRuYW1lGAEgASgJEg0KBXNjb3BlGAIgAygJEgwKBGRheXMYAyABKA0SDAoEdXNlchgEIAEoCRIaChJjb25maXJtYXRpb25fdG9rZW4YECABKAkiUQoTQ3JlYXRlVG9rZW5SZXNwb25zZRIqCgV0b2tlbhgBIAEoCzIbLmRlYnZpc29yLmlkZW50aXR5LnYxLlRva2VuEg4KBnNlY3JldBgCIAEoCSIhChFMaXN0VG9rZW5zUmVxdWVzdBIMCgR1c2VyGAEgASgJIkEKEkxpc3RUb2tlbnNSZXNwb25zZRIrCgZ0b2tlbnMYASADKAsyGy5kZWJ2aXNvci5pZGVudGl0eS52MS5Ub2tlbiIgChJSZXZva2VUb2tlblJlcXVlc3QSCgoCaWQYASABKAkiJgoTUmV2b2tlVG9rZW5SZXNwb25zZRIPCgdwZW5kaW5nGAEgASgIIhIKEExpc3RVc2Vyc1JlcXVlc3QiPgoRTGlzdFVzZXJzUmVzcG9uc2USKQoFdXNlcnMYASADKAsyGi5kZWJ2aXNvci5pZGVudGl0eS52MS5Vc2VyInAKEUNyZWF0ZVVzZXJSZXF1ZXN0EgwKBG5hbWUYASABKAkSDAoEcm9sZRgCIAEoCRIRCglmdWxsX25hbWUYAyABKAkSEAoIcGFzc3dvcmQYBCABKAkSGgoSY29uZmlybWF0aW9uX3Rva2VuGBAgASgJIj4KEkNyZWF0ZVVzZXJSZXNwb25zZRIoCgR1c2VyGAEgASgLMhouZGVidmlzb3IuaWRlbnRpdHkudjEuVXNlciLDAQoRVXBkYXRlVXNlclJlcXVlc3QSDAoEbmFtZRgBIAEoCRIRCgRyb2xlGAIgASgJSACIAQESFgoJZnVsbF9uYW1lGAMgASgJSAGIAQESEwoGbG9ja2VkGAQgASgISAKIAQESFQoIcGFzc3dvcmQYBSABKAlIA4gBARIaChJjb25maXJtYXRpb25fdG9rZW4YECABKAlCBwoFX3JvbGVCDAoKX2Z1bGxfbmFtZUIJCgdfbG9ja2VkQgsKCV9wYXNzd29yZCI+ChJVcGRhdGVVc2VyUmVzcG9uc2USKAoEdXNlchgBIAEoCzIaLmRlYnZpc29yLmlkZW50aXR5LnYxLlVzZXIiPQoRRGVsZXRlVXNlclJlcXVlc3QSDAoEbmFtZRgBIAEoCRIaChJjb25maXJtYXRpb25fdG9rZW4YECABKAkiFAoSRGVsZXRlVXNlclJlc3BvbnNlIhIKEExpc3RSb2xlc1JlcXVlc3QiPgoRTGlzdFJvbGVzUmVzcG9uc2USKQoFcm9sZXMYASADKAsyGi5kZWJ2aXNvci5pZGVudGl0eS52MS5Sb2xlIi0KEUxpc3RHcmFudHNSZXF1ZXN0EgwKBHVzZXIYASABKAkSCgoCdm0YAiABKAkiQQoSTGlzdEdyYW50c1Jlc3BvbnNlEisKBmdyYW50cxgBIAMoCzIbLmRlYnZpc29yLmlkZW50aXR5LnYxLkdyYW50ImIKD0FkZEdyYW50UmVxdWVzdBIMCgR1c2VyGAEgASgJEgwKBHJvbGUYAiABKAkSCgoCdm0YAyABKAkSCwoDdGFnGAQgASgJEhoKEmNvbmZpcm1hdGlvbl90b2tlbhgQIAEoCSI+ChBBZGRHcmFudFJlc3BvbnNlEioKBWdyYW50GAEgASgLMhsuZGVidmlzb3IuaWRlbnRpdHkudjEuR3JhbnQiPAoSUmVtb3ZlR3JhbnRSZXF1ZXN0EgoKAmlkGAEgASgJEhoKEmNvbmZpcm1hdGlvbl90b2tlbhgQIAEoCSIVChNSZW1vdmVHcmFudFJlc3BvbnNlMsUYCg9JZGVudGl0eVNlcnZpY2USYgoKRmlyc3RMb2dpbhInLmRlYnZpc29yLmlkZW50aXR5LnYxLkZpcnN0TG9naW5SZXF1ZXN0GiMuZGVidmlzb3IuaWRlbnRpdHkudjEuTG9naW5SZXNwb25zZSIGyvMYAiABEoYBCg1OZXdGaXJzdExvZ2luEiouZGVidmlzb3IuaWRlbnRpdHkudjEuTmV3Rmlyc3RMb2dpblJlcXVlc3QaKy5kZWJ2aXNvci5pZGVudGl0eS52MS5OZXdGaXJzdExvZ2luUmVzcG9uc2UiHMrzGBgKFGlkZW50aXR5LmZpcnN0LWxvZ2luMAESWAoFTG9naW4SIi5kZWJ2aXNvci5pZGVudGl0eS52MS5Mb2dpblJlcXVlc3QaIy5kZWJ2aXNvci5pZGVudGl0eS52MS5Mb2dpblJlc3BvbnNlIgbK8xgCIAESXQoGTG9nb3V0EiMuZGVidmlzb3IuaWRlbnRpdHkudjEuTG9nb3V0UmVxdWVzdBokLmRlYnZpc29yLmlkZW50aXR5LnYxLkxvZ291dFJlc3BvbnNlIgjK8xgEKAE4ARJeCgZXaG9BbUkSIy5kZWJ2aXNvci5pZGVudGl0eS52MS5XaG9BbUlSZXF1ZXN0GiQuZGVidmlzb3IuaWRlbnRpdHkudjEuV2hvQW1JUmVzcG9uc2UiCZACAcrzGAIoARJbCgdDb25maXJtEiQuZGVidmlzb3IuaWRlbnRpdHkudjEuQ29uZmlybVJlcXVlc3QaIi5kZWJ2aXNvci5pZGVudGl0eS52MS5Db25maXJtYXRpb24iBsrzGAIoARJzCg5DaGFuZ2VQYXNzd29yZBIrLmRlYnZpc29yLmlkZW50aXR5LnYxLkNoYW5nZVBhc3N3b3JkUmVxdWVzdBosLmRlYnZpc29yLmlkZW50aXR5LnYxLkNoYW5nZVBhc3N3b3JkUmVzcG9uc2UiBsrzGAIoARJwCgxMaXN0U2Vzc2lvbnMSKS5kZWJ2aXNvci5pZGVudGl0eS52MS5MaXN0U2Vzc2lvbnNSZXF1ZXN0GiouZGVidmlzb3IuaWRlbnRpdHkudjEuTGlzdFNlc3Npb25zUmVzcG9uc2UiCZACAcrzGAIoARJ1Cg5SZXZva2VTZXNzaW9ucxIrLmRlYnZpc29yLmlkZW50aXR5LnYxLlJldm9rZVNlc3Npb25zUmVxdWVzdBosLmRlYnZpc29yLmlkZW50aXR5LnYxLlJldm9rZVNlc3Npb25zUmVzcG9uc2UiCMrzGAQoATgBEnIKC0NyZWF0ZVRva2VuEiguZGVidmlzb3IuaWRlbnRpdHkudjEuQ3JlYXRlVG9rZW5SZXF1ZXN0GikuZGVidmlzb3IuaWRlbnRpdHkudjEuQ3JlYXRlVG9rZW5SZXNwb25zZSIOyvMYCigBQgZhbHdheXMSagoKTGlzdFRva2VucxInLmRlYnZpc29yLmlkZW50aXR5LnYxLkxpc3RUb2tlbnNSZXF1ZXN0GiguZGVidmlzb3IuaWRlbnRpdHkudjEuTGlzdFRva2Vuc1Jlc3BvbnNlIgmQAgHK8xgCKAESbAoLUmV2b2tlVG9rZW4SKC5kZWJ2aXNvci5pZGVudGl0eS52MS5SZXZva2VUb2tlblJlcXVlc3QaKS5kZWJ2aXNvci5pZGVudGl0eS52MS5SZXZva2VUb2tlblJlc3BvbnNlIgjK8xgEKAE4ARJqCgtCZWdpbkZhY3RvchIoLmRlYnZpc29yLmlkZW50aXR5LnYxLkJlZ2luRmFjdG9yUmVxdWVzdBopLmRlYnZpc29yLmlkZW50aXR5LnYxLkJlZ2luRmFjdG9yUmVzcG9uc2UiBsrzGAIoARJwCg1Db25maXJtRmFjdG9yEiouZGVidmlzb3IuaWRlbnRpdHkudjEuQ29uZmlybUZhY3RvclJlcXVlc3QaKy5kZWJ2aXNvci5pZGVudGl0eS52MS5SZWNvdmVyeUNvZGVzUmVzcG9uc2UiBsrzGAIoARJtCgxSZW1vdmVGYWN0b3ISKS5kZWJ2aXNvci5pZGVudGl0eS52MS5SZW1vdmVGYWN0b3JSZXF1ZXN0GiouZGVidmlzb3IuaWRlbnRpdHkudjEuUmVtb3ZlRmFjdG9yUmVzcG9uc2UiBsrzGAIoARJ6ChJSZW5ld1JlY292ZXJ5Q29kZXMSLy5kZWJ2aXNvci5pZGVudGl0eS52MS5SZW5ld1JlY292ZXJ5Q29kZXNSZXF1ZXN0GisuZGVidmlzb3IuaWRlbnRpdHkudjEuUmVjb3ZlcnlDb2Rlc1Jlc3BvbnNlIgbK8xgCKAESgQEKC1Jlc2V0RmFjdG9yEiguZGVidmlzb3IuaWRlbnRpdHkudjEuUmVzZXRGYWN0b3JSZXF1ZXN0GikuZGVidmlzb3IuaWRlbnRpdHkudjEuUmVzZXRGYWN0b3JSZXNwb25zZSIdyvMYGQoPaWRlbnRpdHkubWFuYWdlQgZhbHdheXMSewoPR2V0RmFjdG9yUG9saWN5EiwuZGVidmlzb3IuaWRlbnRpdHkudjEuR2V0RmFjdG9yUG9saWN5UmVxdWVzdBoiLmRlYnZpc29yLmlkZW50aXR5LnYxLkZhY3RvclBvbGljeSIWkAIByvMYDwoNaWRlbnRpdHkudmlldxKCAQoPU2V0RmFjdG9yUG9saWN5EiwuZGVidmlzb3IuaWRlbnRpdHkudjEuU2V0RmFjdG9yUG9saWN5UmVxdWVzdBoiLmRlYnZpc29yLmlkZW50aXR5LnYxLkZhY3RvclBvbGljeSIdyvMYGQoPaWRlbnRpdHkubWFuYWdlQgZhbHdheXMSdAoJTGlzdFVzZXJzEiYuZGVidmlzb3IuaWRlbnRpdHkudjEuTGlzdFVzZXJzUmVxdWVzdBonLmRlYnZpc29yLmlkZW50aXR5LnYxLkxpc3RVc2Vyc1Jlc3BvbnNlIhaQAgHK8xgPCg1pZGVudGl0eS52aWV3En4KCkNyZWF0ZVVzZXISJy5kZWJ2aXNvci5pZGVudGl0eS52MS5DcmVhdGVVc2VyUmVxdWVzdBooLmRlYnZpc29yLmlkZW50aXR5LnYxLkNyZWF0ZVVzZXJSZXNwb25zZSIdyvMYGQoPaWRlbnRpdHkubWFuYWdlQgZhbHdheXMSfgoKVXBkYXRlVXNlchInLmRlYnZpc29yLmlkZW50aXR5LnYxLlVwZGF0ZVVzZXJSZXF1ZXN0GiguZGVidmlzb3IuaWRlbnRpdHkudjEuVXBkYXRlVXNlclJlc3BvbnNlIh3K8xgZCg9pZGVudGl0eS5tYW5hZ2VCBmFsd2F5cxJ+CgpEZWxldGVVc2VyEicuZGVidmlzb3IuaWRlbnRpdHkudjEuRGVsZXRlVXNlclJlcXVlc3QaKC5kZWJ2aXNvci5pZGVudGl0eS52MS5EZWxldGVVc2VyUmVzcG9uc2UiHcrzGBkKD2lkZW50aXR5Lm1hbmFnZUIGYWx3YXlzEmcKCUxpc3RSb2xlcxImLmRlYnZpc29yLmlkZW50aXR5LnYxLkxpc3RSb2xlc1JlcXVlc3QaJy5kZWJ2aXNvci5pZGVudGl0eS52MS5MaXN0Um9sZXNSZXNwb25zZSIJkAIByvMYAigBEncKCkxpc3RHcmFudHMSJy5kZWJ2aXNvci5pZGVudGl0eS52MS5MaXN0R3JhbnRzUmVxdWVzdBooLmRlYnZpc29yLmlkZW50aXR5LnYxLkxpc3RHcmFudHNSZXNwb25zZSIWkAIByvMYDwoNaWRlbnRpdHkudmlldxJ4CghBZGRHcmFudBIlLmRlYnZpc29yLmlkZW50aXR5LnYxLkFkZEdyYW50UmVxdWVzdBomLmRlYnZpc29yLmlkZW50aXR5LnYxLkFkZEdyYW50UmVzcG9uc2UiHcrzGBkKD2lkZW50aXR5Lm1hbmFnZUIGYWx3YXlzEoEBCgtSZW1vdmVHcmFudBIoLmRlYnZpc29yLmlkZW50aXR5LnYxLlJlbW92ZUdyYW50UmVxdWVzdBopLmRlYnZpc29yLmlkZW50aXR5LnYxLlJlbW92ZUdyYW50UmVzcG9uc2UiHcrzGBkKD2lkZW50aXR5Lm1hbmFnZUIGYWx3YXlzYgZwcm90bzM", [file_capabilities_debvisor, file_google_protobuf_timestamp]);
 
 /**
  * Describes the message debvisor.identity.v1.User.
@@ -85,305 +85,326 @@ export const LoginResponseSchema = /*@__PURE__*/
   messageDesc(file_capabilities_identity_identity, 9);
 
 /**
+ * Describes the message debvisor.identity.v1.ConfirmRequest.
+ * Use `create(ConfirmRequestSchema)` to create a new message.
+ */
+export const ConfirmRequestSchema = /*@__PURE__*/
+  messageDesc(file_capabilities_identity_identity, 10);
+
+/**
+ * Describes the message debvisor.identity.v1.Confirmation.
+ * Use `create(ConfirmationSchema)` to create a new message.
+ */
+export const ConfirmationSchema = /*@__PURE__*/
+  messageDesc(file_capabilities_identity_identity, 11);
+
+/**
  * Describes the message debvisor.identity.v1.LogoutRequest.
  * Use `create(LogoutRequestSchema)` to create a new message.
  */
 export const LogoutRequestSchema = /*@__PURE__*/
-  messageDesc(file_capabilities_identity_identity, 10);
+  messageDesc(file_capabilities_identity_identity, 12);
 
 /**
  * Describes the message debvisor.identity.v1.LogoutResponse.
  * Use `create(LogoutResponseSchema)` to create a new message.
  */
 export const LogoutResponseSchema = /*@__PURE__*/
-  messageDesc(file_capabilities_identity_identity, 11);
+  messageDesc(file_capabilities_identity_identity, 13);
 
 /**
  * Describes the message debvisor.identity.v1.WhoAmIRequest.
  * Use `create(WhoAmIRequestSchema)` to create a new message.
  */
 export const WhoAmIRequestSchema = /*@__PURE__*/
-  messageDesc(file_capabilities_identity_identity, 12);
+  messageDesc(file_capabilities_identity_identity, 14);
 
 /**
  * Describes the message debvisor.identity.v1.WhoAmIResponse.
  * Use `create(WhoAmIResponseSchema)` to create a new message.
  */
 export const WhoAmIResponseSchema = /*@__PURE__*/
-  messageDesc(file_capabilities_identity_identity, 13);
+  messageDesc(file_capabilities_identity_identity, 15);
 
 /**
  * Describes the message debvisor.identity.v1.ChangePasswordRequest.
  * Use `create(ChangePasswordRequestSchema)` to create a new message.
  */
 export const ChangePasswordRequestSchema = /*@__PURE__*/
-  messageDesc(file_capabilities_identity_identity, 14);
+  messageDesc(file_capabilities_identity_identity, 16);
 
 /**
  * Describes the message debvisor.identity.v1.ChangePasswordResponse.
  * Use `create(ChangePasswordResponseSchema)` to create a new message.
  */
 export const ChangePasswordResponseSchema = /*@__PURE__*/
-  messageDesc(file_capabilities_identity_identity, 15);
+  messageDesc(file_capabilities_identity_identity, 17);
 
 /**
  * Describes the message debvisor.identity.v1.BeginFactorRequest.
  * Use `create(BeginFactorRequestSchema)` to create a new message.
  */
 export const BeginFactorRequestSchema = /*@__PURE__*/
-  messageDesc(file_capabilities_identity_identity, 16);
+  messageDesc(file_capabilities_identity_identity, 18);
 
 /**
  * Describes the message debvisor.identity.v1.BeginFactorResponse.
  * Use `create(BeginFactorResponseSchema)` to create a new message.
  */
 export const BeginFactorResponseSchema = /*@__PURE__*/
-  messageDesc(file_capabilities_identity_identity, 17);
+  messageDesc(file_capabilities_identity_identity, 19);
 
 /**
  * Describes the message debvisor.identity.v1.ConfirmFactorRequest.
  * Use `create(ConfirmFactorRequestSchema)` to create a new message.
  */
 export const ConfirmFactorRequestSchema = /*@__PURE__*/
-  messageDesc(file_capabilities_identity_identity, 18);
+  messageDesc(file_capabilities_identity_identity, 20);
 
 /**
  * Describes the message debvisor.identity.v1.RecoveryCodesResponse.
  * Use `create(RecoveryCodesResponseSchema)` to create a new message.
  */
 export const RecoveryCodesResponseSchema = /*@__PURE__*/
-  messageDesc(file_capabilities_identity_identity, 19);
+  messageDesc(file_capabilities_identity_identity, 21);
 
 /**
  * Describes the message debvisor.identity.v1.RemoveFactorRequest.
  * Use `create(RemoveFactorRequestSchema)` to create a new message.
  */
 export const RemoveFactorRequestSchema = /*@__PURE__*/
-  messageDesc(file_capabilities_identity_identity, 20);
+  messageDesc(file_capabilities_identity_identity, 22);
 
 /**
  * Describes the message debvisor.identity.v1.RemoveFactorResponse.
  * Use `create(RemoveFactorResponseSchema)` to create a new message.
  */
 export const RemoveFactorResponseSchema = /*@__PURE__*/
-  messageDesc(file_capabilities_identity_identity, 21);
+  messageDesc(file_capabilities_identity_identity, 23);
 
 /**
  * Describes the message debvisor.identity.v1.RenewRecoveryCodesRequest.
  * Use `create(RenewRecoveryCodesRequestSchema)` to create a new message.
  */
 export const RenewRecoveryCodesRequestSchema = /*@__PURE__*/
-  messageDesc(file_capabilities_identity_identity, 22);
+  messageDesc(file_capabilities_identity_identity, 24);
 
 /**
  * Describes the message debvisor.identity.v1.ResetFactorRequest.
  * Use `create(ResetFactorRequestSchema)` to create a new message.
  */
 export const ResetFactorRequestSchema = /*@__PURE__*/
-  messageDesc(file_capabilities_identity_identity, 23);
+  messageDesc(file_capabilities_identity_identity, 25);
 
 /**
  * Describes the message debvisor.identity.v1.ResetFactorResponse.
  * Use `create(ResetFactorResponseSchema)` to create a new message.
  */
 export const ResetFactorResponseSchema = /*@__PURE__*/
-  messageDesc(file_capabilities_identity_identity, 24);
+  messageDesc(file_capabilities_identity_identity, 26);
 
 /**
  * Describes the message debvisor.identity.v1.GetFactorPolicyRequest.
  * Use `create(GetFactorPolicyRequestSchema)` to create a new message.
  */
 export const GetFactorPolicyRequestSchema = /*@__PURE__*/
-  messageDesc(file_capabilities_identity_identity, 25);
+  messageDesc(file_capabilities_identity_identity, 27);
 
 /**
  * Describes the message debvisor.identity.v1.FactorPolicy.
  * Use `create(FactorPolicySchema)` to create a new message.
  */
 export const FactorPolicySchema = /*@__PURE__*/
-  messageDesc(file_capabilities_identity_identity, 26);
+  messageDesc(file_capabilities_identity_identity, 28);
+
+/**
+ * Describes the message debvisor.identity.v1.SetFactorPolicyRequest.
+ * Use `create(SetFactorPolicyRequestSchema)` to create a new message.
+ */
+export const SetFactorPolicyRequestSchema = /*@__PURE__*/
+  messageDesc(file_capabilities_identity_identity, 29);
 
 /**
  * Describes the message debvisor.identity.v1.ListSessionsRequest.
  * Use `create(ListSessionsRequestSchema)` to create a new message.
  */
 export const ListSessionsRequestSchema = /*@__PURE__*/
-  messageDesc(file_capabilities_identity_identity, 27);
+  messageDesc(file_capabilities_identity_identity, 30);
 
 /**
  * Describes the message debvisor.identity.v1.ListSessionsResponse.
  * Use `create(ListSessionsResponseSchema)` to create a new message.
  */
 export const ListSessionsResponseSchema = /*@__PURE__*/
-  messageDesc(file_capabilities_identity_identity, 28);
+  messageDesc(file_capabilities_identity_identity, 31);
 
 /**
  * Describes the message debvisor.identity.v1.RevokeSessionsRequest.
  * Use `create(RevokeSessionsRequestSchema)` to create a new message.
  */
 export const RevokeSessionsRequestSchema = /*@__PURE__*/
-  messageDesc(file_capabilities_identity_identity, 29);
+  messageDesc(file_capabilities_identity_identity, 32);
 
 /**
  * Describes the message debvisor.identity.v1.RevokeSessionsResponse.
  * Use `create(RevokeSessionsResponseSchema)` to create a new message.
  */
 export const RevokeSessionsResponseSchema = /*@__PURE__*/
-  messageDesc(file_capabilities_identity_identity, 30);
+  messageDesc(file_capabilities_identity_identity, 33);
 
 /**
  * Describes the message debvisor.identity.v1.CreateTokenRequest.
  * Use `create(CreateTokenRequestSchema)` to create a new message.
  */
 export const CreateTokenRequestSchema = /*@__PURE__*/
-  messageDesc(file_capabilities_identity_identity, 31);
+  messageDesc(file_capabilities_identity_identity, 34);
 
 /**
  * Describes the message debvisor.identity.v1.CreateTokenResponse.
  * Use `create(CreateTokenResponseSchema)` to create a new message.
  */
 export const CreateTokenResponseSchema = /*@__PURE__*/
-  messageDesc(file_capabilities_identity_identity, 32);
+  messageDesc(file_capabilities_identity_identity, 35);
 
 /**
  * Describes the message debvisor.identity.v1.ListTokensRequest.
  * Use `create(ListTokensRequestSchema)` to create a new message.
  */
 export const ListTokensRequestSchema = /*@__PURE__*/
-  messageDesc(file_capabilities_identity_identity, 33);
+  messageDesc(file_capabilities_identity_identity, 36);
 
 /**
  * Describes the message debvisor.identity.v1.ListTokensResponse.
  * Use `create(ListTokensResponseSchema)` to create a new message.
  */
 export const ListTokensResponseSchema = /*@__PURE__*/
-  messageDesc(file_capabilities_identity_identity, 34);
+  messageDesc(file_capabilities_identity_identity, 37);
 
 /**
  * Describes the message debvisor.identity.v1.RevokeTokenRequest.
  * Use `create(RevokeTokenRequestSchema)` to create a new message.
  */
 export const RevokeTokenRequestSchema = /*@__PURE__*/
-  messageDesc(file_capabilities_identity_identity, 35);
+  messageDesc(file_capabilities_identity_identity, 38);
 
 /**
  * Describes the message debvisor.identity.v1.RevokeTokenResponse.
  * Use `create(RevokeTokenResponseSchema)` to create a new message.
  */
 export const RevokeTokenResponseSchema = /*@__PURE__*/
-  messageDesc(file_capabilities_identity_identity, 36);
+  messageDesc(file_capabilities_identity_identity, 39);
 
 /**
  * Describes the message debvisor.identity.v1.ListUsersRequest.
  * Use `create(ListUsersRequestSchema)` to create a new message.
  */
 export const ListUsersRequestSchema = /*@__PURE__*/
-  messageDesc(file_capabilities_identity_identity, 37);
+  messageDesc(file_capabilities_identity_identity, 40);
 
 /**
  * Describes the message debvisor.identity.v1.ListUsersResponse.
  * Use `create(ListUsersResponseSchema)` to create a new message.
  */
 export const ListUsersResponseSchema = /*@__PURE__*/
-  messageDesc(file_capabilities_identity_identity, 38);
+  messageDesc(file_capabilities_identity_identity, 41);
 
 /**
  * Describes the message debvisor.identity.v1.CreateUserRequest.
  * Use `create(CreateUserRequestSchema)` to create a new message.
  */
 export const CreateUserRequestSchema = /*@__PURE__*/
-  messageDesc(file_capabilities_identity_identity, 39);
+  messageDesc(file_capabilities_identity_identity, 42);
 
 /**
  * Describes the message debvisor.identity.v1.CreateUserResponse.
  * Use `create(CreateUserResponseSchema)` to create a new message.
  */
 export const CreateUserResponseSchema = /*@__PURE__*/
-  messageDesc(file_capabilities_identity_identity, 40);
+  messageDesc(file_capabilities_identity_identity, 43);
 
 /**
  * Describes the message debvisor.identity.v1.UpdateUserRequest.
  * Use `create(UpdateUserRequestSchema)` to create a new message.
  */
 export const UpdateUserRequestSchema = /*@__PURE__*/
-  messageDesc(file_capabilities_identity_identity, 41);
+  messageDesc(file_capabilities_identity_identity, 44);
 
 /**
  * Describes the message debvisor.identity.v1.UpdateUserResponse.
  * Use `create(UpdateUserResponseSchema)` to create a new message.
  */
 export const UpdateUserResponseSchema = /*@__PURE__*/
-  messageDesc(file_capabilities_identity_identity, 42);
+  messageDesc(file_capabilities_identity_identity, 45);
 
 /**
  * Describes the message debvisor.identity.v1.DeleteUserRequest.
  * Use `create(DeleteUserRequestSchema)` to create a new message.
  */
 export const DeleteUserRequestSchema = /*@__PURE__*/
-  messageDesc(file_capabilities_identity_identity, 43);
+  messageDesc(file_capabilities_identity_identity, 46);
 
 /**
  * Describes the message debvisor.identity.v1.DeleteUserResponse.
  * Use `create(DeleteUserResponseSchema)` to create a new message.
  */
 export const DeleteUserResponseSchema = /*@__PURE__*/
-  messageDesc(file_capabilities_identity_identity, 44);
+  messageDesc(file_capabilities_identity_identity, 47);
 
 /**
  * Describes the message debvisor.identity.v1.ListRolesRequest.
  * Use `create(ListRolesRequestSchema)` to create a new message.
  */
 export const ListRolesRequestSchema = /*@__PURE__*/
-  messageDesc(file_capabilities_identity_identity, 45);
+  messageDesc(file_capabilities_identity_identity, 48);
 
 /**
  * Describes the message debvisor.identity.v1.ListRolesResponse.
  * Use `create(ListRolesResponseSchema)` to create a new message.
  */
 export const ListRolesResponseSchema = /*@__PURE__*/
-  messageDesc(file_capabilities_identity_identity, 46);
+  messageDesc(file_capabilities_identity_identity, 49);
 
 /**
  * Describes the message debvisor.identity.v1.ListGrantsRequest.
  * Use `create(ListGrantsRequestSchema)` to create a new message.
  */
 export const ListGrantsRequestSchema = /*@__PURE__*/
-  messageDesc(file_capabilities_identity_identity, 47);
+  messageDesc(file_capabilities_identity_identity, 50);
 
 /**
  * Describes the message debvisor.identity.v1.ListGrantsResponse.
  * Use `create(ListGrantsResponseSchema)` to create a new message.
  */
 export const ListGrantsResponseSchema = /*@__PURE__*/
-  messageDesc(file_capabilities_identity_identity, 48);
+  messageDesc(file_capabilities_identity_identity, 51);
 
 /**
  * Describes the message debvisor.identity.v1.AddGrantRequest.
  * Use `create(AddGrantRequestSchema)` to create a new message.
  */
 export const AddGrantRequestSchema = /*@__PURE__*/
-  messageDesc(file_capabilities_identity_identity, 49);
+  messageDesc(file_capabilities_identity_identity, 52);
 
 /**
  * Describes the message debvisor.identity.v1.AddGrantResponse.
  * Use `create(AddGrantResponseSchema)` to create a new message.
  */
 export const AddGrantResponseSchema = /*@__PURE__*/
-  messageDesc(file_capabilities_identity_identity, 50);
+  messageDesc(file_capabilities_identity_identity, 53);
 
 /**
  * Describes the message debvisor.identity.v1.RemoveGrantRequest.
  * Use `create(RemoveGrantRequestSchema)` to create a new message.
  */
 export const RemoveGrantRequestSchema = /*@__PURE__*/
-  messageDesc(file_capabilities_identity_identity, 51);
+  messageDesc(file_capabilities_identity_identity, 54);
 
 /**
  * Describes the message debvisor.identity.v1.RemoveGrantResponse.
  * Use `create(RemoveGrantResponseSchema)` to create a new message.
  */
 export const RemoveGrantResponseSchema = /*@__PURE__*/
-  messageDesc(file_capabilities_identity_identity, 52);
+  messageDesc(file_capabilities_identity_identity, 55);
 
 /**
  * @generated from service debvisor.identity.v1.IdentityService

@@ -428,6 +428,13 @@ export declare type DeleteVolumeRequest = Message<"debvisor.image.v1.DeleteVolum
    * @generated from field: bool dry_run = 15;
    */
   dryRun: boolean;
+
+  /**
+   * From IdentityService.Confirm.
+   *
+   * @generated from field: string confirmation_token = 16;
+   */
+  confirmationToken: string;
 };
 
 /**

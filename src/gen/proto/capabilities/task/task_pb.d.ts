@@ -351,7 +351,8 @@ export declare const TaskService: GenService<{
     output: typeof GetResponseSchema;
   },
   /**
-   * First what there is, then every change. With `id` the stream ends when that task has ended.
+   * First an empty message: the stream is open. Then what there is, then every change. With `id` there is no empty one, and
+   * the stream ends when that task has ended.
    *
    * @generated from rpc debvisor.task.v1.TaskService.Watch
    */

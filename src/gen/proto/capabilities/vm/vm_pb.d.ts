@@ -1355,6 +1355,13 @@ export declare type DeleteRequest = Message<"debvisor.vm.v1.DeleteRequest"> & {
    * @generated from field: bool dry_run = 15;
    */
   dryRun: boolean;
+
+  /**
+   * From IdentityService.Confirm.
+   *
+   * @generated from field: string confirmation_token = 16;
+   */
+  confirmationToken: string;
 };
 
 /**
@@ -1815,6 +1822,13 @@ export declare type DetachDiskRequest = Message<"debvisor.vm.v1.DetachDiskReques
    * @generated from field: bool dry_run = 15;
    */
   dryRun: boolean;
+
+  /**
+   * From IdentityService.Confirm.
+   *
+   * @generated from field: string confirmation_token = 16;
+   */
+  confirmationToken: string;
 };
 
 /**
