@@ -117,7 +117,7 @@ export const onDangerous = (asked: typeof ask): void => void (ask = asked)
 const transport = createConnectTransport({
     baseUrl: window.location.origin,
     useBinaryFormat: true,
-    interceptors: [confirming(refused => ask(refused)), gate],
+    interceptors: [confirming(refused => ask(refused), { ahead: true }), gate],
     fetch: (input, init) => fetchAlive(input, { ...init, credentials: 'same-origin' }),
 })
 

@@ -19,16 +19,16 @@ export function isUnconfirmed(thrown: unknown): boolean {
 }
 
 /**
- * Has what is dangerous confirmed before it is sent, and once more where the node does not take that any more.
+ * Has what is dangerous confirmed before it is sent (`ahead`), and where the node wants it, or does not take it any more.
  * `ask` answers the token of IdentityService.Confirm; it is told when the one that it gave was refused.
  */
 export const confirming =
-    (ask: (refused: boolean) => Promise<string>): Interceptor =>
+    (ask: (refused: boolean) => Promise<string>, { ahead }: { ahead: boolean }): Interceptor =>
     next =>
     async request => {
         const message = request.message as unknown as Plain
         if (request.stream || !isDangerous(request.method, message)) return await next(request)
-        message.confirmationToken ||= await ask(false)
+        if (ahead) message.confirmationToken ||= await ask(false)
         try {
             return await next(request)
         } catch (thrown) {

@@ -62,13 +62,16 @@ export async function personWith(daemon: DaemonWorld, user: string, token: strin
     }
     const transport: Person['transport'] = ({ httpVersion = '2', json = false } = {}) => {
         // What is dangerous is confirmed anew each time, as by somebody who types the password each time.
-        const confirm = confirming(async () => {
-            const unasked = createConnectTransport({ ...common, httpVersion: '1.1', nodeOptions: { ca } })
-            const { confirmationToken } = await createClient(IdentityService, unasked).confirm({
-                password: PERSON_PASSWORD,
-            })
-            return confirmationToken
-        })
+        const confirm = confirming(
+            async () => {
+                const unasked = createConnectTransport({ ...common, httpVersion: '1.1', nodeOptions: { ca } })
+                const { confirmationToken } = await createClient(IdentityService, unasked).confirm({
+                    password: PERSON_PASSWORD,
+                })
+                return confirmationToken
+            },
+            { ahead: true },
+        )
         const common = { baseUrl: daemon.url, interceptors: [authorize], useBinaryFormat: !json }
         const asked = { ...common, interceptors: [confirm, authorize] }
         return httpVersion === '2'

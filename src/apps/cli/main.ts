@@ -115,7 +115,9 @@ async function carry(parsed: Parsed, io: Io, look: Look): Promise<Carried> {
         options,
         client(service) {
             // Only called while the verb runs, when the context is there.
-            transport ??= transportTo(targetFor(where, io.env), [confirming(refused => ask(refused))])
+            // Root and some tokens are not asked: the node says so.
+            const asking = confirming(refused => ask(refused), { ahead: false })
+            transport ??= transportTo(targetFor(where, io.env), [asking])
             return createClient(service, transport)
         },
         json: (schema, message) => toJson(schema, message),

@@ -18,7 +18,7 @@ export interface AccessDeps {
     /** The object that a reference in a request names, by the field's name (`vm`); undefined when there is none. */
     resolve(kind: string, ref: string): Promise<(Guarded & { name: string }) | undefined>
     /** @throws Fault `denied` at `confirmation` unless the caller has confirmed lately who they are */
-    needConfirmation(caller: Caller, token: string): void
+    needConfirmation(caller: Caller, token: string, permission?: string): void
     clock: Clock
     log: Log
 }
@@ -49,7 +49,7 @@ export function accessInterceptor(deps: AccessDeps): Interceptor {
             // The handler gets what the gate looked at, not a name that may mean another by now.
             if (rule?.on && object) message[rule.on] = object.id
             if (isDangerous(request.method, message))
-                deps.needConfirmation(caller, String(message.confirmationToken ?? ''))
+                deps.needConfirmation(caller, String(message.confirmationToken ?? ''), rule?.permission)
             const pass = () => next(through)
             const response =
                 !changes(request.method) || !rule || rule.open || message.dryRun === true

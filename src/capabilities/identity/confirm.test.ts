@@ -17,9 +17,10 @@ beforeEach(async () => {
     })
 })
 const codeOf = (secret: string): string => generateSync({ secret, epoch: Math.floor(clock.now() / 1000) })
-const holds = (cookie: string, token: string): boolean => {
+const holds = (cookie: string, token: string): boolean => passes({ cookie }, token)
+const passes = (who: Parameters<TestNode['caller']>[0], token: string, permission?: string): boolean => {
     try {
-        node.identity.needConfirmation(node.caller({ cookie })!, token)
+        node.identity.needConfirmation(node.caller(who)!, token, permission)
         return true
     } catch (thrown) {
         expect(thrown).toMatchObject({ code: 'denied', at: 'confirmation' })
@@ -87,6 +88,19 @@ describe('a confirmation', () => {
         const two = node.as()
         await two.login({ user: 'ann', password: PASSWORD })
         expect(holds(two.cookie(), confirmation!.confirmationToken)).toBe(false)
+    })
+
+    test('is not asked of a token that was made for just that, but of every other one', async () => {
+        const cookie = await becomeAdmin(node)
+        const ask = async (scope: string[], permission: string) => {
+            const { secret } = await node.as({ cookie }).createToken({ name: 'ci', scope })
+            return passes({ bearer: secret }, '', permission)
+        }
+        expect(await ask(['vm.view', 'vm.delete'], 'vm.delete')).toBe(true)
+        for (const scope of [[], ['*'], ['vm.*'], ['*.delete'], ['vm.view']])
+            expect(await ask(scope, 'vm.delete')).toBe(false)
+        expect(await ask(['identity.manage'], 'identity.manage')).toBe(false)
+        expect(await ask(['vm.delete'], '')).toBe(false)
     })
 
     test('of root’s service counts here, and root of the node is never asked', async () => {

@@ -16,13 +16,24 @@ export interface Confirm {
     byLogin(user: UserDoc, session: { id: string; from: string }): Confirmed
     /** By root's service on this node, which has checked the same. */
     byRoot(caller: Caller, token: string): void
-    /** @throws Fault `denied` at `confirmation`; root of the node is never asked */
-    need(caller: Caller, token: string): void
+    /**
+     * For what needs that permission. Root of the node is never asked, nor a program whose token was made for just this:
+     * its scope names the permission itself. Users and rights are always a person's.
+     * @throws Fault `denied` at `confirmation`
+     */
+    need(caller: Caller, token: string, permission?: string): void
 }
 
 export function createConfirm({ replica, passwords, attempts, clock }: Parts, factors: Factors): Confirm {
     const confirmed = createConfirmed(clock)
     const userOf = (caller: Caller) => replica.get('users', caller.user)?.doc
+
+    /** Whoever made the token has confirmed it, and that permission by its name. */
+    const isMeant = ({ via, viaId }: Caller, permission: string) =>
+        via === 'token' &&
+        permission !== '' &&
+        !permission.startsWith('identity.') &&
+        replica.get('tokens', viaId)?.doc.scope.includes(permission) === true
 
     /** A recovery code is for logins alone: it would be spent by a click. */
     function prove(user: UserDoc, code: string, failed: () => void): void {
@@ -56,8 +67,9 @@ export function createConfirm({ replica, passwords, attempts, clock }: Parts, fa
             const user = userOf(caller)
             if (user) confirmed.adopt(token, caller, user)
         },
-        need(caller, token) {
-            if (caller.via !== 'root') confirmed.need(caller, token, userOf(caller))
+        need(caller, token, permission = '') {
+            if (caller.via === 'root' || isMeant(caller, permission)) return
+            confirmed.need(caller, token, userOf(caller))
         },
     }
 }
