@@ -9,7 +9,7 @@ import {
 } from '@patternfly/react-core'
 import { Table, Tbody, Td, Th, Thead, Tr } from '@patternfly/react-table'
 import { troubleOf } from '../client.panel.tsx'
-import { Loading, Section, TroubleNote } from '../parts.panel.tsx'
+import { Loading, PageBody, Section, TroubleNote } from '../parts.panel.tsx'
 import { words as inspect } from './machine-words.panel.tsx'
 import { useFacts } from './overview.panel.tsx'
 import { NodeTabs } from './tabs.panel.tsx'
@@ -19,9 +19,10 @@ export default function About() {
     const { data: facts, error, refetch } = useFacts()
     if (error && !facts)
         return (
-            <NodeTabs>
+            // Without the tabs, which ask the same: what had failed would be asked again and again.
+            <PageBody>
                 <TroubleNote trouble={troubleOf(error)} retry={() => void refetch()} />
-            </NodeTabs>
+            </PageBody>
         )
     if (!facts) return <Loading />
     const versions = [
