@@ -155,7 +155,8 @@ function loaderSteps(want: SystemWant, { has }: SystemSeen): Step[] {
     const settings = [
         '# Written by the installer. The last console is the one that the boot is told on.',
         'GRUB_TIMEOUT=3',
-        'GRUB_CMDLINE_LINUX_DEFAULT=""',
+        // What the kernel says would be written over the screen at tty1; errors are.
+        'GRUB_CMDLINE_LINUX_DEFAULT="quiet"',
         `GRUB_CMDLINE_LINUX="${serial === 'none' ? '' : inOrder.join(' ')}"`,
         `GRUB_TERMINAL="console${serial === 'none' ? '' : ' serial'}"`,
         ...(serial === 'none' ? [] : ['GRUB_SERIAL_COMMAND="serial --unit=0 --speed=115200"']),
