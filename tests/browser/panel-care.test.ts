@@ -328,7 +328,10 @@ describe('fresh without asking', () => {
                 await page.goto(sim.url + path)
                 await page.locator('h1, h2').first().waitFor()
                 await settled(page)
-                if (path === '/tasks') await page.getByRole('button', { name: 'Details of Long work' }).click()
+                if (path === '/tasks') {
+                    await page.getByRole('button', { name: 'Details of Long work' }).click()
+                    await page.getByText('At it').waitFor()
+                }
                 await page.locator('[data-me]').waitFor()
                 await page.waitForLoadState('load')
                 const asked: string[] = []

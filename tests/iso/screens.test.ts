@@ -121,7 +121,8 @@ it(
         const press = (...names: string[]) => machine.monitor(...names.map(name => `sendkey ${name}`))
         const type = (text: string) => press(...[...text].map(key => keyNames[key] ?? key))
         const run = async (line: string, deadlineMs = 2 * MINUTE_MS) => {
-            machine.type(`${line}; echo "ov""er"\r`)
+            // What a screen holds ends without a line of its own.
+            machine.type(`${line}; echo; echo "ov""er"\r`)
             return machine.hear(/\nover/, deadlineMs)
         }
         const see = (what: RegExp, deadlineMs?: number) => seen(run, what, deadlineMs)
