@@ -1,5 +1,6 @@
 // What the panel takes care of, over the simulated node: nothing dies unasked, nothing typed is dropped, nothing goes stale in silence.
-import type { Browser, Page } from 'playwright-core'
+import { setTimeout as pause } from 'node:timers/promises'
+import type { Browser, Page, Request } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type SimServer, startSim } from '../../src/apps/panel/sim/server.ts'
 import { launch, login, type Visit, type VisitOptions, visit } from './browser.ts'
@@ -330,20 +331,30 @@ describe('fresh without asking', () => {
                 await settled(page)
                 if (path === '/tasks') {
                     await page.getByRole('button', { name: 'Details of Long work' }).click()
-                    await page.getByText('At it').waitFor()
+                    await page.getByText('At it').first().waitFor()
                 }
                 await page.locator('[data-me]').waitFor()
                 await page.waitForLoadState('load')
                 const asked: string[] = []
-                page.on('request', request => asked.push(new URL(request.url()).pathname))
-                // In steps, so that what is asked over the real network is answered before much time has gone by here.
-                for (let second = 0; second < 120; second++) await page.clock.runFor(1_000)
+                const open = new Set<Request>()
+                page.on('request', request => {
+                    asked.push(new URL(request.url()).pathname)
+                    if (request.url().endsWith('/alive')) open.add(request)
+                })
+                page.on('requestfinished', request => open.delete(request))
+                // In steps: what is asked over the real network is answered before much time has gone by here.
+                for (let second = 0; second < 120; second++) {
+                    await page.clock.runFor(1_000)
+                    do await pause(5)
+                    while (open.size > 0)
+                }
                 expect(
                     // A page that hears nothing asks whether anybody is there, and nothing else.
                     asked.filter(call => !/\/(Watch\w*|assets|alive$)/.test(call)),
                     path,
                 ).toEqual([])
                 page.removeAllListeners('request')
+                page.removeAllListeners('requestfinished')
             }
         })
     })
